@@ -1,0 +1,5 @@
+"""``python -m rmset_builder`` is ``rmset``."""
+
+from rmset_builder.cli import main
+
+main()

@@ -1,0 +1,34 @@
+"""The two kinds of failure a user can meet, each a single line that says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+
+class RmsetError(Exception):
+    """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
+
+    Args:
+        message: what is wrong; names the file or option.
+        remedy: what the user can do about it, ideally the exact command.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class VideoError(RmsetError):
+    """One video cannot be processed; the others go on and the command ends with exit code 1.
+
+    Args:
+        reason: a stable word for the ledger, such as ``no-video-stream``.
+        message: what is wrong; names the file.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason

@@ -1,0 +1,98 @@
+"""``videos.parquet``: one row per video that was ever extracted, whole or not, and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from rmset_builder.errors import RmsetError
+from rmset_builder.files import whole_file
+
+TABLE_NAME = "videos.parquet"
+DONE = "done"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRecord:
+    """What is known of one video after extraction.
+
+    ``state`` is ``done`` or ``failed``; ``reason`` is empty, a word for the failure, or ``no-faces``.
+    ``dropped_json`` counts the faces that were seen but left out, by reason.
+    Hashes are hexadecimal sha256: of the source file, of the models' files, and of every setting that
+    changes a shard's content.
+    """
+
+    id: str
+    source: str = ""
+    title: str = ""
+    url: str = ""
+    licence: str = ""
+    group: str = ""
+    keyword: str = ""
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    duration_s: float = 0.0
+    identities: int = 0
+    tracks: int = 0
+    faces: int = 0
+    shards: int = 0
+    state: str = DONE
+    reason: str = ""
+    message: str = ""
+    dropped_json: str = "{}"
+    seconds_spent: float = 0.0
+    rmset_version: str = ""
+    versions_json: str = "{}"
+    models: str = ""
+    models_sha256: str = ""
+    settings_sha256: str = ""
+    source_sha256: str = ""
+
+
+_ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(), "int": pa.int64()}
+
+SCHEMA = pa.schema(
+    [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
+)
+
+
+def read_videos(shards: Path) -> dict[str, VideoRecord]:
+    """Every record of ``shards/videos.parquet`` by video id, in the table's order; empty without a table.
+
+    Columns that a newer version added are ignored, missing ones take their defaults.
+
+    Raises:
+        RmsetError: the table exists and cannot be read.
+    """
+    path = shards / TABLE_NAME
+    if not path.exists():
+        return {}
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise RmsetError(
+            f"{path} cannot be read ({str(error).splitlines()[0]})",
+            remedy=f"move it away and run `rmset extract` again, which rebuilds it: mv {path} {path}.broken",
+        ) from error
+    known = {f.name for f in dataclasses.fields(VideoRecord)}
+    return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in known}) for row in rows}
+
+
+def update_videos(shards: Path, record: VideoRecord) -> None:
+    """Insert or replace one record, atomically and safe against other processes doing the same."""
+    shards.mkdir(parents=True, exist_ok=True)
+    with FileLock(shards / f".{TABLE_NAME}.lock"):
+        records = read_videos(shards)
+        records[record.id] = record
+        ordered = [dataclasses.asdict(records[key]) for key in sorted(records)]
+        with whole_file(shards / TABLE_NAME) as temporary:
+            pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
