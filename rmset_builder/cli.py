@@ -1,4 +1,4 @@
-"""The command ``rmset``: commands are imported when they are called, errors become one line and an exit code."""
+"""The command ``rmset``: commands are imported when called, errors become one line and an exit code."""
 
 from __future__ import annotations
 

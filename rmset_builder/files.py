@@ -22,7 +22,7 @@ def fsync_folder(folder: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it takes the name ``path``, on failure it is removed.
+    """Yield a temporary path beside ``path``: renamed to ``path`` on success, removed on failure.
 
     The temporary name starts with a dot and ends with ``.tmp``, so no reader takes it for a result.
 

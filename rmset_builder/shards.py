@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,24 +128,53 @@ def shard_path(folder: Path, video: str, part: int) -> Path:
     return folder / f"{video}-{part:05d}.parquet"
 
 
-def write_shard(path: Path, video: str, blocks: Iterator[FaceRows], metadata: dict[str, str]) -> None:
-    """Write one whole shard, each block a row group; memory holds one block at a time.
+def write_shards(
+    folder: Path, video: str, rows: int, blocks: Callable[[int, int], FaceRows], metadata: dict[str, str]
+) -> list[Path]:
+    """Write all shards of a video; none takes its final name before all of them are whole.
 
-    Columns of numbers are compressed with zstd; the JPEG bytes are stored as they are, without a dictionary.
+    Numbers are compressed with zstd; the JPEG bytes are stored as they are, without a dictionary, in row groups of
+    256, so that one picture costs one small read.
+
+    Args:
+        folder: where shards lie.
+        video: the video's id.
+        rows: number of faces; a video without any gets one shard without rows.
+        blocks: gives the rows ``start`` .. ``stop - 1`` of the video, in shard order; memory holds one block.
+        metadata: for the key-value metadata of every shard.
+
+    Returns:
+        The shards' paths, in order.
     """
+    parts = max(1, -(-rows // ROWS_PER_SHARD))
+    paths = [shard_path(folder, video, part) for part in range(parts)]
+    with ExitStack() as stack:
+        temporaries = [stack.enter_context(whole_file(path)) for path in reversed(paths)]
+        for part, temporary in enumerate(reversed(temporaries)):
+            first, last = part * ROWS_PER_SHARD, min((part + 1) * ROWS_PER_SHARD, rows)
+            starts = range(first, last, ROWS_PER_GROUP)
+            own = {**metadata, "rmset.part": str(part), "rmset.parts": str(parts)}
+            _write(temporary, video, (blocks(s, min(s + ROWS_PER_GROUP, last)) for s in starts), own)
+    for surplus in find_shards(folder):
+        if surplus.video == video and surplus.part >= parts:
+            surplus.path.unlink()
+    return paths
+
+
+def _write(path: Path, video: str, blocks: Iterable[FaceRows], metadata: dict[str, str]) -> None:
     schema = shard_schema(metadata)
-    with (
-        whole_file(path) as temporary,
-        pq.ParquetWriter(
-            temporary,
-            schema,
-            compression={**{name: "zstd" for name, _ in _COLUMNS if name != "image"}, "image": "none"},
-            use_dictionary=["video"],
-            write_page_index=True,
-        ) as writer,
-    ):
+    compression = {name: "none" if name == "image" else "zstd" for name, _ in _COLUMNS}
+    with pq.ParquetWriter(
+        path, schema, compression=compression, use_dictionary=["video"], write_page_index=True
+    ) as writer:
         for block in blocks:
-            writer.write_batch(to_batch(video, block, schema), row_group_size=max(len(block), 1))
+            writer.write_batch(to_batch(video, block, schema), row_group_size=ROWS_PER_GROUP)
+
+
+def write_shard(path: Path, video: str, blocks: Iterable[FaceRows], metadata: dict[str, str]) -> None:
+    """One shard."""
+    with whole_file(path) as temporary:
+        _write(temporary, video, blocks, metadata)
 
 
 def parse_shard_name(path: Path) -> ShardFile | None:

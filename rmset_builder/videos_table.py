@@ -31,6 +31,8 @@ class VideoRecord:
 
     id: str
     source: str = ""
+    source_bytes: int = 0
+    source_mtime_ns: int = 0
     title: str = ""
     url: str = ""
     licence: str = ""
@@ -49,6 +51,7 @@ class VideoRecord:
     reason: str = ""
     message: str = ""
     dropped_json: str = "{}"
+    detected_frames: int = 0
     seconds_spent: float = 0.0
     rmset_version: str = ""
     versions_json: str = "{}"
@@ -60,6 +63,7 @@ class VideoRecord:
 
 _ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(), "int": pa.int64()}
 
+_KNOWN = frozenset(f.name for f in dataclasses.fields(VideoRecord))
 SCHEMA = pa.schema(
     [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
 )
@@ -78,13 +82,12 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
         return {}
     try:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+        return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in _KNOWN}) for row in rows}
+    except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise RmsetError(
             f"{path} cannot be read ({str(error).splitlines()[0]})",
             remedy=f"move it away and run `rmset extract` again, which rebuilds it: mv {path} {path}.broken",
         ) from error
-    known = {f.name for f in dataclasses.fields(VideoRecord)}
-    return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in known}) for row in rows}
 
 
 def update_videos(shards: Path, record: VideoRecord) -> None:

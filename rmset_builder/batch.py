@@ -1,0 +1,201 @@
+"""Many videos, one after the other: what is already done is left alone, what fails is noted, the rest goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+
+from rmset_builder import __version__
+from rmset_builder.errors import RmsetError, VideoError
+from rmset_builder.extract import Engine, Task, extract_video
+from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
+from rmset_builder.shards import shard_path
+from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
+
+WORK_FOLDER = ".work"
+
+
+class Outcome(Enum):
+    """What became of a video in this run."""
+
+    DONE = "done"
+    KEPT = "already done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One video's outcome; ``record`` is None where a failure left no trace in the table."""
+
+    video: str
+    outcome: Outcome
+    record: VideoRecord | None = None
+    fault: VideoError | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The videos that need work, and the results of those that do not."""
+
+    work: list[Task] = field(default_factory=list)
+    kept: list[Result] = field(default_factory=list)
+    faults: list[Result] = field(default_factory=list)
+
+
+class Reporter(Protocol):
+    """Told what happens while it happens."""
+
+    def begin(self, task: Task) -> None:
+        """A video's turn has come."""
+
+    def advance(self, task: Task, frames: int, faces: int) -> None:
+        """So many frames and faces of the video are done."""
+
+    def end(self, result: Result) -> None:
+        """A video is finished."""
+
+
+def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: str, force: bool) -> Plan:
+    """Decide which videos need work.
+
+    A video is left alone when its record is whole, its shards are there, and file, models and settings are the same.
+    Where another file of the same name was extracted before, the video is refused rather than written over.
+    """
+    records = read_videos(out)
+    found = Plan()
+    for task in tasks:
+        record = records.get(task.video)
+        if record is None or record.state != DONE or force:
+            found.work.append(task)
+        elif not _same_file(task, record):
+            if _moved(task, record):
+                found.faults.append(Result(task.video, Outcome.FAILED, fault=_id_taken(task, record)))
+            else:
+                found.work.append(task)
+        elif (record.settings_sha256, record.models_sha256) != (settings_sha256, models_sha256):
+            found.work.append(task)
+        elif not all(shard_path(out, task.video, part).is_file() for part in range(record.shards)):
+            found.work.append(task)
+        else:
+            found.kept.append(Result(task.video, Outcome.KEPT, _with_provenance(task, record, out)))
+    return found
+
+
+def run(work: list[Task], engine: Engine, out: Path, reporter: Reporter) -> Iterator[Result]:
+    """Extract videos one after the other, yielding each one's result when its record is safe on disk."""
+    for task in work:
+        reporter.begin(task)
+        result = _run_one(task, engine, out, reporter)
+        reporter.end(result)
+        yield result
+
+
+def _run_one(task: Task, engine: Engine, out: Path, reporter: Reporter) -> Result:
+    began = time.monotonic()
+    try:
+        with _workplace(out, task.video) as work:
+            record = extract_video(
+                task,
+                engine,
+                out=out,
+                work=work,
+                progress=lambda frames, faces: reporter.advance(task, frames, faces),
+            )
+            update_videos(out, record)
+    except VideoError as fault:
+        return Result(task.video, Outcome.FAILED, _note_failure(task, fault, out, time.monotonic() - began), fault)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise RmsetError(
+            f"{task.path}: {error.strerror} ({error.filename or out})",
+            remedy="what was complete stays; make room or give another --out, then run the same command again",
+        ) from error
+    return Result(task.video, Outcome.DONE, record)
+
+
+@contextmanager
+def _workplace(out: Path, video: str) -> Iterator[Path]:
+    """An empty folder for a video under way, which no other process can have at the same time.
+
+    What an interrupted run of the same video left behind is removed first.
+    """
+    folder = out / WORK_FOLDER / video
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise VideoError(
+            "in-progress", f"{video} is being extracted into {out} by another process", remedy="wait for it"
+        ) from error
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        for left_over in out.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}"):
+            left_over.unlink(missing_ok=True)
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> VideoRecord | None:
+    """Record a failure, unless the video has whole shards from before: those stay, and so does their record."""
+    before = read_videos(out).get(task.video)
+    if before is not None and before.state == DONE:
+        return None
+    record = VideoRecord(
+        id=task.video,
+        source=str(task.path.absolute()),
+        **vars(task.provenance),
+        state=FAILED,
+        reason=fault.reason,
+        message=str(fault),
+        seconds_spent=round(seconds, 3),
+        rmset_version=__version__,
+    )
+    update_videos(out, record)
+    return record
+
+
+def _same_file(task: Task, record: VideoRecord) -> bool:
+    try:
+        stat = task.path.stat()
+        if (stat.st_size, stat.st_mtime_ns) == (record.source_bytes, record.source_mtime_ns):
+            return True
+        return stat.st_size == record.source_bytes and sha256_of(task.path) == record.source_sha256
+    except OSError:
+        return False
+
+
+def _moved(task: Task, record: VideoRecord) -> bool:
+    """Is this another file than the one that was extracted, which is still where it was?"""
+    return Path(record.source) != task.path.absolute() and Path(record.source).exists()
+
+
+def _id_taken(task: Task, record: VideoRecord) -> VideoError:
+    return VideoError(
+        "id-taken",
+        f"{task.path}: the id {task.video} already belongs to another file, {record.source}",
+        remedy="rename the file, use another --out, or replace the old one's shards with --force",
+    )
+
+
+def _with_provenance(task: Task, record: VideoRecord, out: Path) -> VideoRecord:
+    """Take over a group or title that has become known since; the shards need no change for it."""
+    new = {key: value for key, value in vars(task.provenance).items() if value and value != getattr(record, key)}
+    if not new:
+        return record
+    changed = dataclasses.replace(record, **new)
+    update_videos(out, changed)
+    return changed

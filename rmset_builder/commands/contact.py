@@ -1,0 +1,34 @@
+"""``rmset contact``: a picture with a row of faces per identity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rmset_builder.contact_sheet import DEFAULT_COLUMNS, DEFAULT_LIMIT, DEFAULT_SIZE, write_contact_sheet
+
+_PNG = Path("contact.png")
+
+
+@click.command()
+@click.argument("shards", type=click.Path(path_type=Path), default=Path("shards"))
+@click.option("--video", "videos", multiple=True, metavar="ID", help="Show this video; may be given again.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=_PNG, help="The picture to write.")
+@click.option("--columns", type=click.IntRange(1, 100), default=DEFAULT_COLUMNS, help="Faces shown of an identity.")
+@click.option("--size", type=click.IntRange(16, 512), default=DEFAULT_SIZE, help="The side of a face, pixels.")
+@click.option("--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, help="Videos on the sheet.")
+def command(*, shards: Path, videos: tuple[str, ...], out: Path, columns: int, size: int, limit: int) -> None:
+    """Draw the folder SHARDS (default: shards/) as a picture with a row of faces per identity.
+
+    The faces of a row are spread evenly over the person's time on screen.
+    """
+    sheet = write_contact_sheet(shards, out, videos=videos, columns=columns, size=size, limit=limit)
+    if sheet.left_out:
+        number, total = len(sheet.left_out), len(sheet.left_out) + limit
+        click.echo(
+            f"{number:,} of {total:,} videos are not on the sheet, from {sheet.left_out[0]} on; "
+            f"show all with --limit {total} or one with --video ID",
+            err=True,
+        )
+    click.echo(sheet.path)

@@ -1,0 +1,149 @@
+"""``rmset extract``: videos to shards."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+
+from rmset_builder.batch import Outcome, Result, plan, run
+from rmset_builder.embedder import Embedder
+from rmset_builder.errors import RmsetError
+from rmset_builder.extract import Engine
+from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, load_pack
+from rmset_builder.onnx_session import Device
+from rmset_builder.progress import ProgressReporter
+from rmset_builder.settings import ExtractSettings
+from rmset_builder.sources import find_sources
+
+
+def _setting(name: str, kind: Any) -> Any:
+    """A command line option for one of the settings, its help and default taken from there."""
+    field = ExtractSettings.model_fields[name]
+    return click.option(f"--{name.replace('_', '-')}", name, type=kind, default=field.default, help=field.description)
+
+
+@click.command("extract", context_settings={"show_default": True})
+@click.argument("videos", nargs=-1, type=click.Path(path_type=Path), metavar="[VIDEO|DIR]...")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="shards", help="Folder of the shards.")
+@click.option("--gpu", type=click.IntRange(min=0), help="Number of an NVIDIA GPU; without it the CPU is used.")
+@click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
+@click.option("--group", help="Expression group of these videos, in place of the catalog's.")
+@click.option("--force", is_flag=True, help="Extract again what is already done.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    help="CPU threads.",
+    show_default="all cores",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.")
+@_setting("image_size", int)
+@_setting("jpeg_quality", int)
+@_setting("det_size", int)
+@_setting("det_threshold", float)
+@_setting("det_threshold_low", float)
+@_setting("detect_every", int)
+@_setting("motion", float)
+@_setting("faces_per_track", int)
+@_setting("same_person", float)
+@_setting("min_presence_s", float)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    videos: tuple[Path, ...],
+    out: Path,
+    gpu: int | None,
+    models: str,
+    group: str | None,
+    force: bool,
+    threads: int,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Turn VIDEOs, or the videos of DIRs (default: videos/), into shards of aligned and identified faces.
+
+    What is already done is left alone; a second run does only what is missing, what failed, and what changed settings
+    make stale. Exit codes: 0 done; 1 some videos failed, all others are complete; 2 nothing was done.
+    """
+    chosen = _settings(settings)
+    sources = find_sources(videos, group=group)
+    pack = load_pack(models)
+    find_ffmpeg()
+    _make_folder(out)
+    todo = plan(sources.tasks, out, settings_sha256=chosen.sha256, models_sha256=pack.sha256, force=force)
+    todo.faults.extend(Result(str(path), Outcome.FAILED, fault=fault) for path, fault in sources.faults)
+    results = [*todo.faults, *todo.kept]
+    for result in results:
+        _tell(result, out, as_json)
+    if todo.work:
+        click.echo(f"note: {LICENCE_NOTICE}", err=True)
+        device = Device(gpu)
+        embedder = Embedder(pack.recogniser, batch=1, device=device)
+        reporter = ProgressReporter(todo.work, Console(stderr=True))
+        with ThreadPoolExecutor(threads) as pool, reporter:
+            engine = Engine(pack, embedder, device, chosen, pool, threads)
+            for result in run(todo.work, engine, out, reporter):
+                _tell(result, out, as_json)
+                results.append(result)
+    failed = sum(result.outcome is Outcome.FAILED for result in results)
+    _summarise(results, failed, out)
+    ctx.exit(1 if failed else 0)
+
+
+def _settings(options: dict[str, Any]) -> ExtractSettings:
+    try:
+        return ExtractSettings(**options)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = str(fault["loc"][0]).replace("_", "-") if fault["loc"] else "settings"
+        raise click.UsageError(f"--{name} {fault['input']}: {fault['msg']}") from error
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".rmset-can-write"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RmsetError(
+            f"--out {out} cannot be written to ({error.strerror})", remedy="give another folder"
+        ) from error
+
+
+def _tell(result: Result, out: Path, as_json: bool) -> None:
+    """One line for one video: results on stdout, faults on stderr."""
+    record, fault = result.record, result.fault
+    if as_json:
+        line: dict[str, Any] = {"video": result.video, "outcome": result.outcome.value}
+        if fault is not None:
+            line |= {"reason": fault.reason, "message": str(fault)}
+        elif record is not None:
+            names = ("frames", "identities", "tracks", "faces", "shards", "seconds_spent", "reason", "message")
+            line |= {name: getattr(record, name) for name in names}
+        click.echo(json.dumps(line))
+    elif fault is not None:
+        click.echo(f"failed: {fault}", err=True)
+    elif record is not None:
+        what = f"{record.frames:,} frames, {record.identities:,} identities, {record.faces:,} faces"
+        note = " (no face in it)" if not record.faces else ""
+        if record.message:
+            note += f" (note: {record.message})"
+        how = f" in {record.seconds_spent:.1f} s" if result.outcome is Outcome.DONE else ", already done"
+        click.echo(f"{result.video}: {what}{note}{how} -> {out / result.video}-*.parquet")
+
+
+def _summarise(results: list[Result], failed: int, out: Path) -> None:
+    count = {outcome: sum(r.outcome is outcome for r in results) for outcome in Outcome}
+    parts = [f"{number} {outcome.value}" for outcome, number in count.items() if number]
+    click.echo(f"{out}: {', '.join(parts) or 'nothing to do'}", err=True)
+    if failed:
+        click.echo("run the same command again to retry what failed; nothing of it was written", err=True)

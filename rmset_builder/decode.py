@@ -1,0 +1,265 @@
+"""Every frame of a video with its exact presentation time, decoded by an ffmpeg process of its own.
+
+Frames come as PPM pictures through one pipe, so that each says its own size; presentation times come through a
+second pipe, as integers in a unit that divides every usual time base.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import threading
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import cv2
+import ffmpeg
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.errors import VideoError
+from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
+from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
+
+Frame = npt.NDArray[np.uint8]
+
+# One "flick": divides 24, 25, 30, 48, 50, 60, 90, 100 and 120 Hz, their NTSC kin, and milliseconds.
+TICKS_PER_SECOND = 705_600_000
+LONGEST_SIDE = 16_384
+
+_PIPE_BYTES = 1 << 20
+_KEPT_MESSAGES = 20
+_TIME = re.compile(r"^frame:\d+\s+pts:(-?\d+|NOPTS)")
+_CUT_SHORT = re.compile(r"partial file|ended prematurely|truncat|unexpected end|end of file", re.IGNORECASE)
+_PREFIX = re.compile(r"^(\[[^\]]*\]\s*)+")
+_LONGEST_MISSING_SHARE = 0.02
+_LONGEST_MISSING_S = 0.5
+
+
+class FrameReader:
+    """Decodes one video, frame by frame, into buffers of the caller.
+
+    Frames are RGB, upright (rotation metadata applied) and all of the first frame's size. Use as a context manager;
+    leaving it ends ffmpeg at once, whatever it was doing.
+
+    Example:
+        >>> with FrameReader(VideoInfo.from_path(Path("wall9.mp4"))) as reader:  # doctest: +SKIP
+        ...     buffer = np.empty(reader.shape, np.uint8)
+        ...     while reader.read_into(buffer):
+        ...         ...
+        ...     times = reader.times_s()
+    """
+
+    def __init__(self, info: VideoInfo, *, threads: int = 0, program: Ffmpeg | None = None) -> None:
+        self.info = info
+        self.count = 0
+        self._errors: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+        self.error_count = 0
+        self._ticks: list[int | None] = []
+        self._spare: Frame | None = None
+        times_read, times_write = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                _command(info.path, (program or find_ffmpeg()).path, times_write, threads),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[times_write],
+                start_new_session=True,  # Ctrl-C is ours to handle
+            )
+        except BaseException:
+            os.close(times_read)
+            raise
+        finally:
+            os.close(times_write)
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self._frames: IO[bytes] = self._process.stdout
+        _widen_pipe(self._frames.fileno())
+        self._threads = [
+            threading.Thread(target=self._collect_times, args=[times_read], daemon=True),
+            threading.Thread(target=self._collect_errors, args=[self._process.stderr], daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._next_size = self._read_header()
+        if self._next_size is None:
+            self._finish()
+            self.close()
+            raise VideoError(
+                "no-frames",
+                f"{info.path} has a picture track, but not one frame of it can be decoded ({self._last_error()})",
+                remedy="fetch it again, or see `rmset doctor` for missing decoders",
+            )
+        self.width, self.height = self._next_size
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and 3: the shape of the buffer that :meth:`read_into` fills."""
+        return self.height, self.width, 3
+
+    def read_into(self, buffer: Frame) -> bool:
+        """Put the next frame into ``buffer`` (height, width, 3) uint8 RGB; False after the last one.
+
+        Raises:
+            VideoError: ffmpeg failed, or the file ends before its own header says.
+        """
+        if self._next_size is None:
+            return False
+        if self._next_size == (self.width, self.height):
+            complete = _fill(self._frames, buffer)
+        else:
+            # The picture's size changes within the video: boxes are kept in the first frame's pixels.
+            width, height = self._next_size
+            if self._spare is None or self._spare.shape != (height, width, 3):
+                self._spare = np.empty((height, width, 3), np.uint8)
+            complete = _fill(self._frames, self._spare)
+            cv2.resize(self._spare, (self.width, self.height), dst=buffer, interpolation=cv2.INTER_AREA)
+        if not complete:
+            self._next_size = None
+            self._finish()
+            return False
+        self.count += 1
+        self._next_size = self._read_header()
+        if self._next_size is None:
+            self._finish()
+        return True
+
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """Presentation times of the frames read, (count,) float64 seconds as the container states them.
+
+        Only after the last frame. Where a frame has no time of its own (raw streams), it follows the one before it
+        by one frame period.
+        """
+        period = 1 / self.info.fps if self.info.fps else 0.04
+        times = np.empty(self.count, np.float64)
+        for index in range(self.count):
+            ticks = self._ticks[index] if index < len(self._ticks) else None
+            if ticks is not None:
+                times[index] = ticks / TICKS_PER_SECOND
+            else:
+                times[index] = times[index - 1] + period if index else 0.0
+        return times
+
+    def close(self) -> None:
+        """End ffmpeg and free its pipes; harmless when called twice."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        self._frames.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read_header(self) -> tuple[int, int] | None:
+        """Width and height of the next picture, None at the end of the stream."""
+        magic = self._frames.readline()
+        if not magic:
+            return None
+        size, depth = self._frames.readline().split(), self._frames.readline()
+        if magic != b"P6\n" or depth != b"255\n" or len(size) != 2:
+            if not depth:
+                return None  # ffmpeg died within a header; _finish tells why
+            raise VideoError("decoder-failed", f"{self.info.path}: ffmpeg's output is not a series of pictures")
+        width, height = int(size[0]), int(size[1])
+        if max(width, height) > LONGEST_SIDE:
+            raise VideoError(
+                "too-large", f"{self.info.path}: frames of {width} x {height} pixels", remedy="scale it down"
+            )
+        return width, height
+
+    def _finish(self) -> None:
+        """Wait for ffmpeg's own end and judge it."""
+        code = self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        if self.count == 0:
+            return
+        path = self.info.path
+        if code != 0:
+            raise VideoError(
+                "decoder-failed",
+                f"{path}: ffmpeg ended with {code} after {self.count} frames ({self._last_error()})",
+                remedy="fetch it again",
+            )
+        if self._cut_short():
+            raise VideoError(
+                "cut-short",
+                f"{path} is cut short: {self.count} frames of about {self.info.expected_frames} can be decoded",
+                remedy="fetch it again",
+            )
+
+    def _cut_short(self) -> bool:
+        promised = self.info.stream_duration_s
+        if promised:
+            times = self.times_s()
+            period = 1 / self.info.fps if self.info.fps else 0.04
+            missing = promised - (times[-1] - times[0] + period)
+            return bool(missing > max(_LONGEST_MISSING_S, _LONGEST_MISSING_SHARE * promised))
+        return any(_CUT_SHORT.search(message) for message in self._errors)
+
+    def _last_error(self) -> str:
+        return _PREFIX.sub("", self._errors[-1]) if self._errors else "it gave no reason"
+
+    def _collect_times(self, descriptor: int) -> None:
+        with os.fdopen(descriptor) as lines:
+            for line in lines:
+                if match := _TIME.match(line):
+                    self._ticks.append(None if match[1] == "NOPTS" else int(match[1]))
+
+    def _collect_errors(self, stream: IO[bytes]) -> None:
+        with stream:
+            for line in stream:
+                if text := line.decode("utf-8", "replace").strip():
+                    self.error_count += 1
+                    self._errors.append(text)
+
+
+def _command(path: Path, program: str, times_descriptor: int, threads: int) -> list[str]:
+    """The ffmpeg command line: decode ``path`` as it is, pictures to stdout, times to the inherited descriptor."""
+    source = ffmpeg.input(
+        file_url(path),
+        protocol_whitelist=PROTOCOL_WHITELIST,
+        format_whitelist=FORMAT_WHITELIST,
+        threads=threads,
+        copyts=None,
+    )
+    picture = (
+        source["V:0"]  # V leaves out cover pictures
+        .filter("settb", f"1/{TICKS_PER_SECOND}")
+        .filter("metadata", mode="add", key="rmset", value="1")
+        .filter("metadata", mode="print", file=f"pipe:{times_descriptor}")
+    )
+    output = ffmpeg.output(picture, "pipe:1", format="image2pipe", vcodec="ppm", fps_mode="passthrough")
+    command: list[str] = output.global_args("-v", "error", "-nostdin").compile(cmd=program)
+    return command
+
+
+def _fill(stream: IO[bytes], buffer: Frame) -> bool:
+    """Read exactly as many bytes as ``buffer`` holds; False where the stream ends before."""
+    view = memoryview(buffer.data).cast("B")
+    done = 0
+    while done < len(view):
+        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not got:
+            return False
+        done += got
+    return True
+
+
+def _widen_pipe(descriptor: int) -> None:
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only; elsewhere the default serves
+    if set_size is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, set_size, _PIPE_BYTES)

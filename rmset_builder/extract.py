@@ -1,0 +1,232 @@
+"""One video to its shards, from beginning to end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rmset_builder import __version__
+from rmset_builder.catalog import Provenance
+from rmset_builder.decode import FrameReader
+from rmset_builder.embedder import Embedder
+from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
+from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.files import sha256_of, whole_file
+from rmset_builder.identity import IdentityRules
+from rmset_builder.keyframes import KeyframeRules
+from rmset_builder.modelpack import ModelPack
+from rmset_builder.onnx_session import Device
+from rmset_builder.people import People, find_people
+from rmset_builder.scales import ScaledDetector
+from rmset_builder.settings import ExtractSettings
+from rmset_builder.shards import FaceRows, write_shards
+from rmset_builder.spool import Spool
+from rmset_builder.tracks import LinkRules
+from rmset_builder.video import VideoInfo
+from rmset_builder.videos_table import VideoRecord
+
+NO_FACES = "no-faces"
+IDENTITIES_FOLDER = "identities"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A video to be extracted."""
+
+    video: str
+    path: Path
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What all videos of a run share: models, settings and the pool that does the work."""
+
+    pack: ModelPack
+    embedder: Embedder
+    device: Device
+    settings: ExtractSettings
+    pool: Executor
+    threads: int
+
+
+def extract_video(
+    task: Task, engine: Engine, *, out: Path, work: Path, progress: Callable[[int, int], None]
+) -> VideoRecord:
+    """Write the shards of one video and the mean embeddings of its identities.
+
+    Args:
+        task: which video.
+        engine: models, settings, workers.
+        out: folder of the shards.
+        work: an empty folder on the same disk for what is not yet sure.
+        progress: called with frames and faces done.
+
+    Returns:
+        The video's record, which is not written yet.
+
+    Raises:
+        VideoError: the video cannot be read to its end; nothing of it is written.
+    """
+    began = time.monotonic()
+    settings = engine.settings
+    info = VideoInfo.from_path(task.path)
+    with (
+        FrameReader(info, threads=engine.threads) as reader,
+        Spool(work / "faces.jpgs") as spool,
+    ):
+        detector = ScaledDetector(
+            engine.pack.detector,
+            width=reader.width,
+            height=reader.height,
+            batch=1,
+            device=engine.device,
+            threshold=settings.det_threshold_low,
+            sure=settings.det_threshold,
+        )
+        found = FaceFinder(reader, detector, engine.pool, _face_rules(settings)).run(spool, progress)
+        times = reader.times_s()
+        duration = _duration_s(times, info.fps)
+        fps = len(times) / duration
+        people = find_people(
+            found,
+            spool,
+            engine.embedder,
+            engine.pool,
+            sure=settings.det_threshold,
+            faces_per_track=settings.faces_per_track,
+            rules=IdentityRules(same=settings.same_person),
+            least_frames=_least_frames(settings, fps, len(times)),
+        )
+        source_sha256 = sha256_of(task.path)
+        metadata = {
+            "rmset.video": task.video,
+            "rmset.group": task.provenance.group,
+            "rmset.frames": str(reader.count),
+            "rmset.identities": str(len(people.embedding)),
+            "rmset.source_sha256": source_sha256,
+            "rmset.models_sha256": engine.pack.sha256,
+            "rmset.settings_sha256": settings.sha256,
+            "rmset.settings": settings.model_dump_json(),
+        }
+
+        def block(start: int, stop: int) -> FaceRows:
+            return _face_rows(found, people, spool, times, slice(start, stop))
+
+        paths = write_shards(out, task.video, len(people.rows), block, metadata)
+    _write_identities(out / IDENTITIES_FOLDER / f"{task.video}.parquet", task.video, people)
+    stat = task.path.stat()
+    provenance = task.provenance
+    return VideoRecord(
+        id=task.video,
+        source=str(task.path.absolute()),
+        source_bytes=stat.st_size,
+        source_mtime_ns=stat.st_mtime_ns,
+        source_sha256=source_sha256,
+        title=provenance.title,
+        url=provenance.url,
+        licence=provenance.licence,
+        group=provenance.group,
+        keyword=provenance.keyword,
+        fps=round(fps, 6),
+        width=reader.width,
+        height=reader.height,
+        frames=reader.count,
+        duration_s=round(duration, 6),
+        identities=len(people.embedding),
+        tracks=int(people.track.max()) + 1 if len(people.track) else 0,
+        faces=len(people.rows),
+        shards=len(paths),
+        reason="" if len(people.rows) else NO_FACES,
+        message=f"the decoder met {reader.error_count} faults in the stream" if reader.error_count else "",
+        dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
+        detected_frames=found.keyframes,
+        seconds_spent=round(time.monotonic() - began, 3),
+        rmset_version=__version__,
+        versions_json=versions_json(),
+        models=engine.pack.name,
+        models_sha256=engine.pack.sha256,
+        settings_sha256=settings.sha256,
+    )
+
+
+def versions_json() -> str:
+    """The versions of what decides a face's pixels and numbers, as a JSON object."""
+    import cv2  # noqa: PLC0415  only its version is wanted
+
+    versions = {
+        "python": platform.python_version(),
+        "ffmpeg": find_ffmpeg().version,
+        "onnxruntime": ort.__version__,
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+    }
+    return json.dumps(versions, sort_keys=True)
+
+
+def _face_rules(settings: ExtractSettings) -> FaceRules:
+    stride = settings.detect_every
+    return FaceRules(
+        keyframes=KeyframeRules(stride=stride, motion=settings.motion, worth_a_look=settings.det_threshold),
+        links=LinkRules(sure=settings.det_threshold),
+        image_size=settings.image_size,
+        jpeg_quality=settings.jpeg_quality,
+        fixed_scale=settings.det_size,
+    )
+
+
+def _least_frames(settings: ExtractSettings, fps: float, frames: int) -> int:
+    """The frames an identity must be seen in: ``min_presence_s``, or the rule's share of a short video."""
+    return max(1, round(min(settings.min_presence_s * fps, IdentityRules.shortest_share * frames)))
+
+
+def _duration_s(times: npt.NDArray[np.float64], fps: float) -> float:
+    """Length of the video: from the first frame's time to one mean frame period after the last one's."""
+    if len(times) > 1 and times[-1] > times[0]:
+        return float((times[-1] - times[0]) * len(times) / (len(times) - 1))
+    return len(times) / (fps or 25.0)
+
+
+def _face_rows(
+    found: FoundFaces, people: People, spool: Spool, times: npt.NDArray[np.float64], place: slice
+) -> FaceRows:
+    rows = people.rows[place]
+    return FaceRows(
+        frame=found.rows.frame[rows],
+        identity=people.identity[place],
+        track=people.track[place],
+        time_s=times[found.rows.frame[rows]],
+        bbox=found.rows.boxes[rows],
+        landmarks=found.rows.landmarks[rows],
+        det_score=found.rows.scores[rows],
+        sharpness=found.sharpness[rows],
+        images=spool.read(rows),
+    )
+
+
+def _write_identities(path: Path, video: str, people: People) -> None:
+    """The narrow side file: one row per identity with its mean embedding."""
+    count = len(people.embedding)
+    size = people.embedding.shape[1] if count else 0
+    table = pa.table(
+        {
+            "video": pa.array([video] * count, pa.string()),
+            "identity": pa.array(np.arange(count, dtype=np.int32)),
+            "faces": pa.array(np.bincount(people.identity, minlength=count).astype(np.int64)),
+            "embedding": pa.array(list(people.embedding), pa.list_(pa.float32(), size)),
+        }
+    )
+    with whole_file(path) as temporary:
+        pq.write_table(table, temporary)

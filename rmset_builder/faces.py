@@ -1,0 +1,212 @@
+"""The faces of one video, from frames to JPEG pictures: detection, tracks, alignment, encoding, all at once.
+
+One thread reads frames, a pool detects and encodes, and the caller's thread links; windows of frames pass through in
+order, so the result does not depend on how fast any of them is.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rmset_builder.align import align_face, sharpness
+from rmset_builder.decode import Frame, FrameReader
+from rmset_builder.geometry import Array
+from rmset_builder.keyframes import KeyframeRules, find_keyframes
+from rmset_builder.luma import patches
+from rmset_builder.scales import ScaledDetector, Scales
+from rmset_builder.spool import Spool
+from rmset_builder.tracks import Keyframe, LinkRules, TrackLinker, TrackRows, drop_doubles, drop_filled_doubles
+from rmset_builder.windows import Window, WindowSource, window_length
+
+PROBE_EVERY = 32
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class EncodedFaces:
+    """JPEG pictures of faces and their sharpness (n,)."""
+
+    pictures: list[bytes]
+    sharpness: list[float]
+
+
+@dataclass(frozen=True)
+class FoundFaces:
+    """Every face of a video before anyone knows whose it is.
+
+    Row i's picture is number i of the spool. ``sharpness`` is (n,) float32, ``keyframes`` the number of frames that
+    the detector has seen.
+    """
+
+    rows: TrackRows
+    sharpness: Array
+    keyframes: int
+
+
+@dataclass(frozen=True)
+class FaceRules:
+    """How faces are found and drawn."""
+
+    keyframes: KeyframeRules
+    links: LinkRules
+    image_size: int
+    jpeg_quality: int
+    fixed_scale: int
+
+
+class FaceFinder:
+    """Finds, links, aligns and encodes the faces of one video.
+
+    Args:
+        reader: the video.
+        detector: for pictures of the reader's size.
+        pool: runs detection and encoding.
+        rules: how.
+    """
+
+    def __init__(self, reader: FrameReader, detector: ScaledDetector, pool: Executor, rules: FaceRules) -> None:
+        self._reader = reader
+        self._detector = detector
+        self._pool = pool
+        self._rules = rules
+        self._linker = TrackLinker(rules.links)
+        self._scales: Scales = (rules.fixed_scale,) if rules.fixed_scale else (detector.base,)
+        self._next_probe = 0
+        self._keyframe_count = 0
+
+    def run(self, spool: Spool, progress: Progress) -> FoundFaces:
+        """Go through the whole video.
+
+        Args:
+            spool: takes the pictures.
+            progress: called with the number of frames and faces that are done.
+        """
+        length = window_length(self._reader.shape, least=self._rules.links.longest_gap)
+        kept: list[TrackRows] = []
+        sharp: list[float] = []
+        encoding: deque[tuple[Window, TrackRows, list[Future[EncodedFaces]]]] = deque()
+        waiting: Window | None = None
+        pending = TrackRows.joined([])
+        before: Keyframe | None = None
+        faces = 0
+
+        with WindowSource(self._reader, length=length) as source:
+
+            def collect() -> None:
+                nonlocal faces
+                window, rows, futures = encoding.popleft()
+                for future in futures:
+                    done = future.result()
+                    spool.append(done.pictures)
+                    sharp.extend(done.sharpness)
+                source.release(window)
+                kept.append(rows)
+                faces += len(rows)
+                progress(window.stop, faces)
+
+            def encode(window: Window) -> None:
+                """A window is sure once the one after it is linked: no gap is longer than a window."""
+                nonlocal pending
+                mine = pending.frame < window.stop
+                rows = _in_order(drop_filled_doubles(pending.select(mine)))
+                pending = pending.select(~mine)
+                encoding.append((window, rows, self._encode(window, rows)))
+
+            for window in source:
+                keyframes = self._look(window, before)
+                parts = [self._linker.advance(k, cut=k.frame in window.cuts) for k in keyframes]
+                pending = TrackRows.joined([pending, *parts])
+                before = keyframes[-1]
+                if waiting is not None:
+                    encode(waiting)
+                while len(encoding) > 1:
+                    collect()
+                waiting = window
+            if waiting is not None:
+                encode(waiting)
+            while encoding:
+                collect()
+        return FoundFaces(TrackRows.joined(kept), np.array(sharp, np.float32), self._keyframe_count)
+
+    def _look(self, window: Window, before: Keyframe | None) -> list[Keyframe]:
+        """The window's keyframes."""
+        self._probe(window)
+        keyframes = find_keyframes(
+            before,
+            window.start,
+            window.stop,
+            window.cuts,
+            functools.partial(self._detect, window),
+            rules=self._rules.keyframes,
+            links=self._rules.links,
+        )
+        self._keyframe_count += len(keyframes)
+        return keyframes
+
+    def _probe(self, window: Window) -> None:
+        """Choose the scales anew every second or so, and in every new shot."""
+        if self._rules.fixed_scale:
+            return
+        due = max(window.start, *window.cuts) if window.cuts else window.start
+        if due >= self._next_probe or window.cuts:
+            self._scales = self._detector.probe(window.frames[due - window.start])
+            self._next_probe = due + PROBE_EVERY
+
+    def _detect(self, window: Window, frames: Sequence[int]) -> list[Keyframe]:
+        scales = self._scales
+
+        def look(frame: int) -> Keyframe:
+            picture = window.frames[frame - window.start]
+            faces = drop_doubles(self._detector.detect([picture], scales)[0], sure=self._rules.links.sure)
+            seen = patches(window.greys[frame - window.start], faces.boxes, frame_width=picture.shape[1])
+            return Keyframe(frame, faces, seen)
+
+        return list(self._pool.map(look, frames))
+
+    def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
+        numbers, starts = np.unique(rows.frame, return_index=True)
+        ends = [*starts[1:], len(rows)]
+        return [
+            self._pool.submit(
+                encode_faces,
+                window.frames[number - window.start],
+                rows.landmarks[start:end],
+                side=self._rules.image_size,
+                quality=self._rules.jpeg_quality,
+            )
+            for number, start, end in zip(numbers, starts, ends, strict=True)
+        ]
+
+
+def encode_faces(frame: Frame, landmarks: Array, *, side: int, quality: int) -> EncodedFaces:
+    """Aligned JPEG pictures of the faces of one RGB frame, ``landmarks`` (n, 10) pixels."""
+    pictures, sharp = [], []
+    for points in landmarks:
+        face = align_face(frame, points, side=side)
+        pictures.append(encode_jpeg(face, quality))
+        sharp.append(sharpness(face))
+    return EncodedFaces(pictures, sharp)
+
+
+def encode_jpeg(picture: Frame, quality: int) -> bytes:
+    """An RGB picture as a JPEG file."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
+
+
+def decode_jpeg(data: bytes) -> Frame:
+    """An RGB picture (h, w, 3) from a JPEG file."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _in_order(rows: TrackRows) -> TrackRows:
+    return rows.select(np.lexsort((rows.track, rows.frame)))

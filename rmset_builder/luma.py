@@ -1,0 +1,80 @@
+"""Small grey copies of frames: enough to see cuts and to tell whether a box still shows the same thing."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.geometry import Array
+
+Grey = npt.NDArray[np.uint8]
+
+LONGEST_SIDE = 320
+_SIGNATURE = (64, 36)
+_PATCH = 16
+
+# A cut changes this share of the picture by more than this many grey levels, ...
+_CHANGED_SHARE = 0.3
+_CHANGED_LEVELS = 20
+# ... and this many times as much of it as the frames before did, which tells it from motion.
+_CHANGED_RATIO = 2.5
+_MEMORY = 5
+
+
+def thumbnail(frame: npt.NDArray[np.uint8]) -> Grey:
+    """A grey copy of an RGB frame (h, w, 3), its longest side 320 pixels."""
+    height, width = frame.shape[:2]
+    scale = LONGEST_SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+
+
+class CutFinder:
+    """Finds hard cuts of the whole picture, frame after frame."""
+
+    def __init__(self) -> None:
+        self._before: npt.NDArray[np.int16] | None = None
+        self._changes: deque[float] = deque(maxlen=_MEMORY)
+
+    def is_cut(self, grey: Grey) -> bool:
+        """Does a new shot begin with this frame? Call once for each frame, in order; the first is none."""
+        now = cv2.resize(grey, _SIGNATURE, interpolation=cv2.INTER_AREA).astype(np.int16)
+        before, self._before = self._before, now
+        if before is None:
+            return False
+        changed = float((np.abs(now - before) > _CHANGED_LEVELS).mean())
+        usual = float(np.median(self._changes)) if self._changes else 0.0
+        self._changes.append(changed)
+        return changed > max(_CHANGED_SHARE, _CHANGED_RATIO * usual)
+
+
+def patches(grey: Grey, boxes: Array, *, frame_width: int) -> Array:
+    """What each box shows, as unit vectors (n, 256): the product of two is their normalised correlation, -1..1.
+
+    Args:
+        grey: the frame's thumbnail.
+        boxes: (n, 4) pixels of the full frame.
+        frame_width: of the full frame.
+    """
+    found = np.zeros((len(boxes), _PATCH * _PATCH), np.float32)
+    if not len(boxes):
+        return found
+    height, width = grey.shape
+    scaled = boxes * (width / frame_width)
+    limit = np.array([width - 1, height - 1] * 2)
+    low = np.clip(np.floor(scaled), 0, limit).astype(int)
+    high = np.clip(np.ceil(scaled), 0, limit + 1).astype(int)
+    for row, (x0, y0), (x1, y1) in zip(found, low[:, :2], high[:, 2:], strict=True):
+        inner = grey[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+        row[:] = _unit(cv2.resize(inner, (_PATCH, _PATCH), interpolation=cv2.INTER_AREA).ravel())
+    return found
+
+
+def _unit(values: npt.NDArray[Any]) -> Array:
+    centred = values.astype(np.float32) - values.mean()
+    return np.asarray(centred / (np.linalg.norm(centred) + 1e-6), np.float32)

@@ -1,0 +1,187 @@
+"""The manifest: which searches to make, for which expression group, and which of the videos found to keep.
+
+A manifest comes from anyone. Until `load_manifest` has checked it, nothing in it is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+
+from rmset_builder.errors import RmsetError
+from rmset_builder.manifest_faults import faults_of
+from rmset_builder.yaml_lines import Fault, read_yaml, spell
+
+LARGEST_BYTES = 1_000_000
+LONGEST_TEXT = 100
+FAULTS_SHOWN = 50
+
+# Both are letters of a kind: Persian and many emoji are misspelled without them.
+_JOINERS = "\u200c\u200d"
+
+
+def _checked_text(text: str) -> str:
+    """Refuse what no search box would be given: blank, endless or invisible text."""
+    if not text.strip():
+        raise PydanticCustomError("text", "is empty")
+    if len(text) > LONGEST_TEXT:
+        raise PydanticCustomError("text", f"has {len(text):,} characters, at most {LONGEST_TEXT} are allowed")
+    hidden = next((c for c in text if not (c.isprintable() or c in _JOINERS)), None)
+    if hidden is not None:
+        raise PydanticCustomError("text", f"holds the invisible character U+{ord(hidden):04X}; remove it")
+    if text != text.strip():
+        raise PydanticCustomError("text", "begins or ends with a space; remove it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_checked_text)]
+
+
+def _check_list(texts: Sequence[str], *, beyond: tuple[str, ...] = ()) -> None:
+    """Refuse an empty list and a text that stands twice, whatever its capitals and spaces.
+
+    ``beyond`` leads from an item of the list to its text.
+    """
+    if not texts:
+        raise PydanticCustomError("empty", "is an empty list; it needs at least one item")
+    first: dict[str, int] = {}
+    repeats: list[InitErrorDetails] = []
+    for index, text in enumerate(texts):
+        earlier = first.setdefault(" ".join(text.casefold().split()), index)
+        if earlier != index:
+            error = PydanticCustomError("repeat", "given twice", {"earlier": (earlier, *beyond)})
+            repeats.append(InitErrorDetails(type=error, loc=(index, *beyond), input=text))
+    if repeats:
+        raise ValidationError.from_exception_data("repeats", repeats)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Group(_Part):
+    """One expression group: the searches whose videos show, roughly, the same feelings."""
+
+    name: Text
+    keywords: Annotated[tuple[Text, ...], Field(strict=False)]
+
+    @field_validator("keywords")
+    @classmethod
+    def _each_keyword_once(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
+        _check_list(keywords)
+        return keywords
+
+
+class Filters(_Part):
+    """What a video must be to be kept. Defaults: one minute to one hour, at least 720 lines."""
+
+    min_duration_s: Annotated[int, Field(ge=0)] = 60
+    max_duration_s: Annotated[int, Field(ge=1)] = 3600
+    min_height: Annotated[int, Field(ge=0)] = 720
+
+    @field_validator("max_duration_s")
+    @classmethod
+    def _leave_room(cls, longest: int, info: ValidationInfo) -> int:
+        shortest = info.data.get("min_duration_s", 0)
+        if longest < shortest:
+            raise PydanticCustomError("range", f"is {longest}, below min_duration_s, which is {shortest}")
+        return longest
+
+
+class Query(NamedTuple):
+    """One search: its group's name, its keyword, and the words to search for."""
+
+    group: str
+    keyword: str
+    query: str
+
+
+class Manifest(_Part):
+    """A whole manifest. Only ``groups`` must be given; every other field has the default shown here.
+
+    Example:
+        >>> group = Group(name="Anger", keywords=("racism", "911"))
+        >>> [query.query for query in Manifest(groups=(group,)).queries()]
+        ['reaction mashup video racism', 'reaction mashup video 911']
+    """
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    base_query: Text = "reaction mashup video"
+    licence: Literal["creative-commons", "any"] = "creative-commons"
+    per_keyword: Annotated[int, Field(ge=1, le=1000)] = 10
+    filters: Filters = Filters()
+    groups: Annotated[tuple[Group, ...], Field(strict=False)]
+
+    @field_validator("groups")
+    @classmethod
+    def _each_name_once(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        _check_list([group.name for group in groups], beyond=("name",))
+        return groups
+
+    def queries(self) -> Iterator[Query]:
+        """Every search to make, in the manifest's order."""
+        for group in self.groups:
+            for keyword in group.keywords:
+                yield Query(group.name, keyword, f"{self.base_query} {keyword}")
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Raises:
+        RmsetError: it cannot be read, or is not a manifest; one line for each fault: ``path:line: field: problem``.
+    """
+    document = read_yaml(_read_text(path))
+    if document.data is None and not document.faults:
+        raise RmsetError(f"{path} is empty", remedy=_EXAMPLE)
+    if document.data is None:
+        raise _refusal(path, document.faults)
+    try:
+        manifest = Manifest.model_validate(document.data)
+    except ValidationError as error:
+        parts: dict[str, type[BaseModel]] = {"groups": Group, "filters": Filters}
+        raise _refusal(path, faults_of(error, document, Manifest, parts)) from None
+    if document.faults:
+        raise _refusal(path, document.faults)
+    return manifest
+
+
+_EXAMPLE = "manifests/keywords.yaml is an example to start from"
+
+
+def _read_text(path: Path) -> str:
+    """The text of ``path``, of which no more than the largest allowed size is ever read."""
+    try:
+        with path.open("rb") as handle:
+            content = handle.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise RmsetError(f"no manifest at {path}", remedy=_EXAMPLE) from None
+    except IsADirectoryError:
+        raise RmsetError(f"{path} is a folder, not a manifest", remedy="name the YAML file in it") from None
+    except OSError as error:
+        raise RmsetError(f"{path} cannot be read ({error.strerror})") from error
+    if len(content) > LARGEST_BYTES:
+        raise RmsetError(f"{path} is larger than {LARGEST_BYTES:,} bytes, too large for a manifest")
+    if b"\0" in content:
+        raise RmsetError(f"{path} is a binary file, not a manifest", remedy=_EXAMPLE)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RmsetError(f"{path}:{line}: not UTF-8", remedy="save the file as UTF-8") from None
+
+
+def _refusal(path: Path, faults: list[Fault]) -> RmsetError:
+    lines = [
+        ": ".join(filter(None, [f"{path}:{fault.line}", spell(fault.place), fault.problem]))
+        for fault in sorted(faults, key=lambda fault: fault.line)
+    ]
+    hidden = len(lines) - FAULTS_SHOWN
+    if hidden > 0:
+        lines[FAULTS_SHOWN:] = [f"{path}: and {hidden:,} more"]
+    return RmsetError("\n".join(lines))

@@ -1,0 +1,146 @@
+"""From a video's faces to its people: embeddings of the best faces of each track, identities, and who is left out."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.align import arcface_crop
+from rmset_builder.embedder import Embedder, faces_worth_embedding
+from rmset_builder.faces import FoundFaces, decode_jpeg
+from rmset_builder.geometry import Array
+from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks
+from rmset_builder.spool import Spool
+from rmset_builder.tracks import seen_apart
+
+UNSURE = "unsure"
+SHORT_LIVED = "short-lived"
+
+
+@dataclass(frozen=True)
+class People:
+    """Whose the faces of a video are.
+
+    Attributes:
+        rows: (n,) numbers of the faces that are kept, in shard order: by frame, identity, track.
+        identity: (n,) int32, 0.. without gaps in the order of first appearance.
+        track: (n,) int32, 0.. without gaps likewise.
+        embedding: (identities, d) float32 unit vectors: the mean of each identity's embedded faces.
+        dropped: faces left out, by reason.
+        dropped_identities: identities left out, by reason.
+    """
+
+    rows: npt.NDArray[np.intp]
+    identity: npt.NDArray[np.int32]
+    track: npt.NDArray[np.int32]
+    embedding: Array
+    dropped: dict[str, int] = field(default_factory=dict)
+    dropped_identities: dict[str, int] = field(default_factory=dict)
+
+
+def find_people(
+    found: FoundFaces,
+    spool: Spool,
+    embedder: Embedder,
+    pool: Executor,
+    *,
+    sure: float,
+    faces_per_track: int,
+    rules: IdentityRules,
+    least_frames: int,
+) -> People:
+    """Tell who is who.
+
+    Args:
+        found: the video's faces.
+        spool: their pictures.
+        embedder: face recogniser.
+        pool: runs decoding and embedding.
+        sure: a track whose every detection scores below this is no face.
+        faces_per_track: how many of a track's faces are embedded.
+        rules: when two tracks are one person.
+        least_frames: identities seen in fewer frames are left out.
+    """
+    rows = found.rows
+    if not len(rows):
+        nothing = np.empty(0, np.int32)
+        return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32))
+    best = np.zeros(rows.track.max() + 1, np.float32)
+    np.maximum.at(best, rows.track, rows.scores)
+    kept = np.flatnonzero(best[rows.track] >= sure)
+    dropped = {UNSURE: len(rows) - len(kept)}
+    if not len(kept):
+        nothing = np.empty(0, np.int32)
+        return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
+
+    track = np.unique(rows.track[kept], return_inverse=True)[1]
+    by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
+    embedding = _embed_tracks(by_track, found, spool, embedder, pool, most=faces_per_track)
+    summary = TrackSummary(
+        faces=np.array([len(mine) for mine in by_track], np.int64),
+        embedding=_unit(embedding),
+        apart=seen_apart(rows.frame[kept], track, rows.boxes[kept]),
+    )
+    label = cluster_tracks(summary, rules)
+    identity = label[track]
+
+    seen = np.array([len(np.unique(rows.frame[kept[identity == k]])) for k in range(label.max() + 1)])
+    stays = (seen >= least_frames)[identity]
+    dropped[SHORT_LIVED] = int((~stays).sum())
+    short_lived = int((seen < least_frames).sum())
+    kept, identity, track = kept[stays], identity[stays], track[stays]
+
+    identities, old_identities = _in_order_of_appearance(rows.frame[kept], rows.boxes[kept, 0], identity)
+    tracks, _ = _in_order_of_appearance(rows.frame[kept], identities, track)
+    order = np.lexsort((tracks, identities, rows.frame[kept]))
+    means = [embedding[label == old].mean(axis=0) for old in old_identities]
+    return People(
+        rows=kept[order],
+        identity=identities[order],
+        track=tracks[order],
+        embedding=_unit(np.array(means, np.float32)) if means else np.empty((0, 0), np.float32),
+        dropped={reason: count for reason, count in dropped.items() if count},
+        dropped_identities={SHORT_LIVED: short_lived} if short_lived else {},
+    )
+
+
+def _embed_tracks(
+    by_track: list[npt.NDArray[np.intp]],
+    found: FoundFaces,
+    spool: Spool,
+    embedder: Embedder,
+    pool: Executor,
+    *,
+    most: int,
+) -> Array:
+    """The sum of each track's best faces' embeddings, (tracks, d): long vectors, of clear faces, weigh more."""
+    worth = found.rows.scores * np.log1p(found.sharpness)
+    chosen = [mine[faces_worth_embedding(worth[mine], most=most)] for mine in by_track]
+    numbers = np.concatenate(chosen)
+    chunks = [numbers[i : i + embedder.batch] for i in range(0, len(numbers), embedder.batch)]
+
+    def embed(pictures: list[bytes]) -> Array:
+        return embedder.embed([arcface_crop(decode_jpeg(picture)) for picture in pictures])
+
+    embeddings = np.concatenate(list(pool.map(embed, (spool.read(chunk) for chunk in chunks))))
+    starts = np.cumsum([0, *(len(c) for c in chosen)])[:-1]
+    return np.asarray(np.add.reduceat(embeddings, starts, axis=0))
+
+
+def _in_order_of_appearance(
+    frame: npt.NDArray[np.int32], then: npt.NDArray[np.generic], label: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.integer]]:
+    """Labels renumbered 0.. by their first row in order of (frame, then); also the old labels in that order."""
+    order = np.lexsort((then, frame))
+    old, first = np.unique(label[order], return_index=True)
+    ranked = old[np.argsort(first, kind="stable")]
+    new = np.empty(int(label.max()) + 1 if len(label) else 0, np.int32)
+    new[ranked] = np.arange(len(ranked), dtype=np.int32)
+    return new[label], ranked
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)

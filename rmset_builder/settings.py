@@ -1,0 +1,44 @@
+"""Every choice that changes what a shard holds, in one frozen object with one hash."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Raised when the same settings would give other shards: what an older program wrote is then stale.
+ALGORITHM = 1
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ExtractSettings(BaseModel):
+    """How faces are found, kept and told apart. The defaults are the measured ones (docs/extraction.md).
+
+    Example:
+        >>> ExtractSettings(image_size=224).sha256 == ExtractSettings().sha256
+        False
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: Annotated[int, Field(ge=16, le=1024, description="side of an aligned face, pixels")] = 260
+    jpeg_quality: Annotated[int, Field(ge=1, le=100, description="JPEG quality of an aligned face")] = 95
+    det_size: Annotated[
+        int, Field(ge=0, le=4096, description="longer side of the detector's input, pixels; 0: as each shot needs")
+    ] = 0
+    det_threshold: Annotated[Share, Field(description="score from which on the detector is believed")] = 0.5
+    det_threshold_low: Annotated[Share, Field(description="score that still continues a track")] = 0.2
+    detect_every: Annotated[int, Field(ge=1, le=16, description="frames between detections on steady shots")] = 4
+    motion: Annotated[Share, Field(description="motion that calls for detection in between, share of a box")] = 0.15
+    faces_per_track: Annotated[int, Field(ge=1, le=100, description="faces of a track that are embedded")] = 5
+    same_person: Annotated[Share, Field(description="least cosine similarity of one person's tracks")] = 0.40
+    min_presence_s: Annotated[float, Field(ge=0, description="identities on screen for less are left out, seconds")] = (
+        1.0
+    )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all settings and of the algorithm's version."""
+        return hashlib.sha256(f"{ALGORITHM} {self.model_dump_json()}".encode()).hexdigest()
