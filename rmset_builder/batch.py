@@ -19,9 +19,12 @@ from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import Engine, Task, extract_video
 from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
 from rmset_builder.shards import shard_path
+from rmset_builder.video import VideoInfo
 from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
 
 WORK_FOLDER = ".work"
+# Faults of the command line or the moment; they say nothing of a video.
+_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress"})
 
 
 class Outcome(Enum):
@@ -76,17 +79,16 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
         record = records.get(task.video)
         if record is None or record.state != DONE or force:
             found.work.append(task)
-        elif not _same_file(task, record):
-            if _moved(task, record):
-                found.faults.append(Result(task.video, Outcome.FAILED, fault=_id_taken(task, record)))
+        elif _same_file(task, record):
+            same_way = (record.settings_sha256, record.models_sha256) == (settings_sha256, models_sha256)
+            if same_way and all(shard_path(out, task.video, part).is_file() for part in range(record.shards)):
+                found.kept.append(Result(task.video, Outcome.KEPT, _with_provenance(task, record, out)))
             else:
                 found.work.append(task)
-        elif (record.settings_sha256, record.models_sha256) != (settings_sha256, models_sha256):
-            found.work.append(task)
-        elif not all(shard_path(out, task.video, part).is_file() for part in range(record.shards)):
-            found.work.append(task)
+        elif _is_another_file(task, record):
+            found.faults.append(Result(task.video, Outcome.FAILED, fault=_id_taken(task, record)))
         else:
-            found.kept.append(Result(task.video, Outcome.KEPT, _with_provenance(task, record, out)))
+            found.work.append(task)
     return found
 
 
@@ -102,9 +104,11 @@ def run(work: list[Task], engine: Engine, out: Path, reporter: Reporter) -> Iter
 def _run_one(task: Task, engine: Engine, out: Path, reporter: Reporter) -> Result:
     began = time.monotonic()
     try:
+        info = VideoInfo.from_path(task.path)
         with _workplace(out, task.video) as work:
             record = extract_video(
                 task,
+                info,
                 engine,
                 out=out,
                 work=work,
@@ -151,6 +155,8 @@ def _workplace(out: Path, video: str) -> Iterator[Path]:
 
 def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> VideoRecord | None:
     """Record a failure, unless the video has whole shards from before: those stay, and so does their record."""
+    if fault.reason in _NOT_OF_THE_VIDEO:
+        return None
     before = read_videos(out).get(task.video)
     if before is not None and before.state == DONE:
         return None
@@ -178,7 +184,7 @@ def _same_file(task: Task, record: VideoRecord) -> bool:
         return False
 
 
-def _moved(task: Task, record: VideoRecord) -> bool:
+def _is_another_file(task: Task, record: VideoRecord) -> bool:
     """Is this another file than the one that was extracted, which is still where it was?"""
     return Path(record.source) != task.path.absolute() and Path(record.source).exists()
 

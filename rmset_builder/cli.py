@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -54,16 +55,22 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     if debug:  # wherever it stands, so that it can be added at the end of the line that failed
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(rmset.main(args=arguments, prog_name="rmset", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except click.Abort:
-        click.echo("rmset: interrupted", err=True)
+        click.echo("rmset: interrupted; what is complete stays, the same command goes on from there", err=True)
         sys.exit(130)
     except RmsetError as error:
         if debug:
             raise
         click.echo(f"rmset: {error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"rmset: a fault of the program: {type(error).__name__}: {error}; see it with --debug", err=True)
         sys.exit(2)

@@ -209,6 +209,12 @@ class FrameReader:
             return bool(missing > max(_LONGEST_MISSING_S, _LONGEST_MISSING_SHARE * promised))
         return any(_CUT_SHORT.search(message) for message in self._errors)
 
+    def complaints(self) -> str:
+        """What ffmpeg complained of, in a line; empty where it did not."""
+        if not self.error_count:
+            return ""
+        return f"ffmpeg wrote {self.error_count} error line(s), the last: {self._last_error()}"
+
     def _last_error(self) -> str:
         return _PREFIX.sub("", self._errors[-1]) if self._errors else "it gave no reason"
 

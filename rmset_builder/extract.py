@@ -62,12 +62,13 @@ class Engine:
 
 
 def extract_video(
-    task: Task, engine: Engine, *, out: Path, work: Path, progress: Callable[[int, int], None]
+    task: Task, info: VideoInfo, engine: Engine, *, out: Path, work: Path, progress: Callable[[int, int], None]
 ) -> VideoRecord:
     """Write the shards of one video and the mean embeddings of its identities.
 
     Args:
         task: which video.
+        info: its header.
         engine: models, settings, workers.
         out: folder of the shards.
         work: an empty folder on the same disk for what is not yet sure.
@@ -81,7 +82,6 @@ def extract_video(
     """
     began = time.monotonic()
     settings = engine.settings
-    info = VideoInfo.from_path(task.path)
     with (
         FrameReader(info, threads=engine.threads) as reader,
         Spool(work / "faces.jpgs") as spool,
@@ -149,7 +149,7 @@ def extract_video(
         faces=len(people.rows),
         shards=len(paths),
         reason="" if len(people.rows) else NO_FACES,
-        message=f"the decoder met {reader.error_count} faults in the stream" if reader.error_count else "",
+        message=reader.complaints(),
         dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
         detected_frames=found.keyframes,
         seconds_spent=round(time.monotonic() - began, 3),

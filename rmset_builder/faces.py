@@ -22,7 +22,15 @@ from rmset_builder.keyframes import KeyframeRules, find_keyframes
 from rmset_builder.luma import patches
 from rmset_builder.scales import ScaledDetector, Scales
 from rmset_builder.spool import Spool
-from rmset_builder.tracks import Keyframe, LinkRules, TrackLinker, TrackRows, drop_doubles, drop_filled_doubles
+from rmset_builder.tracks import (
+    Keyframe,
+    LinkRules,
+    TrackLinker,
+    TrackRows,
+    drop_doubles,
+    drop_filled_doubles,
+    frame_runs,
+)
 from rmset_builder.windows import Window, WindowSource, window_length
 
 PROBE_EVERY = 32
@@ -172,17 +180,15 @@ class FaceFinder:
         return list(self._pool.map(look, frames))
 
     def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
-        numbers, starts = np.unique(rows.frame, return_index=True)
-        ends = [*starts[1:], len(rows)]
         return [
             self._pool.submit(
                 encode_faces,
-                window.frames[number - window.start],
-                rows.landmarks[start:end],
+                window.frames[rows.frame[start] - window.start],
+                rows.landmarks[start:stop],
                 side=self._rules.image_size,
                 quality=self._rules.jpeg_quality,
             )
-            for number, start, end in zip(numbers, starts, ends, strict=True)
+            for start, stop in frame_runs(rows.frame)
         ]
 
 

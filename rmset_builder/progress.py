@@ -79,7 +79,8 @@ class ProgressReporter:
             left = max(self._all_frames - self._frames_before - frames, 0)
             overall = (self._frames_before + frames) / max(now - self._began, 1e-9)
             self._console.print(
-                f"{task.video}: {frames:,} of {self._total[task.video]:,} frames, {rate:.1f} frames/s, {faces:,} faces; "
+                f"{task.video}: {frames:,} of {self._total[task.video]:,} frames, {rate:.1f} frames/s, "
+                f"{faces:,} faces; "
                 f"video {self._finished + 1} of {len(self._total)}, {left / max(overall, 1e-9):,.0f} s left in all",
                 highlight=False,
                 soft_wrap=True,

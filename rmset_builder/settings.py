@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # Raised when the same settings would give other shards: what an older program wrote is then stale.
 ALGORITHM = 1
+
+_LEAST_DET_SIZE = 64
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -37,6 +39,13 @@ class ExtractSettings(BaseModel):
     min_presence_s: Annotated[float, Field(ge=0, description="identities on screen for less are left out, seconds")] = (
         1.0
     )
+
+    @field_validator("det_size")
+    @classmethod
+    def _not_tiny(cls, side: int) -> int:
+        if 0 < side < _LEAST_DET_SIZE:
+            raise ValueError(f"must be 0 or at least {_LEAST_DET_SIZE}")
+        return side
 
     @property
     def sha256(self) -> str:

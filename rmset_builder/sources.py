@@ -64,6 +64,10 @@ def find_sources(paths: Iterable[Path], *, group: str | None = None) -> Sources:
     return Sources(list(tasks.values()), faults)
 
 
+def _same_id(file: Path, other: Path, video: str) -> VideoError:
+    return VideoError("id-taken", f"{file} would have the same id as {other}: {video}", remedy="rename one of them")
+
+
 def _videos_of_folder(folder: Path) -> list[Path]:
     try:
         found = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith("."))

@@ -213,7 +213,7 @@ def seen_apart(frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], box
     """
     count = int(track.max()) + 1 if len(track) else 0
     apart = np.zeros((count, count), bool)
-    for start, stop in _same_frame(frame):
+    for start, stop in frame_runs(frame):
         mine = track[start:stop]
         disjoint = covered_share(boxes[start:stop], boxes[start:stop]) < 1 - MOSTLY
         apart[np.ix_(mine, mine)] |= disjoint
@@ -221,6 +221,9 @@ def seen_apart(frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], box
     return apart
 
 
-def _same_frame(frame: npt.NDArray[np.int32]) -> Iterator[tuple[int, int]]:
-    starts = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1))
+def frame_runs(frame: npt.NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+    """Start and stop of the rows of each frame, ``frame`` (n,) ascending."""
+    if not len(frame):
+        return
+    starts = np.flatnonzero(np.diff(frame, prepend=frame[0] - 1))
     yield from zip(starts.tolist(), [*starts[1:].tolist(), len(frame)], strict=True)

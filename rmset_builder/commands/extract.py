@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,12 @@ from rmset_builder.settings import ExtractSettings
 from rmset_builder.sources import find_sources
 
 
-def _setting(name: str, kind: Any) -> Any:
-    """A command line option for one of the settings, its help and default taken from there."""
-    field = ExtractSettings.model_fields[name]
-    return click.option(f"--{name.replace('_', '-')}", name, type=kind, default=field.default, help=field.description)
+def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command line option for each of the settings, its help and default taken from there."""
+    for name, field in reversed(ExtractSettings.model_fields.items()):
+        option = click.option(f"--{name.replace('_', '-')}", default=field.default, help=field.description)
+        command = option(command)
+    return command
 
 
 @click.command("extract", context_settings={"show_default": True})
@@ -45,19 +49,12 @@ def _setting(name: str, kind: Any) -> Any:
     show_default="all cores",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.")
-@_setting("image_size", int)
-@_setting("jpeg_quality", int)
-@_setting("det_size", int)
-@_setting("det_threshold", float)
-@_setting("det_threshold_low", float)
-@_setting("detect_every", int)
-@_setting("motion", float)
-@_setting("faces_per_track", int)
-@_setting("same_person", float)
-@_setting("min_presence_s", float)
+@_setting_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
+    *,
     videos: tuple[Path, ...],
     out: Path,
     gpu: int | None,
@@ -88,7 +85,7 @@ def command(
         device = Device(gpu)
         embedder = Embedder(pack.recogniser, batch=1, device=device)
         reporter = ProgressReporter(todo.work, Console(stderr=True))
-        with ThreadPoolExecutor(threads) as pool, reporter:
+        with _workers(threads) as pool, reporter:
             engine = Engine(pack, embedder, device, chosen, pool, threads)
             for result in run(todo.work, engine, out, reporter):
                 _tell(result, out, as_json)
@@ -96,6 +93,16 @@ def command(
     failed = sum(result.outcome is Outcome.FAILED for result in results)
     _summarise(results, failed, out)
     ctx.exit(1 if failed else 0)
+
+
+@contextmanager
+def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+    try:
+        yield pool
+    finally:
+        # After an interruption what has not begun never begins.
+        pool.shutdown(cancel_futures=True)
 
 
 def _settings(options: dict[str, Any]) -> ExtractSettings:
