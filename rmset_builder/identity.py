@@ -28,15 +28,16 @@ class IdentityRules:
         twice: least cosine similarity of two tracks of one moment that show one person twice.
         solid: frames from which on a track may found an identity; shorter ones only join.
         join: least cosine similarity at which a short track joins an identity.
-        shortest_s: an identity that is on screen for less time is left out ...
-        shortest_share: ... or for less than this share of the video, whichever is shorter.
+        clear: an identity that the detector never sees with this score is left out: things that look like faces.
+        shortest_share: an identity on screen for less than the least presence, or than this share of the video,
+            whichever is shorter, is left out.
     """
 
     same: float = 0.40
     twice: float = 0.75
     solid: int = 12
     join: float = 0.30
-    shortest_s: float = 1.0
+    clear: float = 0.6
     shortest_share: float = 0.05
 
 

@@ -18,6 +18,7 @@ from rmset_builder.tracks import seen_apart
 
 UNSURE = "unsure"
 SHORT_LIVED = "short-lived"
+NEVER_CLEAR = "never-clear"
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,12 @@ def find_people(
     label = cluster_tracks(summary, rules)
     identity = label[track]
 
-    seen = np.array([len(np.unique(rows.frame[kept[identity == k]])) for k in range(label.max() + 1)])
-    stays = (seen >= least_frames)[identity]
-    dropped[SHORT_LIVED] = int((~stays).sum())
-    short_lived = int((seen < least_frames).sum())
+    reason = _reasons_to_drop(
+        rows.frame[kept], rows.scores[kept], identity, least_frames=least_frames, clear=rules.clear
+    )
+    dropped |= {why: int((reason == why)[identity].sum()) for why in (SHORT_LIVED, NEVER_CLEAR)}
+    dropped_identities = {why: int((reason == why).sum()) for why in (SHORT_LIVED, NEVER_CLEAR)}
+    stays = (reason == "")[identity]
     kept, identity, track = kept[stays], identity[stays], track[stays]
 
     identities, old_identities = _in_order_of_appearance(rows.frame[kept], rows.boxes[kept, 0], identity)
@@ -102,9 +105,25 @@ def find_people(
         identity=identities[order],
         track=tracks[order],
         embedding=_unit(np.array(means, np.float32)) if means else np.empty((0, 0), np.float32),
-        dropped={reason: count for reason, count in dropped.items() if count},
-        dropped_identities={SHORT_LIVED: short_lived} if short_lived else {},
+        dropped={why: count for why, count in dropped.items() if count},
+        dropped_identities={why: count for why, count in dropped_identities.items() if count},
     )
+
+
+def _reasons_to_drop(
+    frame: npt.NDArray[np.int32], scores: Array, identity: npt.NDArray[np.int64], *, least_frames: int, clear: float
+) -> npt.NDArray[np.str_]:
+    """Why each identity is left out, (identities,); empty for those that stay."""
+    reasons = []
+    for number in range(int(identity.max()) + 1):
+        mine = identity == number
+        if len(np.unique(frame[mine])) < least_frames:
+            reasons.append(SHORT_LIVED)
+        elif scores[mine].max() < clear:
+            reasons.append(NEVER_CLEAR)
+        else:
+            reasons.append("")
+    return np.array(reasons)
 
 
 def _embed_tracks(

@@ -46,8 +46,8 @@ def find_sources(paths: Iterable[Path], *, group: str | None = None) -> Sources:
     for path in given:
         try:
             files = _videos_of_folder(path) if path.is_dir() else [path]
-        except VideoError as fault:
-            faults.append((path, fault))
+        except VideoError as error:
+            faults.append((path, error))
             continue
         for file in files:
             key = file.absolute()
@@ -55,10 +55,7 @@ def find_sources(paths: Iterable[Path], *, group: str | None = None) -> Sources:
                 continue
             video = safe_video_id(file)
             if (other := owner.setdefault(video, file)) != file:
-                fault = VideoError(
-                    "id-taken", f"{file} would have the same id as {other}: {video}", remedy="rename one"
-                )
-                faults.append((file, fault))
+                faults.append((file, _same_id(file, other, video)))
                 continue
             tasks[key] = Task(video, file, _provenance(file, video, group))
     return Sources(list(tasks.values()), faults)
