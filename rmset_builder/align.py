@@ -24,10 +24,23 @@ def template(side: int, margin: float = MARGIN) -> Array:
     return ((ARCFACE_TEMPLATE / ARCFACE_SIDE + margin) / (1 + 2 * margin) * side).astype(np.float32)
 
 
+def align_faces(picture: Image, landmarks: Array, *, side: int, margin: float = MARGIN) -> list[Image]:
+    """The faces with ``landmarks`` (n, 10) as (side, side, 3) pictures; what lies outside the picture is black."""
+    if not len(landmarks):
+        return []
+    # OpenCV warps four channels in less than half the time that it needs for three.
+    padded = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
+    matrices = similarity_transform(landmarks.reshape(-1, 5, 2), template(side, margin))
+    return [_warp(padded, matrix, side) for matrix in matrices]
+
+
+def _warp(padded: Image, matrix: npt.NDArray[np.float64], side: int) -> Image:
+    return np.asarray(cv2.cvtColor(cv2.warpAffine(padded, matrix, (side, side)), cv2.COLOR_RGBA2RGB), np.uint8)
+
+
 def align_face(picture: Image, landmarks: Array, *, side: int, margin: float = MARGIN) -> Image:
-    """The face with ``landmarks`` (10,) as a (side, side, 3) picture; what lies outside the picture is black."""
-    matrix = similarity_transform(landmarks.reshape(5, 2), template(side, margin))
-    return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR))
+    """The one face with ``landmarks`` (10,), as :func:`align_faces` gives it."""
+    return align_faces(picture, landmarks[None], side=side, margin=margin)[0]
 
 
 def arcface_crop(aligned: Image, margin: float = MARGIN) -> Image:
@@ -43,6 +56,6 @@ def arcface_crop(aligned: Image, margin: float = MARGIN) -> Image:
 
 def sharpness(aligned: Image) -> float:
     """Variance of the Laplacian of the face's luma: higher is sharper."""
-    luma = cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY)
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))
-    return float(deviation[0, 0]) ** 2
+    edges = cv2.Laplacian(cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
+    mean = cv2.sumElems(edges)[0] / edges.size
+    return float(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean * mean)

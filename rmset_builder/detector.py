@@ -56,6 +56,8 @@ class Faces:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """All faces of ``parts``, of which those that overlap a better one are left out."""
+        if len(parts) == 1:
+            return parts[0]
         boxes, landmarks, scores = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "landmarks", "scores")
         )

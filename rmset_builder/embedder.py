@@ -17,6 +17,7 @@ from rmset_builder.onnx_session import Device, input_name, open_session
 Image = npt.NDArray[np.uint8]
 
 _MEAN, _SCALE = 127.5, 1 / 127.5
+_FRAMES_PER_STRETCH = 12
 
 
 class Embedder:
@@ -45,16 +46,18 @@ class Embedder:
 
 
 def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.NDArray[np.intp]:
-    """Which faces of one track stand for it: the best of each of up to ``most`` equal stretches of time.
+    """Which faces of one track stand for it: the best of each of some equal stretches of time.
+
+    A track of a few frames needs fewer: they are all alike.
 
     Args:
         worth: (n,) of the track's faces in order of time; higher is better.
-        most: number of faces.
+        most: number of stretches of a long track.
 
     Returns:
         Indices, ascending.
     """
-    stretches = np.array_split(np.arange(len(worth)), min(most, len(worth)))
+    stretches = np.array_split(np.arange(len(worth)), min(most, 1 + len(worth) // _FRAMES_PER_STRETCH))
     return np.array([stretch[np.argmax(worth[stretch])] for stretch in stretches], np.intp)
 
 

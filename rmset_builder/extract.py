@@ -26,9 +26,8 @@ from rmset_builder.files import sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
 from rmset_builder.modelpack import ModelPack
-from rmset_builder.onnx_session import Device
 from rmset_builder.people import People, find_people
-from rmset_builder.scales import ScaledDetector
+from rmset_builder.scales import DetectorBank, ScaledDetector
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.spool import Spool
@@ -54,8 +53,8 @@ class Engine:
     """What all videos of a run share: models, settings and the pool that does the work."""
 
     pack: ModelPack
+    detectors: DetectorBank
     embedder: Embedder
-    device: Device
     settings: ExtractSettings
     pool: Executor
     threads: int
@@ -87,13 +86,7 @@ def extract_video(
         Spool(work / "faces.jpgs") as spool,
     ):
         detector = ScaledDetector(
-            engine.pack.detector,
-            width=reader.width,
-            height=reader.height,
-            batch=1,
-            device=engine.device,
-            threshold=settings.det_threshold_low,
-            sure=settings.det_threshold,
+            engine.detectors, width=reader.width, height=reader.height, sure=settings.det_threshold
         )
         found = FaceFinder(reader, detector, engine.pool, _face_rules(settings)).run(spool, progress)
         times = reader.times_s()

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from rmset_builder.align import align_face, sharpness
+from rmset_builder.align import align_faces, sharpness
 from rmset_builder.decode import Frame, FrameReader
 from rmset_builder.geometry import Array
-from rmset_builder.keyframes import KeyframeRules, find_keyframes
+from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes
 from rmset_builder.luma import patches
 from rmset_builder.scales import ScaledDetector, Scales
 from rmset_builder.spool import Spool
@@ -30,10 +30,11 @@ from rmset_builder.tracks import (
     drop_doubles,
     drop_filled_doubles,
     frame_runs,
+    with_known,
 )
 from rmset_builder.windows import Window, WindowSource, window_length
 
-PROBE_EVERY = 32
+PROBE_EVERY = 64
 
 Progress = Callable[[int, int], None]
 
@@ -168,16 +169,21 @@ class FaceFinder:
             self._scales = self._detector.probe(window.frames[due - window.start])
             self._next_probe = due + PROBE_EVERY
 
-    def _detect(self, window: Window, frames: Sequence[int]) -> list[Keyframe]:
-        scales = self._scales
+    def _detect(self, window: Window, glances: Sequence[Glance]) -> list[Keyframe]:
+        return list(self._pool.map(functools.partial(self._glance, window, self._scales), glances))
 
-        def look(frame: int) -> Keyframe:
-            picture = window.frames[frame - window.start]
-            faces = drop_doubles(self._detector.detect([picture], scales)[0], sure=self._rules.links.sure)
-            seen = patches(window.greys[frame - window.start], faces.boxes, frame_width=picture.shape[1])
-            return Keyframe(frame, faces, seen)
-
-        return list(self._pool.map(look, frames))
+    def _glance(self, window: Window, scales: Scales, glance: Glance) -> Keyframe:
+        picture = window.frames[glance.frame - window.start]
+        faces = None
+        if glance.regions is not None and glance.known is not None:
+            faces = self._detector.detect_in(picture, glance.regions, scales)
+            if faces is not None:
+                faces = with_known(faces, glance.known)
+        if faces is None:
+            faces = self._detector.detect(picture, scales)
+        faces = drop_doubles(faces, sure=self._rules.links.sure)
+        seen = patches(window.greys[glance.frame - window.start], faces.boxes, frame_width=picture.shape[1])
+        return Keyframe(glance.frame, faces, seen)
 
     def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
         return [
@@ -194,12 +200,8 @@ class FaceFinder:
 
 def encode_faces(frame: Frame, landmarks: Array, *, side: int, quality: int) -> EncodedFaces:
     """Aligned JPEG pictures of the faces of one RGB frame, ``landmarks`` (n, 10) pixels."""
-    pictures, sharp = [], []
-    for points in landmarks:
-        face = align_face(frame, points, side=side)
-        pictures.append(encode_jpeg(face, quality))
-        sharp.append(sharpness(face))
-    return EncodedFaces(pictures, sharp)
+    faces = align_faces(frame, landmarks, side=side)
+    return EncodedFaces([encode_jpeg(face, quality) for face in faces], [sharpness(face) for face in faces])
 
 
 def encode_jpeg(picture: Frame, quality: int) -> bytes:

@@ -1,7 +1,7 @@
 """Who is who in one video: tracks clustered by their embeddings, two faces of one moment being two people.
 
 The one exception to that rule is measured, not assumed: mashups show one person twice at once (in the wall, and large
-in the film's place), and two such tracks are far more alike than two people ever are.
+in the film's place), and the same moments of two such tracks are far more alike than two people ever are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sklearn.cluster import AgglomerativeClustering
 from rmset_builder.geometry import Array
 
 # Farther than any distance of a cluster of tracks that may be together can come to, on average.
-_NEVER = 1e6
+_NEVER = 1e9
 _MOST_SOLID_TRACKS = 4000
 
 
@@ -25,7 +25,9 @@ class IdentityRules:
 
     Attributes:
         same: least mean cosine similarity of two groups of tracks of one person.
-        twice: least cosine similarity of two tracks of one moment that show one person twice.
+        perhaps_twice: cosine similarity of two tracks seen together from which on they are compared moment by moment.
+        twice: least mean cosine similarity of the same moments of two tracks that show one person twice.
+        doubt: a track nearer than this to ``same``, from either side, is looked at more closely.
         solid: frames from which on a track may found an identity; shorter ones only join.
         join: least cosine similarity at which a short track joins an identity.
         clear: an identity that the detector never sees with this score is left out: things that look like faces.
@@ -33,8 +35,10 @@ class IdentityRules:
             whichever is shorter, is left out.
     """
 
-    same: float = 0.40
+    same: float = 0.36
+    perhaps_twice: float = 0.45
     twice: float = 0.75
+    doubt: float = 0.20
     solid: int = 12
     join: float = 0.30
     clear: float = 0.6
@@ -48,7 +52,7 @@ class TrackSummary:
     Attributes:
         faces: (n,) number of faces of each.
         embedding: (n, d) unit vectors.
-        apart: (n, n) whether two tracks were seen in one frame at different places.
+        apart: (n, n) whether two tracks were seen together as two people.
     """
 
     faces: npt.NDArray[np.int64]
@@ -67,7 +71,7 @@ def cluster_tracks(tracks: TrackSummary, rules: IdentityRules) -> npt.NDArray[np
     if n == 0:
         return labels
     alike = (tracks.embedding @ tracks.embedding.T).astype(np.float64)
-    apart = tracks.apart & (alike < rules.twice)
+    apart = tracks.apart
     by_length = np.argsort(-tracks.faces, kind="stable")
     solid = by_length[tracks.faces[by_length] >= rules.solid][:_MOST_SOLID_TRACKS]
     labels[solid] = _agglomerate(alike[np.ix_(solid, solid)], apart[np.ix_(solid, solid)], rules.same)
@@ -77,6 +81,27 @@ def cluster_tracks(tracks: TrackSummary, rules: IdentityRules) -> npt.NDArray[np
     first_new = labels.max() + 1
     labels[lonely] = first_new + _agglomerate(alike[np.ix_(lonely, lonely)], apart[np.ix_(lonely, lonely)], rules.same)
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def doubtful_tracks(tracks: TrackSummary, labels: npt.NDArray[np.int64], rules: IdentityRules) -> npt.NDArray[np.intp]:
+    """The tracks that more evidence could move: hardly like their own identity, or nearly like another they may join.
+
+    Args:
+        tracks: of the video.
+        labels: (n,) as :func:`cluster_tracks` gives them.
+        rules: what hardly and nearly mean.
+    """
+    count = int(labels.max()) + 1
+    alike = (tracks.embedding @ tracks.embedding.T).astype(np.float64)
+    np.fill_diagonal(alike, 0)
+    member = np.zeros((len(labels), count))
+    member[np.arange(len(labels)), labels] = tracks.faces
+    others = member.sum(axis=0) - member
+    mean = alike @ member / np.maximum(others, 1)
+    own = np.where(others[np.arange(len(labels)), labels] > 0, mean[np.arange(len(labels)), labels], 1)
+    barred = tracks.apart.astype(float) @ (member > 0) > 0
+    mean[barred | (member > 0)] = -1
+    return np.flatnonzero((own < rules.same + rules.doubt) | (mean.max(axis=1) > rules.same - rules.doubt))
 
 
 def _agglomerate(alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], same: float) -> npt.NDArray[np.int64]:

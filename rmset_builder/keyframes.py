@@ -1,4 +1,4 @@
-"""Which frames the detector has to see: every few frames, and every one where something moves, comes or goes."""
+"""Where the detector has to look: at whole frames now and then, between them where something moves, comes or goes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rmset_builder.detector import Faces
+from rmset_builder.geometry import Array
 from rmset_builder.tracks import Keyframe, LinkRules, match
 
-Detect = Callable[[Sequence[int]], Sequence[Keyframe]]
+
+@dataclass(frozen=True)
+class Glance:
+    """A request to look at a frame: all of it, or (``regions`` (n, 4) pixels given) only where it is in doubt.
+
+    ``known`` are the faces elsewhere, as their neighbours in time tell.
+    """
+
+    frame: int
+    regions: Array | None = None
+    known: Faces | None = None
+
+
+Detect = Callable[[Sequence[Glance]], Sequence[Keyframe]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,7 @@ class KeyframeRules:
     """
 
     stride: int = 4
-    motion: float = 0.15
+    motion: float = 0.1
     worth_a_look: float = 0.5
 
 
@@ -49,21 +64,20 @@ def find_keyframes(
         start: first frame.
         stop: one past the last frame.
         cuts: frames with which a new shot begins.
-        detect: gives the keyframes of some frames; called with as many frames at a time as possible.
+        detect: looks; called with as many glances at a time as possible.
         rules: where the detector may be left out.
         links: when two detections are one face.
     """
     first = _first_frames(start, stop, cuts, rules.stride)
-    known = dict(zip(first, detect(first), strict=True))
+    known = dict(zip(first, detect([Glance(frame) for frame in first]), strict=True))
     if before is not None:
         known[before.frame] = before
-    ordered = sorted(known)
-    open_intervals = list(itertools.pairwise(ordered))
-    while open_intervals:
-        unclear = [(a, b) for a, b in open_intervals if b not in cuts and _unclear(known[a], known[b], rules, links)]
-        middles = [(a + b) // 2 for a, b in unclear]
-        known.update(zip(middles, detect(middles) if middles else [], strict=True))
-        open_intervals = [half for (a, b), m in zip(unclear, middles, strict=True) for half in ((a, m), (m, b))]
+    intervals = [(a, b) for a, b in itertools.pairwise(sorted(known)) if b not in cuts]
+    while intervals:
+        doubts = [(a, b, glance) for a, b in intervals if (glance := _doubt(known[a], known[b], rules, links))]
+        seen = detect([glance for _, _, glance in doubts]) if doubts else []
+        known.update((keyframe.frame, keyframe) for keyframe in seen)
+        intervals = [half for a, b, glance in doubts for half in ((a, glance.frame), (glance.frame, b))]
     return [known[frame] for frame in sorted(known) if frame >= start]
 
 
@@ -76,18 +90,41 @@ def _first_frames(start: int, stop: int, cuts: frozenset[int], stride: int) -> l
     return sorted(chosen)
 
 
-def _unclear(a: Keyframe, b: Keyframe, rules: KeyframeRules, links: LinkRules) -> bool:
+def _doubt(a: Keyframe, b: Keyframe, rules: KeyframeRules, links: LinkRules) -> Glance | None:
+    """What must be looked at half-way between two keyframes of a shot, if anything."""
     if b.frame - a.frame <= 1:
-        return False
+        return None
     pairs = match(a, b, links)
-    for side, keyframe in enumerate((a, b)):
-        alone = np.ones(len(keyframe.faces), bool)
-        alone[pairs[:, side]] = False
-        if (keyframe.faces.scores[alone] >= rules.worth_a_look).any():
-            return True
-    if not len(pairs):
-        return False
     old, new = a.faces[pairs[:, 0]], b.faces[pairs[:, 1]]
-    longest = np.maximum(*(old.boxes[:, 2:] - old.boxes[:, :2]).T)
-    moved = np.maximum(np.abs(new.boxes - old.boxes).max(axis=1), np.abs(new.landmarks - old.landmarks).max(axis=1))
-    return bool((moved > rules.motion * longest).any())
+    moving = _moved_share(old, new) > rules.motion
+    around = [_hull(old.boxes[moving], new.boxes[moving])]
+    for side, keyframe in enumerate((a, b)):
+        alone = keyframe.faces.scores >= rules.worth_a_look
+        alone[pairs[:, side]] = False
+        around.append(keyframe.faces.boxes[alone])
+    regions = np.concatenate(around)
+    if not len(regions):
+        return None
+    return Glance((a.frame + b.frame) // 2, regions, _between(a, b, old[~moving], new[~moving]))
+
+
+def _moved_share(old: Faces, new: Faces) -> Array:
+    """The farthest that any coordinate of each face moved, as a share of its box's longer side: (n,)."""
+    longest = (old.boxes[:, 2:] - old.boxes[:, :2]).max(axis=1, initial=1e-6)
+    change = np.concatenate([new.boxes - old.boxes, new.landmarks - old.landmarks], axis=1)
+    return np.asarray(np.abs(change).max(axis=1, initial=0) / longest)
+
+
+def _hull(a: Array, b: Array) -> Array:
+    return np.concatenate([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])], axis=1)
+
+
+def _between(a: Keyframe, b: Keyframe, old: Faces, new: Faces) -> Faces:
+    """Faces half-way between two keyframes that move evenly."""
+    weight = np.float32(((a.frame + b.frame) // 2 - a.frame) / (b.frame - a.frame))
+    return Faces(
+        *(
+            x + weight * (y - x)
+            for x, y in ((getattr(old, f), getattr(new, f)) for f in ("boxes", "landmarks", "scores"))
+        )
+    )

@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.align import arcface_crop
 from rmset_builder.embedder import Embedder, faces_worth_embedding
-from rmset_builder.faces import FoundFaces, decode_jpeg
+from rmset_builder.evidence import FaceEmbeddings, unit
+from rmset_builder.faces import FoundFaces
 from rmset_builder.geometry import Array
-from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks
+from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import seen_apart
 
 UNSURE = "unsure"
 SHORT_LIVED = "short-lived"
 NEVER_CLEAR = "never-clear"
+
+Rows = npt.NDArray[np.intp]
+
+# So many times more faces of a doubtful track are embedded, and so many moments of two tracks seen together.
+_CLOSER_LOOK = 4
+_MOMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,10 @@ def find_people(
 
     track = np.unique(rows.track[kept], return_inverse=True)[1]
     by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
-    embedding = _embed_tracks(by_track, found, spool, embedder, pool, most=faces_per_track)
-    summary = TrackSummary(
-        faces=np.array([len(mine) for mine in by_track], np.int64),
-        embedding=_unit(embedding),
-        apart=seen_apart(rows.frame[kept], track, rows.boxes[kept]),
+    evidence = FaceEmbeddings(spool, embedder, pool)
+    label, embedding = _cluster(
+        by_track, found, seen_apart(rows.frame[kept], track, rows.boxes[kept]), evidence, rules, most=faces_per_track
     )
-    label = cluster_tracks(summary, rules)
     identity = label[track]
 
     reason = _reasons_to_drop(
@@ -104,7 +107,7 @@ def find_people(
         rows=kept[order],
         identity=identities[order],
         track=tracks[order],
-        embedding=_unit(np.array(means, np.float32)) if means else np.empty((0, 0), np.float32),
+        embedding=unit(np.array(means, np.float32)) if means else np.empty((0, 0), np.float32),
         dropped={why: count for why, count in dropped.items() if count},
         dropped_identities={why: count for why, count in dropped_identities.items() if count},
     )
@@ -126,27 +129,44 @@ def _reasons_to_drop(
     return np.array(reasons)
 
 
-def _embed_tracks(
-    by_track: list[npt.NDArray[np.intp]],
+def _cluster(
+    by_track: list[Rows],
     found: FoundFaces,
-    spool: Spool,
-    embedder: Embedder,
-    pool: Executor,
+    together: npt.NDArray[np.bool_],
+    evidence: FaceEmbeddings,
+    rules: IdentityRules,
     *,
     most: int,
-) -> Array:
-    """The sum of each track's best faces' embeddings, (tracks, d): long vectors, of clear faces, weigh more."""
+) -> tuple[npt.NDArray[np.int64], Array]:
+    """A label and an embedding for each track; few faces are embedded where that is clear, more where it is not."""
     worth = found.rows.scores * np.log1p(found.sharpness)
     chosen = [mine[faces_worth_embedding(worth[mine], most=most)] for mine in by_track]
-    numbers = np.concatenate(chosen)
-    chunks = [numbers[i : i + embedder.batch] for i in range(0, len(numbers), embedder.batch)]
+    embedding = unit(evidence.sums(chosen))
+    alike = embedding @ embedding.T
+    apart = together.copy()
+    for i, j in np.argwhere(np.triu(together & (alike >= rules.perhaps_twice))):
+        if _same_moments_alike(by_track[i], by_track[j], found.rows.frame, evidence) >= rules.twice:
+            apart[i, j] = apart[j, i] = False
+    faces = np.array([len(mine) for mine in by_track], np.int64)
+    summary = TrackSummary(faces, embedding, apart)
+    label = cluster_tracks(summary, rules)
+    doubtful = doubtful_tracks(summary, label, rules)
+    for track in doubtful:
+        mine = by_track[track]
+        more = mine[faces_worth_embedding(worth[mine], most=most * _CLOSER_LOOK)]
+        chosen[track] = np.union1d(chosen[track], more)
+    if len(doubtful):
+        embedding = unit(evidence.sums(chosen))
+        label = cluster_tracks(TrackSummary(faces, embedding, apart), rules)
+    return label, embedding
 
-    def embed(pictures: list[bytes]) -> Array:
-        return embedder.embed([arcface_crop(decode_jpeg(picture)) for picture in pictures])
 
-    embeddings = np.concatenate(list(pool.map(embed, (spool.read(chunk) for chunk in chunks))))
-    starts = np.cumsum([0, *(len(c) for c in chosen)])[:-1]
-    return np.asarray(np.add.reduceat(embeddings, starts, axis=0))
+def _same_moments_alike(a: Rows, b: Rows, frame: npt.NDArray[np.int32], evidence: FaceEmbeddings) -> float:
+    """Mean cosine similarity of two tracks' faces in frames that show both."""
+    _, in_a, in_b = np.intersect1d(frame[a], frame[b], return_indices=True)
+    picked = np.linspace(0, len(in_a) - 1, min(len(in_a), _MOMENTS)).round().astype(int)
+    one, other = (unit(evidence.of(rows)) for rows in (a[in_a[picked]], b[in_b[picked]]))
+    return float((one * other).sum(axis=1).mean())
 
 
 def _in_order_of_appearance(
@@ -159,7 +179,3 @@ def _in_order_of_appearance(
     new = np.empty(int(label.max()) + 1 if len(label) else 0, np.int32)
     new[ranked] = np.arange(len(ranked), dtype=np.int32)
     return new[label], ranked
-
-
-def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)

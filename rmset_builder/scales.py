@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rmset_builder.detector import Detector, Faces, Image, InputSize
-from rmset_builder.geometry import iou_matrix
+from rmset_builder.geometry import Array, iou_matrix
 from rmset_builder.onnx_session import Device
 
 Scales = tuple[int, ...]
@@ -28,49 +28,114 @@ _SAME_FACE = 0.5
 # Seen means: well enough to be tracked without the scale that is surer of it.
 _SEEN_SCORE = 0.35
 
+# A region is looked at in a square this many times its size, of an input side that is a multiple of the step.
+_ROOM = 2.5
+_REGION_STEP = 64
+_MOST_REGION_SIDE = 320
+_MOST_REGIONS = 4
+# Faces nearer to the square's border than this share of it may be cut.
+_BORDER = 0.02
+
 
 def base_side(width: int, height: int) -> int:
     """The longer side of the usual input for a video: its own, within 320 .. 640 pixels."""
     return min(max(_round_up(max(width, height)), _LEAST_BASE), _MOST_BASE)
 
 
-class ScaledDetector:
-    """Detectors of one model for one video's pictures, at any scale; safe to call from several threads.
+class DetectorBank:
+    """Detectors of one model, one for each input size, opened when first asked for and shared by all videos."""
 
-    Scales are the longer sides of detector inputs in pixels. Detectors are opened when a scale is first used.
+    def __init__(self, model: Path, *, device: Device, threshold: float) -> None:
+        self._lock = threading.Lock()
+        self._open = functools.cache(
+            lambda size: Detector(model, size=size, batch=1, device=device, threshold=threshold)
+        )
+
+    def get(self, size: InputSize) -> Detector:
+        """The detector for one input size."""
+        with self._lock:
+            return self._open(size)
+
+
+class ScaledDetector:
+    """Detection in one video's pictures at any scale, in whole pictures or in parts of them; safe for threads.
+
+    Scales are the longer sides, in pixels, of the input that a whole picture would have.
+
+    Args:
+        bank: detectors.
+        width: of the pictures.
+        height: of the pictures.
+        sure: score from which on a face is believed.
     """
 
-    def __init__(
-        self, model: Path, *, width: int, height: int, batch: int, device: Device, threshold: float, sure: float
-    ) -> None:
+    def __init__(self, bank: DetectorBank, *, width: int, height: int, sure: float) -> None:
         self.base = base_side(width, height)
-        self._open = functools.cache(
-            lambda side: Detector(
-                model,
-                size=InputSize.for_picture(width, height, longest_side=side),
-                batch=batch,
-                device=device,
-                threshold=threshold,
-            )
-        )
-        self._lock = threading.Lock()
+        self._bank = bank
+        self._width, self._height = width, height
         self._sure = sure
         finer = (_round_up(round(self.base * factor)) for factor in _FINER)
         self._finer = [side for side in finer if side <= max(width, height)]
 
-    def detect(self, pictures: Sequence[Image], scales: Scales) -> list[Faces]:
-        """The faces of each picture, the scales' findings joined."""
-        by_scale = [self._at(side).detect(pictures) for side in scales]
-        if len(by_scale) == 1:
-            return by_scale[0]
-        return [Faces.joined(parts) for parts in zip(*by_scale, strict=True)]
+    def detect(self, picture: Image, scales: Scales) -> Faces:
+        """The faces of a picture, the scales' findings joined."""
+        return Faces.joined([self._whole(picture, side) for side in scales])
+
+    def detect_in(self, picture: Image, regions: Array, scales: Scales) -> Faces | None:
+        """The faces of some regions (n, 4) of a picture, or None where looking at all of it costs less.
+
+        Each region is looked at in a square input at the finest of ``scales`` at which it is small enough; faces
+        that the square's border may have cut are left out.
+        """
+        if len(regions) > _MOST_REGIONS:
+            return None
+        squares = [self._square(region, scales) for region in regions]
+        if any(square is None for square in squares):
+            return None
+        found = [self._part(picture, *square) for square in squares if square is not None]
+        return Faces.joined(found)
+
+    def _whole(self, picture: Image, scale: int) -> Faces:
+        size = InputSize.for_picture(self._width, self._height, longest_side=scale)
+        return self._bank.get(size).detect([picture])[0]
+
+    def _square(self, region: Array, scales: Scales) -> tuple[tuple[int, int, int], int] | None:
+        """Left, top and side in picture pixels, and input side, of the square to look at a region in."""
+        longest = max(self._width, self._height)
+        for scale in sorted(scales, reverse=True):
+            factor = scale / longest
+            wanted = float((region[2:] - region[:2]).max()) * _ROOM
+            side = max(-(-int(wanted * factor) // _REGION_STEP) * _REGION_STEP, _REGION_STEP * 2)
+            if side > _MOST_REGION_SIDE:
+                continue
+            span = round(side / factor)
+            if span > min(self._width, self._height):
+                continue
+            corner = (region[:2] + region[2:]) / 2 - span / 2
+            left = int(np.clip(corner[0], 0, self._width - span))
+            top = int(np.clip(corner[1], 0, self._height - span))
+            return (left, top, span), side
+        return None
+
+    def _part(self, picture: Image, place: tuple[int, int, int], side: int) -> Faces:
+        left, top, span = place
+        inner = picture[top : top + span, left : left + span]
+        faces = self._bank.get(InputSize(side, side)).detect([inner])[0]
+        margin = span * _BORDER
+        low = np.array([margin if left else -np.inf, margin if top else -np.inf])
+        at_right, at_bottom = left + span >= self._width, top + span >= self._height
+        high = np.array([np.inf if at_right else span - margin, np.inf if at_bottom else span - margin])
+        uncut = (faces.boxes[:, :2] >= low).all(axis=1) & (faces.boxes[:, 2:] <= high).all(axis=1)
+        whole = faces[uncut]
+        shift = np.array([left, top], np.float32)
+        return Faces(whole.boxes + np.tile(shift, 2), whole.landmarks + np.tile(shift, 5), whole.scores)
 
     def probe(self, picture: Image) -> Scales:
         """The cheapest scales that show every face of ``picture``. A finer one is tried while it shows more."""
-        found = {side: self.detect([picture], (side,))[0] for side in (round(self.base * _COARSER), self.base)}
+        found = {side: self._whole(picture, side) for side in (round(self.base * _COARSER), self.base)}
         for side in self._finer:
             before = len(self._sure_faces(list(found.values())))
-            found[side] = self.detect([picture], (side,))[0]
+            found[side] = self._whole(picture, side)
             if len(self._sure_faces(list(found.values()))) == before:
                 break
         return cheapest_cover(found, self._sure_faces(list(found.values())), preferred=self.base)
@@ -78,10 +143,6 @@ class ScaledDetector:
     def _sure_faces(self, parts: Sequence[Faces]) -> Faces:
         joined = Faces.joined(parts)
         return joined[joined.scores >= self._sure]
-
-    def _at(self, side: int) -> Detector:
-        with self._lock:
-            return self._open(side)
 
 
 def cheapest_cover(found: dict[int, Faces], wanted: Faces, *, preferred: int) -> Scales:

@@ -33,9 +33,11 @@ class ExtractSettings(BaseModel):
     det_threshold: Annotated[Share, Field(description="score from which on the detector is believed")] = 0.5
     det_threshold_low: Annotated[Share, Field(description="score that still continues a track")] = 0.2
     detect_every: Annotated[int, Field(ge=1, le=16, description="frames between detections on steady shots")] = 4
-    motion: Annotated[Share, Field(description="motion that calls for detection in between, share of a box")] = 0.15
-    faces_per_track: Annotated[int, Field(ge=1, le=100, description="faces of a track that are embedded")] = 5
-    same_person: Annotated[Share, Field(description="least cosine similarity of one person's tracks")] = 0.40
+    motion: Annotated[Share, Field(description="motion that calls for detection in between, share of a box")] = 0.1
+    faces_per_track: Annotated[
+        int, Field(ge=1, le=100, description="faces embedded of a track that is no doubtful case")
+    ] = 3
+    same_person: Annotated[Share, Field(description="least cosine similarity of one person's tracks")] = 0.36
     min_presence_s: Annotated[float, Field(ge=0, description="identities on screen for less are left out, seconds")] = (
         1.0
     )

@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 ROWS_PER_GROUP = 256
 ROWS_PER_SHARD = 32_768
 
-_SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>\d{5})\.parquet$")
+_SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("video", pa.dictionary(pa.int32(), pa.string())),

@@ -43,6 +43,7 @@ class Spool:
             start, end = self._offsets[number], self._offsets[number + 1]
             self._file.seek(start)
             found.append(self._file.read(end - start))
+        self._file.seek(self._size)
         return found
 
     def __enter__(self) -> Self:

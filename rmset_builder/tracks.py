@@ -190,6 +190,14 @@ def drop_doubles(faces: Faces, *, sure: float) -> Faces:
     return faces[is_sure | ~covered]
 
 
+def with_known(found: Faces, known: Faces) -> Faces:
+    """Faces found in some regions, and those known elsewhere; where both tell of one face, what is known holds."""
+    if len(known) and len(found):
+        new = covered_share(found.boxes, known.boxes).max(axis=1) <= MOSTLY
+        found = found[new]
+    return Faces(*(np.concatenate([getattr(known, f), getattr(found, f)]) for f in ("boxes", "landmarks", "scores")))
+
+
 def drop_filled_doubles(rows: TrackRows) -> TrackRows:
     """Leave out filled-in rows that lie mostly on another row of their frame: the face was there, as another track."""
     keep = np.ones(len(rows), bool)

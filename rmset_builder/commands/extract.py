@@ -22,6 +22,7 @@ from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, load_pack
 from rmset_builder.onnx_session import Device
 from rmset_builder.progress import ProgressReporter
+from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.sources import find_sources
 
@@ -83,10 +84,11 @@ def command(
     if todo.work:
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
         device = Device(gpu)
+        detectors = DetectorBank(pack.detector, device=device, threshold=chosen.det_threshold_low)
         embedder = Embedder(pack.recogniser, batch=1, device=device)
         reporter = ProgressReporter(todo.work, Console(stderr=True))
         with _workers(threads) as pool, reporter:
-            engine = Engine(pack, embedder, device, chosen, pool, threads)
+            engine = Engine(pack, detectors, embedder, chosen, pool, threads)
             for result in run(todo.work, engine, out, reporter):
                 _tell(result, out, as_json)
                 results.append(result)
