@@ -15,7 +15,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from rmset_builder import __version__
-from rmset_builder.errors import RmsetError, VideoError
+from rmset_builder.errors import VideoError
 from rmset_builder.extract import Engine, Task, extract_video
 from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
 from rmset_builder.shards import shard_path
@@ -23,6 +23,7 @@ from rmset_builder.video import VideoInfo
 from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
 
 WORK_FOLDER = ".work"
+NOT_WRITTEN = "not-written"
 # Faults of the command line or the moment; they say nothing of a video.
 _NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress"})
 
@@ -93,12 +94,17 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
 
 
 def run(work: list[Task], engine: Engine, out: Path, reporter: Reporter) -> Iterator[Result]:
-    """Extract videos one after the other, yielding each one's result when its record is safe on disk."""
+    """Extract videos one after the other, yielding each one's result when its record is safe on disk.
+
+    A full disk ends the run: every other video would meet it too.
+    """
     for task in work:
         reporter.begin(task)
         result = _run_one(task, engine, out, reporter)
         reporter.end(result)
         yield result
+        if result.fault is not None and result.fault.reason == NOT_WRITTEN:
+            return
 
 
 def _run_one(task: Task, engine: Engine, out: Path, reporter: Reporter) -> Result:
@@ -118,12 +124,7 @@ def _run_one(task: Task, engine: Engine, out: Path, reporter: Reporter) -> Resul
     except VideoError as fault:
         return Result(task.video, Outcome.FAILED, _note_failure(task, fault, out, time.monotonic() - began), fault)
     except OSError as error:
-        if error.errno is None:
-            raise
-        raise RmsetError(
-            f"{task.path}: {error.strerror} ({error.filename or out})",
-            remedy="what was complete stays; make room or give another --out, then run the same command again",
-        ) from error
+        return Result(task.video, Outcome.FAILED, fault=_not_written(task, error, out))
     return Result(task.video, Outcome.DONE, record)
 
 
@@ -172,6 +173,14 @@ def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> V
     )
     update_videos(out, record)
     return record
+
+
+def _not_written(task: Task, error: OSError, out: Path) -> VideoError:
+    return VideoError(
+        NOT_WRITTEN,
+        f"{task.path}: {out} cannot be written to ({error.strerror or error})",
+        remedy="make room or give another --out; what was complete stays",
+    )
 
 
 def _same_file(task: Task, record: VideoRecord) -> bool:

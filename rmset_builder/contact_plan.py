@@ -55,7 +55,9 @@ def plan_video(
     for index in sorted(most):
         places = np.flatnonzero(identity == numbers[index])
         picks = tuple(int(place) for place in places[spread(len(places), columns)])
-        rows.append(IdentityRow(int(numbers[index]), len(places), len(places) * spacing, picks))
+        # Someone shown twice at once is on screen once.
+        seconds = len(np.unique(time_s[places])) * spacing
+        rows.append(IdentityRow(int(numbers[index]), len(places), seconds, picks))
     return VideoPlan(video, shards, len(identity), len(numbers), tuple(rows))
 
 

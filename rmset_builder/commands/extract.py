@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -93,12 +94,15 @@ def command(
                 _tell(result, out, as_json)
                 results.append(result)
     failed = sum(result.outcome is Outcome.FAILED for result in results)
-    _summarise(results, failed, out)
+    not_begun = len(todo.work) + len(todo.kept) + len(todo.faults) - len(results)
+    _summarise(results, failed, not_begun, out)
     ctx.exit(1 if failed else 0)
 
 
 @contextmanager
 def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
+    # OpenCV's own threads would only compete with these.
+    cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
     try:
         yield pool
@@ -150,9 +154,11 @@ def _tell(result: Result, out: Path, as_json: bool) -> None:
         click.echo(f"{result.video}: {what}{note}{how} -> {out / result.video}-*.parquet")
 
 
-def _summarise(results: list[Result], failed: int, out: Path) -> None:
+def _summarise(results: list[Result], failed: int, not_begun: int, out: Path) -> None:
     count = {outcome: sum(r.outcome is outcome for r in results) for outcome in Outcome}
     parts = [f"{number} {outcome.value}" for outcome, number in count.items() if number]
+    if not_begun:
+        parts.append(f"{not_begun} not begun")
     click.echo(f"{out}: {', '.join(parts) or 'nothing to do'}", err=True)
     if failed:
         click.echo("run the same command again to retry what failed; nothing of it was written", err=True)

@@ -1,0 +1,43 @@
+"""What the benchmarks share: where the test data lies, and how a result is kept."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import cv2
+import onnxruntime
+
+import rmset_builder
+
+HERE = Path(__file__).parent
+
+
+def shared() -> Path:
+    """The folder with the test videos and tools: ``$RMSET_SHARED`` or ``../shared``."""
+    folder = Path(os.environ.get("RMSET_SHARED", HERE.parents[1] / "shared"))
+    if not (folder / "data").is_dir():
+        raise SystemExit(f"no test data at {folder}; set RMSET_SHARED")
+    return folder
+
+
+def keep(name: str, results: Any) -> None:
+    """Print results and keep them as ``benchmarks/NAME.json`` with date, machine and versions."""
+    kept = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {
+            "rmset-builder": rmset_builder.__version__,
+            "python": platform.python_version(),
+            "onnxruntime": onnxruntime.__version__,
+            "opencv": cv2.__version__,
+        },
+        "results": results,
+    }
+    text = json.dumps(kept, indent=1)
+    print(text)
+    (HERE / f"{name}.json").write_text(text + "\n")

@@ -1,0 +1,221 @@
+"""`rmset extract` against the obvious program, both sides in one run, and where our time goes.
+
+    python benchmarks/extract.py VIDEO ... [--obvious-frames 150]
+
+For each video: frames/s and faces/s of both, their ratio, peak memory of the whole process tree, and the bound: every
+stage alone on all cores with the work that the extraction really did (so many pictures of so many pixels detected, so
+many faces embedded, ...), added up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+from common import HERE, keep
+
+from rmset_builder.catalog import Provenance
+from rmset_builder.decode import Frame, FrameReader
+from rmset_builder.detector import Detector, InputSize
+from rmset_builder.embedder import Embedder
+from rmset_builder.extract import Engine, Task, extract_video
+from rmset_builder.faces import encode_faces
+from rmset_builder.modelpack import load_pack
+from rmset_builder.onnx_session import Device
+from rmset_builder.scales import DetectorBank
+from rmset_builder.settings import ExtractSettings
+from rmset_builder.shards import FaceRows, write_shards
+from rmset_builder.video import VideoInfo
+
+KEPT_FRAMES = 60
+
+
+class CountingBank(DetectorBank):
+    """Remembers how many pictures of each size were looked at."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.calls: collections.Counter[InputSize] = collections.Counter()
+
+    def get(self, size: InputSize) -> Detector:
+        """The detector, once more."""
+        self.calls[size] += 1
+        return super().get(size)
+
+
+class CountingEmbedder(Embedder):
+    """Remembers how many faces were embedded."""
+
+    count = 0
+
+    def embed(self, faces: Any) -> Any:
+        """Embed and count."""
+        self.count += len(faces)
+        return super().embed(faces)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that ``work`` takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def run_watched(command: list[str]) -> tuple[str, float, float]:
+    """Standard output, seconds, and the peak of the process tree's memory in MB."""
+    began = time.perf_counter()
+    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    peak, stop = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            try:
+                tree = [process, *process.children(recursive=True)]
+                peak[0] = max(peak[0], sum(p.memory_info().rss for p in tree) / 1e6)
+            except psutil.Error:
+                continue
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output, _ = process.communicate()
+    stop.set()
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return output, time.perf_counter() - began, peak[0]
+
+
+def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
+    """Seconds of each stage alone on ``threads`` cores, for the work that one extraction does."""
+    cv2.setNumThreads(1)
+    pack, settings, device = load_pack(), ExtractSettings(), Device()
+    bank = CountingBank(pack.detector, device=device, threshold=settings.det_threshold_low)
+    embedder = CountingEmbedder(pack.recogniser, batch=1, device=device)
+    info = VideoInfo.from_path(video)
+    work = folder / "work"
+    work.mkdir()
+    with ThreadPoolExecutor(threads) as pool:
+        engine = Engine(pack, bank, embedder, settings, pool, threads)
+        task = Task(video.stem, video, Provenance())
+        record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
+        seconds = {"decode": timed(lambda: decode_all(info, threads))}
+        frames = first_frames(info)
+        calls = [(bank.get(size), picture_of(frames, size)) for size, n in bank.calls.items() for _ in range(n)]
+        seconds["detect"] = timed(lambda: list(pool.map(lambda call: call[0].detect([call[1]]), calls)))
+        faces = [np.zeros((112, 112, 3), np.uint8)] * embedder.count
+        seconds["embed"] = timed(lambda: list(pool.map(lambda face: embedder.embed([face]), faces)))
+        table = pq.read_table(folder / f"{video.stem}-00000.parquet")
+        landmarks = np.asarray(table["landmarks"].combine_chunks().flatten()).reshape(-1, 10)
+        by_frame = np.split(landmarks, np.flatnonzero(np.diff(table["frame"].to_numpy())) + 1)
+
+        def encode(points: np.ndarray[Any, Any]) -> object:
+            return encode_faces(frames[len(points) % len(frames)], points, side=260, quality=95)
+
+        seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, by_frame)))
+    pictures = table["image"].combine_chunks().field("bytes").to_pylist()
+    columns = {
+        name: table[name].to_numpy() for name in ("frame", "identity", "track", "time_s", "det_score", "sharpness")
+    }
+    boxes = np.asarray(table["bbox"].combine_chunks().flatten()).reshape(-1, 4)
+
+    def block(start: int, stop: int) -> FaceRows:
+        part = slice(start, stop)
+        numbers = {name: values[part] for name, values in columns.items()}
+        return FaceRows(**numbers, bbox=boxes[part], landmarks=landmarks[part], images=pictures[part])
+
+    seconds["write"] = timed(lambda: write_shards(folder, "again", record.faces, block, {}))
+    return seconds
+
+
+def decode_all(info: VideoInfo, threads: int) -> None:
+    """Read every frame and do nothing with it."""
+    with FrameReader(info, threads=threads) as reader:
+        buffer = np.empty(reader.shape, np.uint8)
+        while reader.read_into(buffer):
+            pass
+
+
+def first_frames(info: VideoInfo) -> list[Frame]:
+    """The first frames of a video."""
+    frames: list[Frame] = []
+    with FrameReader(info) as reader:
+        while len(frames) < KEPT_FRAMES and reader.read_into(buffer := np.empty(reader.shape, np.uint8)):
+            frames.append(buffer)
+    return frames
+
+
+def picture_of(frames: list[Frame], size: InputSize) -> Frame:
+    """A picture that fits an input: the whole frame, or a square of it."""
+    whole = frames[0]
+    return whole if size.width != size.height else np.ascontiguousarray(whole[: size.height, : size.width])
+
+
+def measure(video: Path, obvious_frames: int, threads: int) -> dict[str, Any]:
+    """Both sides for one video."""
+    with tempfile.TemporaryDirectory(prefix="rmset-benchmark-") as scratch:
+        folder = Path(scratch)
+        command = [sys.executable, str(HERE / "obvious.py"), str(video), str(folder / "obvious"), str(obvious_frames)]
+        output, _, obvious_peak = run_watched(command)
+        obvious = json.loads(output.splitlines()[-1])
+        command = [
+            sys.executable,
+            "-m",
+            "rmset_builder",
+            "extract",
+            str(video),
+            "--out",
+            str(folder / "ours"),
+            "--json",
+        ]
+        output, with_start, our_peak = run_watched([*command, "--threads", str(threads)])
+        ours = json.loads(output.splitlines()[-1])
+        (folder / "stages").mkdir()
+        stages = stages_alone(video, threads, folder / "stages")
+    obvious_rate = obvious["frames"] / obvious["seconds"]
+    rate = ours["frames"] / ours["seconds_spent"]
+    bound = ours["frames"] / sum(stages.values())
+    return {
+        "video": video.stem,
+        "frames": ours["frames"],
+        "faces": ours["faces"],
+        "obvious_frames_per_s": round(obvious_rate, 2),
+        "ours_frames_per_s": round(rate, 1),
+        "ours_faces_per_s": round(ours["faces"] / ours["seconds_spent"], 1),
+        "ratio": round(rate / obvious_rate, 1),
+        "ratio_with_start": round(ours["frames"] / with_start / obvious_rate, 1),
+        "obvious_peak_mb": round(obvious_peak),
+        "ours_peak_mb": round(our_peak),
+        "stages_alone_s": {name: round(seconds, 2) for name, seconds in stages.items()},
+        "bound_frames_per_s": round(bound, 1),
+        "share_of_bound": round(rate / bound, 2),
+    }
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", nargs="+", type=Path)
+    parser.add_argument("--obvious-frames", type=int, default=150, help="frames the obvious program is given")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    results = [measure(video, options.obvious_frames, options.threads) for video in options.videos]
+    keep("extract", results)
+
+
+if __name__ == "__main__":
+    main()
