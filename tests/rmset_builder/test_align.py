@@ -11,6 +11,7 @@ from rmset_builder.align import (
     MARGIN,
     Image,
     align_face,
+    align_faces,
     arcface_crop,
     sharpness,
     template,
@@ -68,7 +69,9 @@ def dots(points: Array, *, width: int = 640, height: int = 480) -> Image:
 
 
 def centre_of(picture: Image, colour: tuple[int, int, int]) -> Array:
-    weight = np.prod([picture[..., k] / 255 if level else 1 - picture[..., k] / 255 for k, level in enumerate(colour)], 0)
+    weight = np.prod(
+        [picture[..., k] / 255 if level else 1 - picture[..., k] / 255 for k, level in enumerate(colour)], 0
+    )
     weight[weight < 0.3] = 0
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
     return np.array([(x * weight).sum(), (y * weight).sum()]) / weight.sum()
@@ -95,6 +98,16 @@ def test_without_a_margin_the_face_is_insightfaces_own_crop(photo: Image, faces:
         difference = np.abs(ours.astype(np.int16) - norm_crop(photo, landmarks))
         assert difference.mean() < 0.2
         assert np.percentile(difference, 99.9) <= 4
+
+
+def test_many_faces_at_once_are_each_alone(photo: Image, faces: Faces) -> None:
+    together = align_faces(photo, faces.landmarks, side=140)
+    assert len(together) == len(faces)
+    for one, landmarks in zip(together, faces.landmarks, strict=True):
+        np.testing.assert_array_equal(one, align_face(photo, landmarks, side=140))
+        assert one.shape == (140, 140, 3)
+        assert one.flags.c_contiguous
+    assert align_faces(photo, np.empty((0, 10), np.float32), side=140) == []
 
 
 def test_what_lies_outside_the_picture_is_black(photo: Image, faces: Faces) -> None:

@@ -84,6 +84,13 @@ def test_odd_sizes_and_portraits_are_as_insightface_sees_them(
     assert_same(found, by_insightface(scrfd, picture, detector.size, 0.3))
 
 
+def test_crowds_of_faint_faces_are_thinned_as_insightface_thins_them(photo: Image, scrfd: SCRFD) -> None:
+    detector = make(640, 448, threshold=0.01)
+    (found,) = detector.detect([photo])
+    assert len(found) > 3 * PEOPLE
+    assert_same(found, by_insightface(scrfd, photo, detector.size, 0.01))
+
+
 def test_boxes_hold_their_landmarks_and_eyes_are_above_mouths(photo: Image) -> None:
     (found,) = make(640, 448).detect([photo])
     points = found.landmarks.reshape(-1, 5, 2)
@@ -202,7 +209,9 @@ def test_inputs_known_by_heart(width: int, height: int, side: int, expected: tup
 
 def test_a_model_that_is_no_detector_is_refused() -> None:
     recogniser = load_pack().recogniser
-    with pytest.raises(RmsetError, match=r"is not an SCRFD detector with landmarks \(1 outputs\); use one with 9 or 15"):
+    with pytest.raises(
+        RmsetError, match=r"is not an SCRFD detector with landmarks \(1 outputs\); use one with 9 or 15"
+    ):
         Detector(recogniser, size=InputSize(320, 320), batch=1, device=Device(), threshold=0.5)
 
 

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rmset_builder.luma import CutFinder, Grey, patches, thumbnail
+
+Boxes = npt.NDArray[np.float32]
+
+
+def textured(seed: int, width: int = 320, height: int = 180) -> Grey:
+    """A smooth random grey picture, like a photograph and unlike noise."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (9, 16), np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def cuts(frames: list[Grey]) -> list[int]:
+    finder = CutFinder()
+    return [number for number, grey in enumerate(frames) if finder.is_cut(grey)]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        (1280, 720, (180, 320)),
+        (720, 1280, (320, 180)),
+        (640, 640, (320, 320)),
+        (160, 90, (180, 320)),
+        (1279, 719, (180, 320)),
+        (4000, 2, (1, 320)),
+        (1, 1, (320, 320)),
+    ],
+)
+def test_a_thumbnails_longest_side_is_320(width: int, height: int, expected: tuple[int, int]) -> None:
+    grey = thumbnail(np.full((height, width, 3), 77, np.uint8))
+    assert grey.shape == expected
+    assert grey.dtype == np.uint8
+    assert (grey == 77).all()
+
+
+@pytest.mark.parametrize(("colour", "luma"), [((255, 0, 0), 76), ((0, 255, 0), 150), ((0, 0, 255), 29)])
+def test_a_thumbnail_is_the_luma_of_rgb(colour: tuple[int, int, int], luma: int) -> None:
+    frame = np.full((90, 160, 3), colour, np.uint8)
+    assert np.abs(thumbnail(frame).astype(int) - luma).max() <= 1
+
+
+def test_a_thumbnail_keeps_the_picture_where_it_was() -> None:
+    frame = np.zeros((720, 1280, 3), np.uint8)
+    frame[180:360, 640:960] = 200
+    grey = thumbnail(frame)
+    assert (grey[46:89, 161:239] == 200).all()
+    grey[44:91, 159:241] = 0
+    assert (grey == 0).all()
+
+
+def test_a_hard_cut_is_found_at_its_first_frame_and_nowhere_else() -> None:
+    one, two, three = (textured(seed) for seed in range(3))
+    assert cuts([one] * 7 + [two] * 7 + [three] * 7) == [7, 14]
+
+
+def test_the_first_frame_is_no_cut_and_stills_have_none() -> None:
+    assert cuts([textured(0)]) == []
+    assert cuts([textured(0)] * 20) == []
+
+
+def test_a_shot_of_one_frame_begins_and_ends() -> None:
+    one, two = textured(0), textured(1)
+    assert cuts([one] * 8 + [two] + [one] * 8) == [8, 9]
+
+
+def test_grain_flicker_fades_and_pans_are_no_cuts() -> None:
+    rng = np.random.default_rng(0)
+    base = textured(0, 640, 360)
+    still = base[90:270, 160:480]
+    grain = [np.clip(still + rng.normal(0, 8, still.shape), 0, 255).astype(np.uint8) for _ in range(30)]
+    fade = [(still * (1 - step / 30)).astype(np.uint8) for step in range(31)]
+    pan = [base[90:270, 160 + 2 * step : 480 + 2 * step] for step in range(60)]
+    dissolve = [cv2.addWeighted(still, 1 - step / 25, textured(5), step / 25, 0) for step in range(26)]
+    for name, frames in {"grain": grain, "fade": fade, "pan": pan, "dissolve": dissolve}.items():
+        assert cuts([np.asarray(frame, np.uint8) for frame in frames]) == [], name
+
+
+def test_steady_turmoil_is_no_row_of_cuts() -> None:
+    frames = [textured(seed) for seed in range(40)]
+    assert [number for number in cuts(frames) if number >= 2] == []
+
+
+@pytest.mark.parametrize(
+    ("share", "levels", "cut"), [(0.25, 120, False), (0.35, 120, True), (0.35, 21, True), (1, 19, False)]
+)
+def test_a_cut_changes_enough_of_the_picture_by_enough(share: float, levels: int, cut: bool) -> None:
+    before = np.full((180, 320), 100, np.uint8)
+    after = before.copy()
+    after[:, : round(320 * share)] += np.uint8(levels)
+    assert cuts([before] * 6 + [after] * 6) == ([6] if cut else [])
+
+
+def test_one_tile_of_nine_that_changes_is_no_cut_of_the_wall() -> None:
+    before = textured(0)
+    after = before.copy()
+    after[60:120, 107:214] = textured(1)[60:120, 107:214]
+    assert cuts([before] * 6 + [after] * 6) == []
+
+
+def correlation(a: Grey, b: Grey) -> float:
+    one, other = (cv2.resize(part, (16, 16), interpolation=cv2.INTER_AREA).ravel().astype(float) for part in (a, b))
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=30)
+def test_the_product_of_two_patches_is_their_correlation(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    grey = textured(seed)
+    x, y = rng.integers(0, 200, 4), rng.integers(0, 100, 4)
+    corners = np.stack([x, y, x + rng.integers(4, 100, 4), y + rng.integers(4, 70, 4)], axis=1)
+    found = patches(grey, (corners * 4).astype(np.float32), frame_width=1280)
+    for i, (x0, y0, x1, y1) in enumerate(corners):
+        for j, (u0, v0, u1, v1) in enumerate(corners):
+            expected = correlation(grey[y0:y1, x0:x1], grey[v0:v1, u0:u1])
+            assert float(found[i] @ found[j]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_patches_are_unit_vectors_that_do_not_mind_light() -> None:
+    grey = textured(3)
+    boxes = np.array([[100, 100, 300, 350], [640, 200, 900, 600]], np.float32)
+    found = patches(grey, boxes, frame_width=1280)
+    dimmed = patches((grey * 0.6 + 30).astype(np.uint8), boxes, frame_width=1280)
+    assert found.shape == (2, 256)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4)
+    assert ((found * dimmed).sum(axis=1) > 0.999).all()
+    assert found[0] @ found[1] < 0.8
+
+
+def test_a_patch_follows_its_frame_whatever_the_frames_size() -> None:
+    grey = textured(4)
+    quarter = np.array([[40, 40, 120, 100]], np.float32)
+    np.testing.assert_array_equal(patches(grey, quarter, frame_width=320), patches(grey, quarter * 6, frame_width=1920))
+
+
+def test_boxes_at_and_beyond_the_border_and_without_area() -> None:
+    odd: Boxes = np.array(
+        [[-50, -50, 30, 30], [1200, 650, 1400, 900], [-90, -90, -10, -10], [2000, 2000, 2100, 2100], [5, 5, 5, 5]],
+        np.float32,
+    )
+    found = patches(textured(5), odd, frame_width=1280)
+    assert np.isfinite(found).all()
+    clipped = patches(textured(5), np.array([[0, 0, 30, 30], [1200, 650, 1280, 720]], np.float32), frame_width=1280)
+    np.testing.assert_array_equal(found[:2], clipped)
+
+
+def test_flat_boxes_are_like_nothing_and_no_boxes_give_no_patches() -> None:
+    flat = patches(np.full((180, 320), 90, np.uint8), np.array([[0, 0, 200, 200]], np.float32), frame_width=1280)
+    assert not flat.any()
+    assert patches(textured(0), np.empty((0, 4), np.float32), frame_width=1280).shape == (0, 256)
