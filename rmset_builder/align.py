@@ -25,17 +25,14 @@ def template(side: int, margin: float = MARGIN) -> Array:
 
 
 def align_faces(picture: Image, landmarks: Array, *, side: int, margin: float = MARGIN) -> list[Image]:
-    """The faces with ``landmarks`` (n, 10) as (side, side, 3) pictures; what lies outside the picture is black."""
+    """The faces with ``landmarks`` (n, 10) as (side, side, channels) pictures; what lies outside is black.
+
+    OpenCV warps four channels in less than half the time that it needs for three.
+    """
     if not len(landmarks):
         return []
-    # OpenCV warps four channels in less than half the time that it needs for three.
-    padded = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
     matrices = similarity_transform(landmarks.reshape(-1, 5, 2), template(side, margin))
-    return [_warp(padded, matrix, side) for matrix in matrices]
-
-
-def _warp(padded: Image, matrix: npt.NDArray[np.float64], side: int) -> Image:
-    return np.asarray(cv2.cvtColor(cv2.warpAffine(padded, matrix, (side, side)), cv2.COLOR_RGBA2RGB), np.uint8)
+    return [np.asarray(cv2.warpAffine(picture, matrix, (side, side)), np.uint8) for matrix in matrices]
 
 
 def align_face(picture: Image, landmarks: Array, *, side: int, margin: float = MARGIN) -> Image:
@@ -55,7 +52,7 @@ def arcface_crop(aligned: Image, margin: float = MARGIN) -> Image:
 
 
 def sharpness(aligned: Image) -> float:
-    """Variance of the Laplacian of the face's luma: higher is sharper."""
-    edges = cv2.Laplacian(cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
+    """Variance of the Laplacian of a BGRA face's luma: higher is sharper."""
+    edges = cv2.Laplacian(cv2.cvtColor(aligned, cv2.COLOR_BGRA2GRAY), cv2.CV_16S)
     mean = cv2.sumElems(edges)[0] / edges.size
     return float(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean * mean)

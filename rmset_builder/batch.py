@@ -1,22 +1,22 @@
-"""Many videos, one after the other: what is already done is left alone, what fails is noted, the rest goes on."""
+"""Which videos need work, and what becomes of each: what is done is left alone, what fails is noted."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
 
 from filelock import FileLock, Timeout
 
 from rmset_builder import __version__
+from rmset_builder.engine import Engine
 from rmset_builder.errors import VideoError
-from rmset_builder.extract import Engine, Task, extract_video
+from rmset_builder.extract import Task, extract_video
 from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
 from rmset_builder.shards import shard_path
 from rmset_builder.video import VideoInfo
@@ -55,19 +55,6 @@ class Plan:
     faults: list[Result] = field(default_factory=list)
 
 
-class Reporter(Protocol):
-    """Told what happens while it happens."""
-
-    def begin(self, task: Task) -> None:
-        """A video's turn has come."""
-
-    def advance(self, task: Task, frames: int, faces: int) -> None:
-        """So many frames and faces of the video are done."""
-
-    def end(self, result: Result) -> None:
-        """A video is finished."""
-
-
 def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: str, force: bool) -> Plan:
     """Decide which videos need work.
 
@@ -93,36 +80,23 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
     return found
 
 
-def run(work: list[Task], engine: Engine, out: Path, reporter: Reporter) -> Iterator[Result]:
-    """Extract videos one after the other, yielding each one's result when its record is safe on disk.
+def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int], None]) -> Result:
+    """Extract one video; its result is safe on disk when this returns.
 
-    A full disk ends the run: every other video would meet it too.
+    Args:
+        task: the video.
+        engine: models, settings, threads.
+        out: folder of the shards.
+        advance: called with the frames and faces done.
     """
-    for task in work:
-        reporter.begin(task)
-        result = _run_one(task, engine, out, reporter)
-        reporter.end(result)
-        yield result
-        if result.fault is not None and result.fault.reason == NOT_WRITTEN:
-            return
-
-
-def _run_one(task: Task, engine: Engine, out: Path, reporter: Reporter) -> Result:
     began = time.monotonic()
     try:
         info = VideoInfo.from_path(task.path)
         with _workplace(out, task.video) as work:
-            record = extract_video(
-                task,
-                info,
-                engine,
-                out=out,
-                work=work,
-                progress=lambda frames, faces: reporter.advance(task, frames, faces),
-            )
+            record = extract_video(task, info, engine, out=out, work=work, progress=advance)
             update_videos(out, record)
     except VideoError as fault:
-        return Result(task.video, Outcome.FAILED, _note_failure(task, fault, out, time.monotonic() - began), fault)
+        return Result(task.video, Outcome.FAILED, note_failure(task, fault, out, time.monotonic() - began), fault)
     except OSError as error:
         return Result(task.video, Outcome.FAILED, fault=_not_written(task, error, out))
     return Result(task.video, Outcome.DONE, record)
@@ -154,7 +128,7 @@ def _workplace(out: Path, video: str) -> Iterator[Path]:
         lock.release()
 
 
-def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> VideoRecord | None:
+def note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> VideoRecord | None:
     """Record a failure, unless the video has whole shards from before: those stay, and so does their record."""
     if fault.reason in _NOT_OF_THE_VIDEO:
         return None

@@ -15,16 +15,17 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from rmset_builder.errors import RmsetError
 from rmset_builder.geometry import Array, suppress
-from rmset_builder.onnx_session import Device, input_name, open_session
+from rmset_builder.graphs import batch_first, load_graph, network_input
+from rmset_builder.onnx_session import Device
+from rmset_builder.runners import open_runner
 
 Image = npt.NDArray[np.uint8]
 
 NMS_THRESHOLD = 0.4
+_BGRA = 4
 _MEAN, _SCALE = 127.5, 1 / 128
 _MULTIPLE = 32
 # Number of outputs -> (strides, anchors per cell); outputs are scores, boxes, landmarks of each stride.
@@ -91,41 +92,42 @@ class Detector:
     Args:
         model: SCRFD's ONNX file, of any pack of insightface's that gives landmarks.
         size: the input's size; pictures are scaled to fit and padded with black at the right and bottom.
-        batch: pictures per call; shorter batches are padded.
+        batch: pictures that the model takes at a time.
         device: where to run.
         threshold: faces below this score are left out.
     """
 
     def __init__(self, model: Path, *, size: InputSize, batch: int, device: Device, threshold: float) -> None:
         self.size = size
-        self.batch = batch
         self.threshold = threshold
-        self._session = open_session(_fixed_graph(model, size, batch), device)
-        self._input = input_name(self._session)
-        self._strides, self._anchors = _LAYOUTS[len(self._session.get_outputs())]
+        graph, outputs = _fixed_graph(model, size, batch)
+        self._runner = open_runner(graph, batch, device)
+        self._strides, self._anchors = _LAYOUTS[outputs]
 
     def detect(self, pictures: Sequence[Image]) -> list[Faces]:
-        """The faces of each picture, (h, w, 3) uint8 RGB; all pictures of one call have the same shape."""
-        found: list[Faces] = []
-        for start in range(0, len(pictures), self.batch):
-            found.extend(self._detect_batch(pictures[start : start + self.batch]))
-        return found
-
-    def _detect_batch(self, pictures: Sequence[Image]) -> list[Faces]:
+        """The faces of each picture, (h, w, 4) uint8 BGRA or (h, w, 3) RGB; all of one call have the same shape."""
+        if not pictures:
+            return []
         height, width = pictures[0].shape[:2]
         inner_width, inner_height = fit_inside(width, height, self.size)
-        canvas = np.zeros((self.batch, self.size.height, self.size.width, 3), np.uint8)
-        for slot, picture in zip(canvas, pictures, strict=False):
-            cv2.resize(picture, (inner_width, inner_height), dst=slot[:inner_height, :inner_width])
-        outputs = self._session.run(None, {self._input: canvas})
+        canvas = np.zeros((len(pictures), self.size.height, self.size.width, 3), np.uint8)
+        for slot, picture in zip(canvas, pictures, strict=True):
+            scaled = cv2.resize(picture, (inner_width, inner_height))
+            slot[:inner_height, :inner_width] = (
+                cv2.cvtColor(scaled, cv2.COLOR_BGRA2RGB) if picture.shape[2] == _BGRA else scaled
+            )
         return decode_outputs(
-            [output.reshape(self.batch, -1, output.shape[-1])[: len(pictures)] for output in outputs],
+            self._runner.run(canvas),
             size=self.size,
             strides=self._strides,
             anchors=self._anchors,
             threshold=self.threshold,
             scale=inner_height / height,
         )
+
+    def close(self) -> None:
+        """Give back what the model holds."""
+        self._runner.close()
 
 
 def fit_inside(width: int, height: int, size: InputSize) -> tuple[int, int]:
@@ -190,18 +192,11 @@ def _anchor_centres(size: InputSize, stride: int, anchors: int) -> Array:
     return np.repeat(centres, anchors, axis=0)
 
 
-def _fixed_graph(path: Path, size: InputSize, batch: int) -> bytes:
-    """The ONNX file's graph with a (batch, height, width, 3) uint8 RGB input of fixed shape."""
-    model = onnx.load(path)
-    graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1 or len(graph.output) not in _LAYOUTS:
-        raise RmsetError(
-            f"{path} is not an SCRFD detector with landmarks ({len(graph.output)} outputs)",
-            remedy=f"use one with {' or '.join(str(n) for n in _LAYOUTS)} outputs",
-        )
-    network_input = inputs[0].name
+def _fixed_graph(path: Path, size: InputSize, batch: int) -> tuple[bytes, int]:
+    """The ONNX file's graph with a (batch, height, width, 3) uint8 RGB input of fixed shape, and how many outputs."""
+    model = load_graph(path, kind="an SCRFD detector with landmarks", outputs=list(_LAYOUTS))
+    batch_first(model)
+    graph, replaced = model.graph, network_input(model)
     graph.initializer.extend(
         [
             numpy_helper.from_array(np.float32(_MEAN), "rmset.mean"),
@@ -212,17 +207,13 @@ def _fixed_graph(path: Path, size: InputSize, batch: int) -> bytes:
         helper.make_node("Cast", ["rmset.frames"], ["rmset.float"], to=TensorProto.FLOAT),
         helper.make_node("Sub", ["rmset.float", "rmset.mean"], ["rmset.centred"]),
         helper.make_node("Mul", ["rmset.centred", "rmset.scale"], ["rmset.scaled"]),
-        helper.make_node("Transpose", ["rmset.scaled"], [network_input], perm=[0, 3, 1, 2]),
+        helper.make_node("Transpose", ["rmset.scaled"], [replaced.name], perm=[0, 3, 1, 2]),
         *graph.node,
     ]
     del graph.node[:]
     graph.node.extend(nodes)
-    graph.input.remove(inputs[0])
+    graph.input.remove(replaced)
     graph.input.insert(
         0, helper.make_tensor_value_info("rmset.frames", TensorProto.UINT8, [batch, size.height, size.width, 3])
     )
-    # Shapes that were written for one picture no longer hold.
-    for output in graph.output:
-        output.type.tensor_type.ClearField("shape")
-    del graph.value_info[:]
-    return bytes(model.SerializeToString())
+    return bytes(model.SerializeToString()), len(graph.output)

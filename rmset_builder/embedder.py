@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from rmset_builder.align import ARCFACE_SIDE
-from rmset_builder.errors import RmsetError
 from rmset_builder.geometry import Array
-from rmset_builder.onnx_session import Device, input_name, open_session
+from rmset_builder.graphs import fix_shape, load_graph, unroll_prelu
+from rmset_builder.onnx_session import Device
+from rmset_builder.runners import open_runner
 
 Image = npt.NDArray[np.uint8]
 
@@ -31,18 +31,18 @@ class Embedder:
 
     def __init__(self, model: Path, *, batch: int, device: Device) -> None:
         self.batch = batch
-        self._session = open_session(_fixed_graph(model, batch), device)
-        self._input = input_name(self._session)
+        self._runner = open_runner(_fixed_graph(model, batch, device), batch, device)
 
     def embed(self, faces: Sequence[Image]) -> Array:
         """Embeddings (n, d) float32, not normalised, of n faces (112, 112, 3) uint8 RGB."""
-        parts = []
-        for start in range(0, len(faces), self.batch):
-            chunk = faces[start : start + self.batch]
-            canvas = np.zeros((self.batch, 3, ARCFACE_SIDE, ARCFACE_SIDE), np.float32)
-            canvas[: len(chunk)] = ((np.stack(chunk) - np.float32(_MEAN)) * np.float32(_SCALE)).transpose(0, 3, 1, 2)
-            parts.append(self._session.run(None, {self._input: canvas})[0][: len(chunk)])
-        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+        if not faces:
+            return np.empty((0, 0), np.float32)
+        rows = ((np.stack(faces) - np.float32(_MEAN)) * np.float32(_SCALE)).transpose(0, 3, 1, 2)
+        return self._runner.run(rows)[0]
+
+    def close(self) -> None:
+        """Give back what the model holds."""
+        self._runner.close()
 
 
 def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.NDArray[np.intp]:
@@ -61,15 +61,10 @@ def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.
     return np.array([stretch[np.argmax(worth[stretch])] for stretch in stretches], np.intp)
 
 
-def _fixed_graph(path: Path, batch: int) -> bytes:
+def _fixed_graph(path: Path, batch: int, device: Device) -> bytes:
     """The ONNX file's graph for exactly ``batch`` faces."""
-    model = onnx.load(path)
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    if len(inputs) != 1 or len(model.graph.output) != 1:
-        raise RmsetError(f"{path} is not a face recogniser with one input and one output")
-    for dimension, size in zip(inputs[0].type.tensor_type.shape.dim, (batch, 3, 112, 112), strict=True):
-        dimension.dim_value = size
-    model.graph.output[0].type.tensor_type.ClearField("shape")
-    del model.graph.value_info[:]
+    model = load_graph(path, kind="a face recogniser with one input and one output", outputs=[1])
+    fix_shape(model, (batch, 3, ARCFACE_SIDE, ARCFACE_SIDE))
+    if device.gpu is None:
+        unroll_prelu(model)
     return bytes(model.SerializeToString())

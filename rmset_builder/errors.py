@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 
 class RmsetError(Exception):
     """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
@@ -19,6 +21,10 @@ class RmsetError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception's own way to another process knows nothing of keywords.
+        return functools.partial(type(self), remedy=self.remedy), (self.message,)
+
 
 class VideoError(RmsetError):
     """One video cannot be processed; the others go on and the command ends with exit code 1.
@@ -32,3 +38,6 @@ class VideoError(RmsetError):
     def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return functools.partial(type(self), remedy=self.remedy), (self.reason, self.message)

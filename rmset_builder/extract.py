@@ -6,7 +6,6 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +18,14 @@ import pyarrow.parquet as pq
 from rmset_builder import __version__
 from rmset_builder.catalog import Provenance
 from rmset_builder.decode import FrameReader
-from rmset_builder.embedder import Embedder
+from rmset_builder.engine import Engine
 from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
 from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.files import sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
-from rmset_builder.modelpack import ModelPack
 from rmset_builder.people import People, find_people
-from rmset_builder.scales import DetectorBank, ScaledDetector
+from rmset_builder.scales import ScaledDetector
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.spool import Spool
@@ -46,18 +44,6 @@ class Task:
     video: str
     path: Path
     provenance: Provenance
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What all videos of a run share: models, settings and the pool that does the work."""
-
-    pack: ModelPack
-    detectors: DetectorBank
-    embedder: Embedder
-    settings: ExtractSettings
-    pool: Executor
-    threads: int
 
 
 def extract_video(
@@ -80,9 +66,9 @@ def extract_video(
         VideoError: the video cannot be read to its end; nothing of it is written.
     """
     began = time.monotonic()
-    settings = engine.settings
+    spec, settings = engine.spec, engine.spec.settings
     with (
-        FrameReader(info, threads=engine.threads) as reader,
+        FrameReader(info, threads=spec.threads, nvdec=spec.nvdec) as reader,
         Spool(work / "faces.jpgs") as spool,
     ):
         detector = ScaledDetector(
@@ -109,7 +95,7 @@ def extract_video(
             "rmset.frames": str(reader.count),
             "rmset.identities": str(len(people.embedding)),
             "rmset.source_sha256": source_sha256,
-            "rmset.models_sha256": engine.pack.sha256,
+            "rmset.models_sha256": spec.pack.sha256,
             "rmset.settings_sha256": settings.sha256,
             "rmset.settings": settings.model_dump_json(),
         }
@@ -148,8 +134,8 @@ def extract_video(
         seconds_spent=round(time.monotonic() - began, 3),
         rmset_version=__version__,
         versions_json=versions_json(),
-        models=engine.pack.name,
-        models_sha256=engine.pack.sha256,
+        models=spec.pack.name,
+        models_sha256=spec.pack.sha256,
         settings_sha256=settings.sha256,
     )
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+import simplejpeg
 
 from rmset_builder.align import align_faces, sharpness
 from rmset_builder.decode import Frame, FrameReader
@@ -34,7 +34,8 @@ from rmset_builder.tracks import (
 )
 from rmset_builder.windows import Window, WindowSource, window_length
 
-PROBE_EVERY = 64
+# The scales are chosen anew this many frames after a cut, and then after twice as many, as long as they still fit.
+FIRST_PROBE_AFTER, LAST_PROBE_AFTER = 64, 512
 
 Progress = Callable[[int, int], None]
 
@@ -89,6 +90,7 @@ class FaceFinder:
         self._linker = TrackLinker(rules.links)
         self._scales: Scales = (rules.fixed_scale,) if rules.fixed_scale else (detector.base,)
         self._next_probe = 0
+        self._probe_after = FIRST_PROBE_AFTER
         self._keyframe_count = 0
 
     def run(self, spool: Spool, progress: Progress) -> FoundFaces:
@@ -161,13 +163,16 @@ class FaceFinder:
         return keyframes
 
     def _probe(self, window: Window) -> None:
-        """Choose the scales anew every second or so, and in every new shot."""
+        """Choose the scales anew in every new shot, and now and then: ever less often while they stay the same."""
         if self._rules.fixed_scale:
             return
         due = max(window.start, *window.cuts) if window.cuts else window.start
-        if due >= self._next_probe or window.cuts:
-            self._scales = self._detector.probe(window.frames[due - window.start])
-            self._next_probe = due + PROBE_EVERY
+        if due < self._next_probe and not window.cuts:
+            return
+        scales = self._detector.probe(window.frames[due - window.start], self._pool)
+        still_fit = scales == self._scales and not window.cuts
+        self._probe_after = min(self._probe_after * 2, LAST_PROBE_AFTER) if still_fit else FIRST_PROBE_AFTER
+        self._scales, self._next_probe = scales, due + self._probe_after
 
     def _detect(self, window: Window, glances: Sequence[Glance]) -> list[Keyframe]:
         return list(self._pool.map(functools.partial(self._glance, window, self._scales), glances))
@@ -199,21 +204,22 @@ class FaceFinder:
 
 
 def encode_faces(frame: Frame, landmarks: Array, *, side: int, quality: int) -> EncodedFaces:
-    """Aligned JPEG pictures of the faces of one RGB frame, ``landmarks`` (n, 10) pixels."""
+    """Aligned JPEG pictures of the faces of one BGRA frame, ``landmarks`` (n, 10) pixels."""
     faces = align_faces(frame, landmarks, side=side)
     return EncodedFaces([encode_jpeg(face, quality) for face in faces], [sharpness(face) for face in faces])
 
 
 def encode_jpeg(picture: Frame, quality: int) -> bytes:
-    """An RGB picture as a JPEG file."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.tobytes()
+    """A BGRA picture as a JPEG file, colour at half size."""
+    data: bytes = simplejpeg.encode_jpeg(
+        picture, quality=quality, colorspace="BGRA", colorsubsampling="420", fastdct=False
+    )
+    return data
 
 
 def decode_jpeg(data: bytes) -> Frame:
     """An RGB picture (h, w, 3) from a JPEG file."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"), np.uint8)
 
 
 def _in_order(rows: TrackRows) -> TrackRows:

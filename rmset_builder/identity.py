@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import AgglomerativeClustering
 
 from rmset_builder.geometry import Array
 
@@ -107,6 +106,8 @@ def doubtful_tracks(tracks: TrackSummary, labels: npt.NDArray[np.int64], rules: 
 def _agglomerate(alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], same: float) -> npt.NDArray[np.int64]:
     if len(alike) < 2:
         return np.zeros(len(alike), np.int64)
+    from sklearn.cluster import AgglomerativeClustering  # noqa: PLC0415  takes a second to import
+
     distance = np.where(apart, _NEVER, 1 - alike)
     np.fill_diagonal(distance, 0)
     found = AgglomerativeClustering(

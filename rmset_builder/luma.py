@@ -26,12 +26,12 @@ _MEMORY = 5
 
 
 def thumbnail(frame: npt.NDArray[np.uint8]) -> Grey:
-    """A grey copy of an RGB frame (h, w, 3), its longest side 320 pixels."""
+    """A grey copy of a BGRA frame (h, w, 4), its longest side 320 pixels."""
     height, width = frame.shape[:2]
     scale = LONGEST_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGRA2GRAY))
 
 
 class CutFinder:

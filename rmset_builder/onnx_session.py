@@ -51,11 +51,7 @@ def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> 
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device.gpu is None:
         return ort.InferenceSession(model, options, providers=[CPU_PROVIDER])
-    if CUDA_PROVIDER not in ort.get_available_providers():
-        raise RmsetError(
-            f"--gpu {device.gpu}: this ONNX Runtime has no CUDA, only {', '.join(ort.get_available_providers())}",
-            remedy=f"run: {MEND_CUDA}",
-        )
+    require_cuda(device.gpu)
     preload_cuda()
     cuda = (
         CUDA_PROVIDER,
@@ -81,6 +77,19 @@ def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> 
             "nvidia-cufft-cu12 nvidia-curand-cu12",
         )
     return session
+
+
+def require_cuda(gpu: int) -> None:
+    """Make sure that this ONNX Runtime was built with CUDA; whether CUDA runs, only a session tells.
+
+    Raises:
+        RmsetError: it was not.
+    """
+    if CUDA_PROVIDER not in ort.get_available_providers():
+        raise RmsetError(
+            f"--gpu {gpu}: this ONNX Runtime has no CUDA, only {', '.join(ort.get_available_providers())}",
+            remedy=f"run: {MEND_CUDA}",
+        )
 
 
 def preload_cuda() -> None:

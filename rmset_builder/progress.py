@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,16 @@ from rmset_builder.video import VideoInfo
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+@dataclass
+class _Running:
+    """A video under way."""
+
+    began: float
+    bar: TaskID | None
+    frames: int = 0
+    faces: int = 0
+
+
 class ProgressReporter:
     """Shows frames, frames per second, faces and the time left, per video and over all.
 
@@ -27,16 +38,12 @@ class ProgressReporter:
 
     def __init__(self, tasks: list[Task], console: Console) -> None:
         self._console = console
-        self._total = {task.video: _expected_frames(task) for task in tasks}
-        self._all_frames = sum(self._total.values())
-        self._frames_before = 0
-        self._finished = 0
-        self._began = time.monotonic()
-        self._video_began = self._began
-        self._last_line = self._began
-        self._frames = 0
+        self._expected = {task.video: _expected_frames(task) for task in tasks}
+        self._running: dict[str, _Running] = {}
+        self._began = self._last_line = time.monotonic()
+        self._ended = self._ended_frames = self._ended_faces = 0
         self._bars: Progress | None = None
-        self._bar_of: dict[str, TaskID] = {}
+        self._overall: TaskID | None = None
         if console.is_terminal:
             self._bars = Progress(
                 TextColumn("{task.description}", justify="left"),
@@ -49,50 +56,56 @@ class ProgressReporter:
                 transient=True,
             )
             if len(tasks) > 1:
-                self._bar_of[""] = self._bars.add_task("all videos", total=self._all_frames, rate=0.0, faces=0)
-        self._faces_before = 0
-        self._faces = 0
+                self._overall = self._bars.add_task("all videos", total=self._all_frames, rate=0.0, faces=0)
 
     def begin(self, task: Task) -> None:
         """A video's turn has come."""
-        self._video_began = time.monotonic()
-        self._frames = self._faces = 0
+        bar = None
         if self._bars is not None:
-            total = self._total[task.video]
-            self._bar_of[task.video] = self._bars.add_task(task.video, total=total, rate=0.0, faces=0)
+            bar = self._bars.add_task(task.video, total=self._expected[task.video], rate=0.0, faces=0)
+        self._running[task.video] = _Running(time.monotonic(), bar)
 
     def advance(self, task: Task, frames: int, faces: int) -> None:
         """So many frames and faces of the video are done."""
-        self._frames, self._faces = frames, faces
+        running = self._running[task.video]
+        running.frames, running.faces = frames, faces
+        # A header may promise too few.
+        self._expected[task.video] = max(self._expected[task.video], frames)
         now = time.monotonic()
-        rate = frames / max(now - self._video_began, 1e-9)
+        rate = frames / max(now - running.began, 1e-9)
+        done = self._ended_frames + sum(other.frames for other in self._running.values())
+        overall = done / max(now - self._began, 1e-9)
         if self._bars is not None:
-            total = max(self._total[task.video], frames)
-            self._bars.update(self._bar_of[task.video], completed=frames, total=total, rate=rate, faces=faces)
-            if "" in self._bar_of:
-                done = self._frames_before + frames
-                overall = done / max(now - self._began, 1e-9)
-                faces_in_all = self._faces_before + faces
-                self._bars.update(self._bar_of[""], completed=done, rate=overall, faces=faces_in_all)
+            if running.bar is not None:
+                total = self._expected[task.video]
+                self._bars.update(running.bar, completed=frames, total=total, rate=rate, faces=faces)
+            if self._overall is not None:
+                all_faces = self._ended_faces + sum(other.faces for other in self._running.values())
+                self._bars.update(self._overall, completed=done, total=self._all_frames, rate=overall, faces=all_faces)
         elif now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
-            left = max(self._all_frames - self._frames_before - frames, 0)
-            overall = (self._frames_before + frames) / max(now - self._began, 1e-9)
+            left = max(self._all_frames - done, 0) / max(overall, 1e-9)
             self._console.print(
-                f"{task.video}: {frames:,} of {self._total[task.video]:,} frames, {rate:.1f} frames/s, "
-                f"{faces:,} faces; "
-                f"video {self._finished + 1} of {len(self._total)}, {left / max(overall, 1e-9):,.0f} s left in all",
+                f"{task.video}: {frames:,} of {self._expected[task.video]:,} frames, {rate:.1f} frames/s, "
+                f"{faces:,} faces; {self._ended:,} of {len(self._expected):,} videos ended, "
+                f"{overall:.1f} frames/s, {left:,.0f} s left in all",
                 highlight=False,
                 soft_wrap=True,
             )
 
     def end(self, result: Result) -> None:
         """A video is finished."""
-        self._finished += 1
-        self._frames_before += self._total.get(result.video, 0)
-        self._faces_before += self._faces
-        if self._bars is not None and result.video in self._bar_of:
-            self._bars.remove_task(self._bar_of.pop(result.video))
+        running = self._running.pop(result.video, None)
+        self._ended += 1
+        self._ended_frames += self._expected.get(result.video, 0)
+        if running is not None:
+            self._ended_faces += running.faces
+            if self._bars is not None and running.bar is not None:
+                self._bars.remove_task(running.bar)
+
+    @property
+    def _all_frames(self) -> int:
+        return sum(self._expected.values())
 
     def __enter__(self) -> Self:
         if self._bars is not None:

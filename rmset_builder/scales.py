@@ -10,6 +10,7 @@ import functools
 import itertools
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -45,16 +46,22 @@ def base_side(width: int, height: int) -> int:
 class DetectorBank:
     """Detectors of one model, one for each input size, opened when first asked for and shared by all videos."""
 
-    def __init__(self, model: Path, *, device: Device, threshold: float) -> None:
+    def __init__(self, model: Path, *, batch: int, device: Device, threshold: float) -> None:
+        self._new = functools.partial(Detector, model, batch=batch, device=device, threshold=threshold)
         self._lock = threading.Lock()
-        self._open = functools.cache(
-            lambda size: Detector(model, size=size, batch=1, device=device, threshold=threshold)
-        )
+        self._opened: dict[InputSize, Detector] = {}
 
     def get(self, size: InputSize) -> Detector:
         """The detector for one input size."""
         with self._lock:
-            return self._open(size)
+            if size not in self._opened:
+                self._opened[size] = self._new(size=size)
+            return self._opened[size]
+
+    def close(self) -> None:
+        """Give back what the models hold."""
+        for detector in self._opened.values():
+            detector.close()
 
 
 class ScaledDetector:
@@ -130,15 +137,20 @@ class ScaledDetector:
         shift = np.array([left, top], np.float32)
         return Faces(whole.boxes + np.tile(shift, 2), whole.landmarks + np.tile(shift, 5), whole.scores)
 
-    def probe(self, picture: Image) -> Scales:
+    def probe(self, picture: Image, pool: Executor) -> Scales:
         """The cheapest scales that show every face of ``picture``. A finer one is tried while it shows more."""
-        found = {side: self._whole(picture, side) for side in (round(self.base * _COARSER), self.base)}
-        for side in self._finer:
-            before = len(self._sure_faces(list(found.values())))
-            found[side] = self._whole(picture, side)
-            if len(self._sure_faces(list(found.values()))) == before:
-                break
+        coarse, fine = [round(self.base * _COARSER), self.base], self._finer
+        first = [*fine[:1], *reversed(coarse)]  # the slowest begins first
+        found = dict(zip(first, pool.map(functools.partial(self._whole, picture), first), strict=True))
+        found = {side: found[side] for side in sorted(found)}
+        if fine and self._shows_more(found, fine[0], than=coarse):
+            found |= {side: self._whole(picture, side) for side in fine[1:]}
         return cheapest_cover(found, self._sure_faces(list(found.values())), preferred=self.base)
+
+    def _shows_more(self, found: dict[int, Faces], side: int, *, than: Sequence[int]) -> bool:
+        """Does a scale add a face that the detector is sure of?"""
+        fewer = [found[other] for other in than]
+        return len(self._sure_faces([*fewer, found[side]])) > len(self._sure_faces(fewer))
 
     def _sure_faces(self, parts: Sequence[Faces]) -> Faces:
         joined = Faces.joined(parts)

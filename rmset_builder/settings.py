@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # Raised when the same settings would give other shards: what an older program wrote is then stale.
-ALGORITHM = 1
+ALGORITHM = 2
 
 _LEAST_DET_SIZE = 64
 
@@ -32,7 +32,7 @@ class ExtractSettings(BaseModel):
     ] = 0
     det_threshold: Annotated[Share, Field(description="score from which on the detector is believed")] = 0.5
     det_threshold_low: Annotated[Share, Field(description="score that still continues a track")] = 0.2
-    detect_every: Annotated[int, Field(ge=1, le=16, description="frames between detections on steady shots")] = 4
+    detect_every: Annotated[int, Field(ge=1, le=8, description="frames between detections on steady shots")] = 4
     motion: Annotated[Share, Field(description="motion that calls for detection in between, share of a box")] = 0.1
     faces_per_track: Annotated[
         int, Field(ge=1, le=100, description="faces embedded of a track that is no doubtful case")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 
+from rmset_builder.colour import ColourMatrix
 from rmset_builder.errors import VideoError
 
 VIDEO_SUFFIXES = frozenset(
@@ -18,6 +19,10 @@ VIDEO_SUFFIXES = frozenset(
 # A playlist (hls, dash, concat, ...) is no video: it makes the reader open whatever files and addresses it names.
 FORMAT_WHITELIST = "asf,av1,avi,flv,gif,h264,hevc,ivf,m4v,matroska,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,webm"
 PROTOCOL_WHITELIST = "file"
+
+# libavutil's numbers: AVCOL_RANGE_UNSPECIFIED and _MPEG; AVCOL_SPC_BT709, _UNSPECIFIED, _BT470BG and _SMPTE170M.
+_LIMITED_RANGES = frozenset({0, 1})
+_MATRICES = {1: ColourMatrix.BT709, 2: ColourMatrix.BT601, 5: ColourMatrix.BT601, 6: ColourMatrix.BT601}
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_ID = 80
@@ -29,6 +34,8 @@ class VideoInfo:
 
     Sizes in pixels before rotation; ``frames`` is 0 and ``duration_s`` is 0.0 where the container does not say.
     ``stream_duration_s`` is the video track's own length, which a cut file cannot keep; 0.0 where unknown.
+    ``plain_planes`` tells what the planes of a video mean that are of the usual kind (8 bit, colour at half size,
+    limited range, even sides); None where they are of another.
 
     Example:
         >>> VideoInfo.from_path(Path("wall9.mp4")).fps  # doctest: +SKIP
@@ -44,6 +51,7 @@ class VideoInfo:
     frames: int
     duration_s: float
     stream_duration_s: float
+    plain_planes: ColourMatrix | None
 
     @property
     def expected_frames(self) -> int:
@@ -90,7 +98,14 @@ class VideoInfo:
             frames=stream.frames,
             duration_s=own or whole,
             stream_duration_s=own,
+            plain_planes=_plain_planes(stream.codec_context),
         )
+
+
+def _plain_planes(codec: av.VideoCodecContext) -> ColourMatrix | None:
+    usual = codec.pix_fmt == "yuv420p" and codec.color_range in _LIMITED_RANGES
+    even = codec.width % 2 == 0 and codec.height % 2 == 0
+    return _MATRICES.get(codec.colorspace) if usual and even else None
 
 
 def file_url(path: Path) -> str:

@@ -17,11 +17,16 @@ from typing import Any
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from rmset_builder.cli import main
 from rmset_builder.demo import encode, load_scene
 from rmset_builder.demo_scene import ABSENT, CUT, Image, draw_frame
 from rmset_builder.ffmpeg_program import find_ffmpeg
+
+# How long an example takes says more of the machine than of the program.
+settings.register_profile("rmset", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rmset")
 
 Finished = subprocess.CompletedProcess[str]
 

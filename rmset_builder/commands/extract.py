@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-import cv2
 from pydantic import ValidationError
 from rich.console import Console
 
-from rmset_builder.batch import Outcome, Result, plan, run
-from rmset_builder.embedder import Embedder
+from rmset_builder.batch import Outcome, Result, plan
+from rmset_builder.crew import run
+from rmset_builder.engine import EngineSpec
 from rmset_builder.errors import RmsetError
-from rmset_builder.extract import Engine
 from rmset_builder.ffmpeg_program import find_ffmpeg
-from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, load_pack
-from rmset_builder.onnx_session import Device
+from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
+from rmset_builder.nvdec import NvDecoder, find_nvdec
+from rmset_builder.onnx_session import Device, require_cuda
 from rmset_builder.progress import ProgressReporter
-from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.sources import find_sources
+
+# Fewer leave cores idle while Python itself is at work on a frame.
+_THREADS_PER_JOB = 4
 
 
 def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,18 +36,32 @@ def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """``0`` or ``0,1`` as numbers."""
+    parts = [part.strip() for part in value.split(",")] if value is not None else []
+    if not all(part.isascii() and part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+        raise click.BadParameter(f"{value!r} is not a GPU's number or several, such as 0 or 0,1", param=parameter)
+    return tuple(int(part) for part in parts)
+
+
 @click.command("extract", context_settings={"show_default": True})
 @click.argument("videos", nargs=-1, type=click.Path(path_type=Path), metavar="[VIDEO|DIR]...")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="shards", help="Folder of the shards.")
-@click.option("--gpu", type=click.IntRange(min=0), help="Number of an NVIDIA GPU; without it the CPU is used.")
+@click.option("--gpu", callback=_gpus, metavar="N[,N]...", help="NVIDIA GPUs to use.", show_default="none, the CPU")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
 @click.option("--group", help="Expression group of these videos, in place of the catalog's.")
 @click.option("--force", is_flag=True, help="Extract again what is already done.")
 @click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Videos to work on at a time, each in a process of its own.",
+    show_default=f"one for each {_THREADS_PER_JOB} threads, and for each GPU",
+)
+@click.option(
     "--threads",
     type=click.IntRange(min=1),
     default=lambda: os.cpu_count() or 1,
-    help="CPU threads.",
+    help="CPU threads in all.",
     show_default="all cores",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.")
@@ -59,10 +73,11 @@ def command(
     *,
     videos: tuple[Path, ...],
     out: Path,
-    gpu: int | None,
+    gpu: tuple[int, ...],
     models: str,
     group: str | None,
     force: bool,
+    jobs: int | None,
     threads: int,
     as_json: bool,
     **settings: Any,
@@ -84,13 +99,10 @@ def command(
         _tell(result, out, as_json)
     if todo.work:
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
-        device = Device(gpu)
-        detectors = DetectorBank(pack.detector, device=device, threshold=chosen.det_threshold_low)
-        embedder = Embedder(pack.recogniser, batch=1, device=device)
+        specs = _specs(pack, chosen, gpus=gpu, jobs=jobs, threads=threads, videos=len(todo.work))
         reporter = ProgressReporter(todo.work, Console(stderr=True))
-        with _workers(threads) as pool, reporter:
-            engine = Engine(pack, detectors, embedder, chosen, pool, threads)
-            for result in run(todo.work, engine, out, reporter):
+        with reporter:
+            for result in run(todo.work, specs, out, reporter):
                 _tell(result, out, as_json)
                 results.append(result)
     failed = sum(result.outcome is Outcome.FAILED for result in results)
@@ -99,16 +111,32 @@ def command(
     ctx.exit(1 if failed else 0)
 
 
-@contextmanager
-def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
-    # OpenCV's own threads would only compete with these.
-    cv2.setNumThreads(1)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
-    try:
-        yield pool
-    finally:
-        # After an interruption what has not begun never begins.
-        pool.shutdown(cancel_futures=True)
+def _specs(
+    pack: ModelPack, settings: ExtractSettings, *, gpus: tuple[int, ...], jobs: int | None, threads: int, videos: int
+) -> list[EngineSpec]:
+    """An engine for each of the videos that are worked on at a time; GPUs take turns, threads are shared out."""
+    for gpu in gpus:
+        require_cuda(gpu)
+    decoders = {gpu: _nvdec(gpu) for gpu in gpus}
+    count = min(jobs or max(threads // _THREADS_PER_JOB, len(gpus), 1), videos)
+    return [
+        EngineSpec(
+            pack,
+            settings,
+            Device(gpus[number % len(gpus)] if gpus else None),
+            threads=max(1, threads // count),
+            nvdec=decoders[gpus[number % len(gpus)]] if gpus else None,
+        )
+        for number in range(count)
+    ]
+
+
+def _nvdec(gpu: int) -> NvDecoder | None:
+    found = find_nvdec(gpu)
+    if isinstance(found, NvDecoder):
+        return found
+    click.echo(f"note: videos are decoded on the CPU, ffmpeg cannot use the decoder of GPU {gpu} ({found})", err=True)
+    return None
 
 
 def _settings(options: dict[str, Any]) -> ExtractSettings:

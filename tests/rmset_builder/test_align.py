@@ -148,7 +148,7 @@ def test_a_face_smaller_than_arcfaces_is_enlarged(side: int) -> None:
 
 def test_blur_lowers_sharpness(photo: Image, faces: Faces) -> None:
     for landmarks in faces.landmarks:
-        face = align_face(photo, landmarks, side=260)
+        face = align_face(cv2.cvtColor(photo, cv2.COLOR_RGB2BGRA), landmarks, side=260)
         blurred = [np.asarray(cv2.GaussianBlur(face, (0, 0), sigma), np.uint8) for sigma in (0.8, 1.5, 3.0)]
         values = [sharpness(face), *(sharpness(picture) for picture in blurred)]
         assert values == sorted(values, reverse=True)
@@ -156,8 +156,8 @@ def test_blur_lowers_sharpness(photo: Image, faces: Faces) -> None:
 
 
 def test_sharpness_is_the_variance_of_the_laplacian(photo: Image, faces: Faces) -> None:
-    face = align_face(photo, faces.landmarks[0], side=260)
-    luma = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    face = align_face(cv2.cvtColor(photo, cv2.COLOR_RGB2BGRA), faces.landmarks[0], side=260)
+    luma = cv2.cvtColor(face, cv2.COLOR_BGRA2GRAY)
     assert sharpness(face) == pytest.approx(cv2.Laplacian(luma, cv2.CV_64F).var())
-    assert sharpness(np.full((64, 64, 3), 90, np.uint8)) == 0
+    assert sharpness(np.full((64, 64, 4), 90, np.uint8)) == 0
     assert isinstance(sharpness(face), float)

@@ -36,20 +36,20 @@ def cuts(frames: list[Grey]) -> list[int]:
     ],
 )
 def test_a_thumbnails_longest_side_is_320(width: int, height: int, expected: tuple[int, int]) -> None:
-    grey = thumbnail(np.full((height, width, 3), 77, np.uint8))
+    grey = thumbnail(np.full((height, width, 4), 77, np.uint8))
     assert grey.shape == expected
     assert grey.dtype == np.uint8
     assert (grey == 77).all()
 
 
-@pytest.mark.parametrize(("colour", "luma"), [((255, 0, 0), 76), ((0, 255, 0), 150), ((0, 0, 255), 29)])
-def test_a_thumbnail_is_the_luma_of_rgb(colour: tuple[int, int, int], luma: int) -> None:
-    frame = np.full((90, 160, 3), colour, np.uint8)
+@pytest.mark.parametrize(("colour", "luma"), [((255, 0, 0), 29), ((0, 255, 0), 150), ((0, 0, 255), 76)])
+def test_a_thumbnail_is_the_luma_of_blue_green_and_red(colour: tuple[int, int, int], luma: int) -> None:
+    frame = np.full((90, 160, 4), (*colour, 255), np.uint8)
     assert np.abs(thumbnail(frame).astype(int) - luma).max() <= 1
 
 
 def test_a_thumbnail_keeps_the_picture_where_it_was() -> None:
-    frame = np.zeros((720, 1280, 3), np.uint8)
+    frame = np.zeros((720, 1280, 4), np.uint8)
     frame[180:360, 640:960] = 200
     grey = thumbnail(frame)
     assert (grey[46:89, 161:239] == 200).all()

@@ -19,6 +19,8 @@ from rmset_builder.scales import DetectorBank, ScaledDetector, Scales, base_side
 
 Scaler = Callable[[Image], ScaledDetector]
 
+POOL = ThreadPoolExecutor(2)
+
 
 @pytest.fixture(scope="module")
 def photo() -> Image:
@@ -107,7 +109,7 @@ def test_a_smaller_scale_is_never_used_alone() -> None:
 
 @pytest.fixture(scope="module")
 def bank() -> DetectorBank:
-    return DetectorBank(load_pack().detector, device=Device(), threshold=0.2)
+    return DetectorBank(load_pack().detector, batch=1, device=Device(), threshold=0.2)
 
 
 @pytest.fixture
@@ -135,18 +137,18 @@ def sure(faces: Faces) -> Faces:
 def test_faces_of_usual_size_need_the_usual_scale_alone(photo: Image, scaled: Scaler) -> None:
     detector = scaled(photo)
     assert detector.base == 640
-    assert detector.probe(photo) == (640,)
+    assert detector.probe(photo, POOL) == (640,)
 
 
 def test_a_picture_without_faces_keeps_the_usual_scale(photo: Image, scaled: Scaler) -> None:
-    assert scaled(photo).probe(np.zeros_like(photo)) == (640,)
+    assert scaled(photo).probe(np.zeros_like(photo), POOL) == (640,)
 
 
 def test_small_faces_ask_for_a_finer_scale(photo: Image, scaled: Scaler) -> None:
     picture = shrunk(photo, 0.2)
     detector = scaled(picture)
     usual = sure(detector.detect(picture, (640,)))
-    scales = detector.probe(picture)
+    scales = detector.probe(picture, POOL)
     found = sure(detector.detect(picture, scales))
     assert len(usual) < len(found) == 6
     assert max(scales) > 640
@@ -159,14 +161,14 @@ def test_a_face_that_fills_the_picture_asks_for_a_coarser_scale(photo: Image, sc
     detector = scaled(face)
     coarse, usual = (len(sure(detector.detect(face, (side,)))) for side in (320, 640))
     assert (coarse, usual) == (1, 0)
-    assert detector.probe(face) == (320, 640)
+    assert detector.probe(face, POOL) == (320, 640)
 
 
 @pytest.mark.parametrize("factor", [0.15, 0.35, 0.6])
 def test_a_probe_sees_every_face_that_a_tried_scale_is_sure_of(photo: Image, factor: float, scaled: Scaler) -> None:
     picture = shrunk(photo, factor)
     detector = scaled(picture)
-    chosen = detector.detect(picture, detector.probe(picture))
+    chosen = detector.detect(picture, detector.probe(picture, POOL))
     for side in (320, 640, 960):
         wanted = sure(detector.detect(picture, (side,)))
         if len(wanted):
@@ -177,7 +179,7 @@ def test_no_scale_is_finer_than_the_picture_is_large(scaled: Scaler) -> None:
     picture = np.zeros((300, 400, 3), np.uint8)
     detector = scaled(picture)
     assert detector.base == 416
-    assert detector.probe(picture) == (416,)
+    assert detector.probe(picture, POOL) == (416,)
 
 
 def test_what_several_scales_find_is_joined(photo: Image, scaled: Scaler) -> None:
