@@ -33,7 +33,8 @@ from rmset_builder.catalog import Provenance
 from rmset_builder.decode import Frame, FrameReader
 from rmset_builder.detector import Detector, InputSize
 from rmset_builder.embedder import Embedder
-from rmset_builder.extract import Engine, Task, extract_video
+from rmset_builder.engine import Engine, EngineSpec
+from rmset_builder.extract import Task, extract_video
 from rmset_builder.faces import encode_faces
 from rmset_builder.modelpack import load_pack
 from rmset_builder.onnx_session import Device
@@ -104,13 +105,13 @@ def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
     """Seconds of each stage alone on ``threads`` cores, for the work that one extraction does."""
     cv2.setNumThreads(1)
     pack, settings, device = load_pack(), ExtractSettings(), Device()
-    bank = CountingBank(pack.detector, device=device, threshold=settings.det_threshold_low)
+    bank = CountingBank(pack.detector, batch=1, device=device, threshold=settings.det_threshold_low)
     embedder = CountingEmbedder(pack.recogniser, batch=1, device=device)
     info = VideoInfo.from_path(video)
     work = folder / "work"
     work.mkdir()
     with ThreadPoolExecutor(threads) as pool:
-        engine = Engine(pack, bank, embedder, settings, pool, threads)
+        engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, pool)
         task = Task(video.stem, video, Provenance())
         record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
         seconds = {"decode": timed(lambda: decode_all(info, threads))}
