@@ -58,8 +58,13 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(rmset.main(args=arguments, prog_name="rmset", standalone_mode=False))
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "rmset"
+        click.echo(f"{command}: {error.format_message().rstrip('.')}; see: {command} --help", err=True)
         sys.exit(2)
     except click.Abort:
         click.echo("rmset: interrupted; what is complete stays, the same command goes on from there", err=True)
