@@ -40,7 +40,7 @@ def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("extract", context_settings={"show_default": True})
-@click.argument("videos", nargs=-1, type=click.Path(path_type=Path), metavar="[VIDEO|DIR]...")
+@click.argument("videos", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[VIDEO|DIR]...")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="shards", help="Folder of the shards.")
 @click.option("--gpu", type=click.IntRange(min=0), metavar="N", help="Number of an NVIDIA GPU.", show_default="the CPU")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
