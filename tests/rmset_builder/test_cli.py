@@ -76,9 +76,7 @@ def test_what_breaks_in_the_program_itself_is_one_line_too(rmset: Rmset, monkeyp
     monkeypatch.setattr("rmset_builder.commands.stats.collect", broken)
     done = rmset("stats")
     assert done.returncode == 2
-    assert done.stderr == (
-        "rmset: a fault of the program: ZeroDivisionError: of all things; see it with --debug\n"
-    )
+    assert done.stderr == ("rmset: a fault of the program: ZeroDivisionError: of all things; see it with --debug\n")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -66,9 +66,7 @@ def people_of(table: pa.Table, indexes: tuple[int, ...]) -> npt.NDArray[np.int64
     """The person in whose tile the centre of each face lies; -1 where it lies in none."""
     boxes = column(table, "bbox")
     people = []
-    for frame, x, y in zip(
-        column(table, "frame"), boxes[:, [0, 2]].mean(1), boxes[:, [1, 3]].mean(1), strict=True
-    ):
+    for frame, x, y in zip(column(table, "frame"), boxes[:, [0, 2]].mean(1), boxes[:, [1, 3]].mean(1), strict=True):
         tiles = layout_at(indexes[frame]).tiles
         inside = [t.person for t in tiles if 0 <= x - t.x < TILE_WIDTH and 0 <= y - t.y < TILE_HEIGHT]
         people.append(inside[0] if inside else -1)
@@ -313,9 +311,7 @@ def test_without_arguments_videos_become_shards(
     assert read_videos(Path("shards"))["a"].source == str(place.videos / "a.mp4")
 
 
-def test_a_video_without_faces_is_done_and_recorded_as_such(
-    tmp_path: Path, make_clip: MakeClip, rmset: Rmset
-) -> None:
+def test_a_video_without_faces_is_done_and_recorded_as_such(tmp_path: Path, make_clip: MakeClip, rmset: Rmset) -> None:
     clip = make_clip(
         tmp_path / "film.mp4", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=1", "-pix_fmt", "yuv420p"
     )
@@ -339,7 +335,9 @@ def test_help_prints_every_default_in_sentences(rmset: Rmset, name: str) -> None
     done = rmset(name, "--help")
     assert done.returncode == 0
     options = {o.opts[0]: o for o in command.params if isinstance(o, click.Option)}
-    told = {re.findall(r"--[a-z-]+", part)[0]: " ".join(part.split()) for part in re.split(r"\n  (?=-)", done.stdout)[1:]}
+    told = {
+        re.findall(r"--[a-z-]+", part)[0]: " ".join(part.split()) for part in re.split(r"\n  (?=-)", done.stdout)[1:]
+    }
     assert told.keys() == {*options, "--help"}
     for option, text in told.items():
         assert option == "--help" or "[default: " in text, text

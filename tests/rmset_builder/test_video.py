@@ -151,7 +151,9 @@ def playlists(secret: Path, port: int) -> dict[str, str]:
         '<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1000" codecs="avc1.64001f">'
         "<BaseURL>{}</BaseURL></Representation></AdaptationSet></Period></MPD>\n"
     )
-    sdp = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {} RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+    sdp = (
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {} RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+    )
     return {
         "hls-file": hls.format(secret),
         "hls-file-url": hls.format(f"file://{secret}"),
@@ -187,7 +189,9 @@ def disguised(tmp_path: Path, secret: Path, listener: tuple[int, list[object]]) 
     return folder
 
 
-@pytest.mark.parametrize(("name", "option"), [("hls-file-mkv.mkv", ["-f", "hls"]), ("concat-file-mp4.mp4", ["-safe", "0"])])
+@pytest.mark.parametrize(
+    ("name", "option"), [("hls-file-mkv.mkv", ["-f", "hls"]), ("concat-file-mp4.mp4", ["-safe", "0"])]
+)
 def test_the_playlists_are_dangerous(disguised: Path, ffmpeg: str, name: str, option: list[str]) -> None:
     """An unguarded ffmpeg plays the secret: what the tests below forbid would happen."""
     command = [ffmpeg, "-v", "error", *option, "-i", disguised / name, "-f", "md5", "-"]
