@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    """``text`` without what could break the line or command the terminal: file names may hold anything.
+
+    Example:
+        >>> one_line("bad\\nline.mp4")
+        'bad\ufffdline.mp4'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 class RmsetError(Exception):
     """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
 
@@ -17,7 +27,7 @@ class RmsetError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+        return one_line(f"{self.message}; {self.remedy}" if self.remedy else self.message)
 
 
 class VideoError(RmsetError):

@@ -71,12 +71,14 @@ def test_debug_shows_where_an_error_comes_from_wherever_it_stands(rmset_process:
 
 def test_what_breaks_in_the_program_itself_is_one_line_too(rmset: Rmset, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
-        raise ZeroDivisionError("of all things")
+        raise ZeroDivisionError("of all\nthings")
 
     monkeypatch.setattr("rmset_builder.commands.stats.collect", broken)
     done = rmset("stats")
     assert done.returncode == 2
-    assert done.stderr == ("rmset: a fault of the program: ZeroDivisionError: of all things; see it with --debug\n")
+    assert done.stderr == (
+        "rmset: a fault of the program: ZeroDivisionError: of all\ufffdthings; see it with --debug\n"
+    )
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -168,6 +168,29 @@ def test_paths_that_are_no_videos(small_video: Path, rmset: Rmset, tmp_path: Pat
     assert list(read_videos(out)) == ["small"], "a path that was mistyped is no video that failed"
 
 
+def test_names_that_hold_anything_at_all(small_video: Path, rmset: Rmset, tmp_path: Path) -> None:
+    """Neither a line break nor a command to the terminal gets out, and bytes that are no UTF-8 do not stop the others."""
+    folder, out = tmp_path / "videos", tmp_path / "shards"
+    folder.mkdir()
+    for name in ("it's \"a\\b.mp4", "new\nline.mp4"):
+        shutil.copyfile(small_video, folder / name)
+    for name in ("bad\nline.mkv", "\x1b[31mred.mp4", "n\udcffne.mp4"):
+        (folder / name).touch()
+    done = rmset("extract", folder, "--out", out, "--threads", 1)
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["it_s_a_b", "new_line"]
+    told = [line.removeprefix(f"failed: {folder}/") for line in done.stderr.splitlines() if "failed: " in line]
+    assert told == [
+        f"{name} is empty (0 bytes); fetch it again"
+        for name in ("\ufffd[31mred.mp4", "bad\ufffdline.mkv", "n\ufffdne.mp4")
+    ]
+    records = read_videos(out)
+    assert records["n_ne"].source == f"{folder}/n\ufffdne.mp4"
+    assert records["new_line"].source == f"{folder}/new\nline.mp4"
+    again = rmset("extract", folder, "--out", out, "--threads", 1)
+    assert again.stdout.count("already done") == 2
+
+
 def test_files_and_folders_without_rights(
     small_video: Path, rmset_process: Rmset, bound_by_rights: Callable[[], None], tmp_path: Path
 ) -> None:
