@@ -169,7 +169,7 @@ def test_paths_that_are_no_videos(small_video: Path, rmset: Rmset, tmp_path: Pat
 
 
 def test_names_that_hold_anything_at_all(small_video: Path, rmset: Rmset, tmp_path: Path) -> None:
-    """Neither a line break nor a command to the terminal gets out, and bytes that are no UTF-8 do not stop the others."""
+    """No line break and no command to the terminal gets out; bytes that are no UTF-8 do not stop the others."""
     folder, out = tmp_path / "videos", tmp_path / "shards"
     folder.mkdir()
     for name in ("it's \"a\\b.mp4", "new\nline.mp4"):
