@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
+from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.modelpack import load_pack
 from rmset_builder.videos_table import TABLE_NAME, read_videos
 
@@ -273,18 +274,31 @@ def assert_nothing_was_done(done: Finished, out: Path, *told: str) -> None:
     assert not out.is_dir() or files(out) == []
 
 
-def test_an_environment_that_will_not_do(
-    small_video: Path, rmset_process: Rmset, bound_by_rights: Callable[[], None], tmp_path: Path
+def test_an_ffmpeg_that_will_not_do(
+    small_video: Path, rmset: Rmset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "shards"
-    done = rmset_process("extract", small_video, "--out", out, env={**os.environ, "RMSET_FFMPEG": "/bin/false"})
+    monkeypatch.setenv("RMSET_FFMPEG", "/bin/false")
+    find_ffmpeg.cache_clear()
+    try:
+        done = rmset("extract", small_video, "--out", out)
+    finally:
+        find_ffmpeg.cache_clear()
     assert_nothing_was_done(done, out, "RMSET_FFMPEG=/bin/false does not run", "unset RMSET_FFMPEG")
+
+
+def test_no_video_given_and_none_here(rmset: Rmset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_nothing_was_done(rmset("extract"), tmp_path / "shards", "no video given and no folder videos/ here")
+
+
+def test_an_output_folder_that_may_not_be_written_to(
+    small_video: Path, rmset_process: Rmset, bound_by_rights: Callable[[], None], tmp_path: Path
+) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    inside = tmp_path / "locked" / "shards"
-    done = rmset_process("extract", small_video, "--out", inside, preexec_fn=bound_by_rights)
-    assert_nothing_was_done(done, inside, f"--out {inside} cannot be written to (Permission denied)")
-    done = rmset_process("extract", cwd=tmp_path)
-    assert_nothing_was_done(done, out, "no video given and no folder videos/ here")
+    out = tmp_path / "locked" / "shards"
+    done = rmset_process("extract", small_video, "--out", out, preexec_fn=bound_by_rights)
+    assert_nothing_was_done(done, out, f"--out {out} cannot be written to (Permission denied)")
 
 
 def test_models_that_will_not_do(small_video: Path, rmset: Rmset, tmp_path: Path) -> None:
