@@ -27,7 +27,7 @@ class RmsetError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return one_line(f"{self.message}; {self.remedy}" if self.remedy else self.message)
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
 
 class VideoError(RmsetError):
@@ -42,3 +42,6 @@ class VideoError(RmsetError):
     def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
