@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/rmset contact $(DEMO)/shards --out $(DEMO)/contact.png
 	@echo
 	@echo "video          $(VIDEO)"
-	@echo "shards         $(DEMO)/shards/*.parquet"
+	@echo "shards         $(DEMO)/shards/*-*.parquet"
 	@echo "statistics     $(BIN)/rmset stats $(DEMO)/shards   (from $(DEMO)/shards/videos.parquet)"
 	@echo "contact sheet  $(DEMO)/contact.png"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from rmset_builder import __version__
 from rmset_builder.engine import Engine
-from rmset_builder.errors import VideoError
+from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import Task, extract_video
 from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
 from rmset_builder.shards import shard_path
@@ -99,6 +100,12 @@ def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int],
         return Result(task.video, Outcome.FAILED, note_failure(task, fault, out, time.monotonic() - began), fault)
     except OSError as error:
         return Result(task.video, Outcome.FAILED, fault=_not_written(task, error, out))
+    except RmsetError:
+        raise
+    except Exception as error:
+        unforeseen = _program_fault(task, error)
+        note = note_failure(task, unforeseen, out, time.monotonic() - began)
+        return Result(task.video, Outcome.FAILED, note, unforeseen)
     return Result(task.video, Outcome.DONE, record)
 
 
@@ -149,6 +156,17 @@ def note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> Vi
     return record
 
 
+def _program_fault(task: Task, error: Exception) -> VideoError:
+    """What no video should be able to cause; the others go on all the same."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return VideoError(
+        "program-fault",
+        f"{task.path}: a fault of the program ({type(error).__name__}: {error}; {Path(place.filename).name}, "
+        f"line {place.lineno})",
+        remedy="please report it with this line",
+    )
+
+
 def _not_written(task: Task, error: OSError, out: Path) -> VideoError:
     return VideoError(
         NOT_WRITTEN,
@@ -169,7 +187,10 @@ def _same_file(task: Task, record: VideoRecord) -> bool:
 
 def _is_another_file(task: Task, record: VideoRecord) -> bool:
     """Is this another file than the one that was extracted, which is still where it was?"""
-    return Path(record.source) != task.path.absolute() and Path(record.source).exists()
+    try:
+        return Path(record.source) != task.path.absolute() and Path(record.source).exists()
+    except PermissionError:
+        return True
 
 
 def _id_taken(task: Task, record: VideoRecord) -> VideoError:

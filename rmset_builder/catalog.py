@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rmset_builder.errors import RmsetError
+
 CATALOG_NAME = "catalog.jsonl"
 
 
@@ -28,17 +30,30 @@ def read_catalog(folder: Path) -> dict[str, Provenance]:
     """The provenance of a folder's videos by video id; of several rows of one video the last holds.
 
     A line that is no JSON object with an ``id`` is passed over: the last one may be torn.
+
+    Raises:
+        RmsetError: the catalog may not be read.
     """
-    path = folder / CATALOG_NAME
-    if not path.is_file():
-        return {}
     found: dict[str, Provenance] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            row = _parse(line)
-            if isinstance(row.get("id"), str):
-                found[row["id"]] = Provenance(**{k: row[k] for k in _FIELDS if isinstance(row.get(k), str)})
+    for line in _lines(folder / CATALOG_NAME):
+        row = _parse(line)
+        if isinstance(row.get("id"), str):
+            found[row["id"]] = Provenance(**{k: row[k] for k in _FIELDS if isinstance(row.get(k), str)})
     return found
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a catalog; none where there is none, or where its folder keeps the videos to itself as well."""
+    try:
+        if not path.is_file():
+            return []
+    except OSError:
+        return []
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return list(lines)
+    except OSError as error:
+        raise RmsetError(f"{path} cannot be read ({error.strerror})", remedy=f"run: chmod u+r {path}") from error
 
 
 def _parse(line: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sys
 import click
 
 from rmset_builder import __version__
-from rmset_builder.errors import RmsetError
+from rmset_builder.errors import RmsetError, one_line
 
 _COMMANDS = {
     "extract": "Videos to shards of aligned, identified faces.",
@@ -58,8 +58,13 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(rmset.main(args=arguments, prog_name="rmset", standalone_mode=False))
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "rmset"
+        click.echo(one_line(f"{command}: {error.format_message().rstrip('.')}; see: {command} --help"), err=True)
         sys.exit(2)
     except click.Abort:
         click.echo("rmset: interrupted; what is complete stays, the same command goes on from there", err=True)
@@ -72,5 +77,6 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        click.echo(f"rmset: a fault of the program: {type(error).__name__}: {error}; see it with --debug", err=True)
+        told = one_line(f"{type(error).__name__}: {error}")
+        click.echo(f"rmset: a fault of the program: {told}; see it with --debug", err=True)
         sys.exit(2)

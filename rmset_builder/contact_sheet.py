@@ -57,7 +57,8 @@ def write_contact_sheet(
         limit: the most videos on the sheet.
 
     Raises:
-        RmsetError: the folder is empty, has no such video, or holds a shard that cannot be read.
+        RmsetError: the folder is empty, has no such video, holds a shard that cannot be read, or ``out`` cannot be
+            written.
 
     Example:
         >>> write_contact_sheet(Path("shards"), Path("contact.png")).left_out  # doctest: +SKIP
@@ -70,8 +71,13 @@ def write_contact_sheet(
     sheet = blank(layout)
     for placed in layout.videos:
         _paste_faces(sheet, layout, placed)
-    with whole_file(out) as temporary:
-        sheet.save(temporary, format="PNG")
+    try:
+        with whole_file(out) as temporary:
+            sheet.save(temporary, format="PNG")
+    except OSError as error:
+        raise RmsetError(
+            f"--out {out} cannot be written to ({error.strerror or error})", remedy="give another file"
+        ) from error
     return ContactSheet(out, layout, left_out)
 
 

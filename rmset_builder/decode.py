@@ -35,10 +35,16 @@ TICKS_PER_SECOND = 705_600_000
 LONGEST_SIDE = 16_384
 CHANNELS = 4
 
+# Stands for the file while the command is built: ffmpeg-python takes no name that is not UTF-8.
+_SOURCE = "source"
 _PIPE_BYTES = 1 << 20
 _KEPT_MESSAGES = 20
 _TIME = re.compile(r"^frame:\d+\s+pts:(-?\d+|NOPTS)")
-_CUT_SHORT = re.compile(r"partial file|ended prematurely|truncat|unexpected end|end of file", re.IGNORECASE)
+_CUT_SHORT = re.compile(
+    r"partial file|lzw decode failed|ended prematurely|truncat|unexpected end|end of file", re.IGNORECASE
+)
+# What ffmpeg only warns of: the file ended within a packet.
+_CUT_PACKET = re.compile(r"corrupt input packet", re.IGNORECASE)
 _PREFIX = re.compile(r"^(\[[^\]]*\]\s*)+")
 _LONGEST_MISSING_SHARE = 0.02
 _LONGEST_MISSING_S = 0.5
@@ -66,6 +72,7 @@ class FrameReader:
         self.count = 0
         self._errors: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self.error_count = 0
+        self._told_of_a_cut = False
         self._ticks: list[int | None] = []
         self._received: Frame | None = None
         self._unscaled: Frame | None = None
@@ -97,11 +104,7 @@ class FrameReader:
         if self._next_size is None:
             self._finish()
             self.close()
-            raise VideoError(
-                "no-frames",
-                f"{info.path} has a picture track, but not one frame of it can be decoded ({self._last_error()})",
-                remedy="fetch it again, or see `rmset doctor` for missing decoders",
-            )
+            raise self._no_frames()
         self.width, self.height = self._next_size
 
     @property
@@ -200,6 +203,18 @@ class FrameReader:
             )
         return width, height
 
+    def _no_frames(self) -> VideoError:
+        path = self.info.path
+        if self._told_of_a_cut:
+            return VideoError(
+                "cut-short", f"{path} is cut short: not one frame of it can be decoded", remedy="fetch it again"
+            )
+        return VideoError(
+            "no-frames",
+            f"{path} has a picture track, but not one frame of it can be decoded ({self._last_error()})",
+            remedy="fetch it again, or see `rmset doctor` for missing decoders",
+        )
+
     def _finish(self) -> None:
         """Wait for ffmpeg's own end and judge it."""
         code = self._process.wait()
@@ -222,13 +237,15 @@ class FrameReader:
             )
 
     def _cut_short(self) -> bool:
+        if self._told_of_a_cut and "mpeg" not in self.info.container:  # those streams begin and end anywhere
+            return True
         promised = self.info.stream_duration_s
         if promised:
             times = self.times_s()
             period = 1 / self.info.fps if self.info.fps else 0.04
             missing = promised - (times[-1] - times[0] + period)
             return bool(missing > max(_LONGEST_MISSING_S, _LONGEST_MISSING_SHARE * promised))
-        return any(_CUT_SHORT.search(message) for message in self._errors)
+        return False
 
     def complaints(self) -> str:
         """What ffmpeg complained of, in a line; empty where it did not."""
@@ -248,7 +265,10 @@ class FrameReader:
     def _collect_errors(self, stream: IO[bytes]) -> None:
         with stream:
             for line in stream:
-                if text := line.decode("utf-8", "replace").strip():
+                text = line.decode("utf-8", "replace").strip()
+                warning = "[warning]" in text
+                self._told_of_a_cut |= (_CUT_PACKET if warning else _CUT_SHORT).search(text) is not None
+                if text and not warning:
                     self.error_count += 1
                     self._errors.append(text)
 
@@ -256,7 +276,7 @@ class FrameReader:
 def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int, nvdec: NvDecoder | None) -> list[str]:
     """The ffmpeg command line: decode the video as it is, pictures to stdout, times to the inherited descriptor."""
     source = ffmpeg.input(
-        file_url(info.path),
+        _SOURCE,
         protocol_whitelist=PROTOCOL_WHITELIST,
         format_whitelist=FORMAT_WHITELIST,
         threads=threads,
@@ -269,10 +289,12 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
         .filter("metadata", mode="add", key="rmset", value="1")
         .filter("metadata", mode="print", file=f"pipe:{times_descriptor}")
     )
-    encoder = "pgmyuv" if info.plain_planes else "ppm"
-    output = ffmpeg.output(picture, "pipe:1", format="image2pipe", vcodec=encoder, fps_mode="passthrough")
-    command: list[str] = output.global_args("-v", "error", "-nostdin").compile(cmd=program)
-    return command
+    encoder, pixels = ("pgmyuv", "yuv420p") if info.plain_planes else ("ppm", "rgb24")
+    output = ffmpeg.output(
+        picture, "pipe:1", format="image2pipe", vcodec=encoder, pix_fmt=pixels, fps_mode="passthrough"
+    )
+    command: list[str] = output.global_args("-v", "level+warning", "-nostdin").compile(cmd=program)
+    return [file_url(info.path) if word == _SOURCE else word for word in command]
 
 
 def _buffer(present: Frame | None, shape: tuple[int, ...]) -> Frame:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rmset_builder.doctor_finding import Finding, Mark, failure, guarded, mend_of, reason
 from rmset_builder.errors import RmsetError
-from rmset_builder.modelpack import DOWNLOADABLE_PACKS, ModelPack, load_pack
+from rmset_builder.modelpack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
 
 _REINSTALL = "python -m pip install --force-reinstall --no-deps"
 _INSTALL_CUDA = f"{_REINSTALL} onnxruntime-gpu"
@@ -59,7 +59,12 @@ def check_pack(models: str) -> Finding:
     if models in DOWNLOADABLE_PACKS and not Path("~/.insightface/models", models).expanduser().is_dir():
         found = f"{models} is not here yet; `rmset extract` downloads it once"
         return Finding(name, Mark.WARN, found, f"rmset extract --models {models}")
-    pack = load_pack(models)
+    try:
+        pack = load_pack(models)
+    except RmsetError as error:
+        if models == DEFAULT_PACK:
+            raise
+        return Finding(name, Mark.FAIL, str(error), f"rmset extract --models {DEFAULT_PACK}")
     found = f"{pack.name}: {pack.detector.name}, {pack.recogniser.name} (sha256 {pack.sha256[:12]})"
     return Finding(name, Mark.OK, found)
 

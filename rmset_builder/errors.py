@@ -5,6 +5,16 @@ from __future__ import annotations
 import functools
 
 
+def one_line(text: str) -> str:
+    """``text`` without what could break the line or command the terminal: file names may hold anything.
+
+    Example:
+        >>> one_line("bad\\nline.mp4")
+        'bad\ufffdline.mp4'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 class RmsetError(Exception):
     """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
 
@@ -41,3 +51,6 @@ class VideoError(RmsetError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return functools.partial(type(self), remedy=self.remedy), (self.reason, self.message)
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())

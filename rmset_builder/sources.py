@@ -45,7 +45,7 @@ def find_sources(paths: Iterable[Path], *, group: str | None = None) -> Sources:
     owner: dict[str, Path] = {}
     for path in given:
         try:
-            files = _videos_of_folder(path) if path.is_dir() else [path]
+            files = _videos_of_folder(path) if _is_folder(path) else [path]
         except VideoError as error:
             faults.append((path, error))
             continue
@@ -59,6 +59,13 @@ def find_sources(paths: Iterable[Path], *, group: str | None = None) -> Sources:
                 continue
             tasks[key] = Task(video, file, _provenance(file, video, group))
     return Sources(list(tasks.values()), faults)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # in a folder without rights, or too long a name: told when the video's turn comes
+        return False
 
 
 def _same_id(file: Path, other: Path, video: str) -> VideoError:

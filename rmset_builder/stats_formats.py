@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from rmset_builder.errors import one_line
 from rmset_builder.paper import NOTE, PRINTED_TOTAL, TABLE_2, Counts
 from rmset_builder.stats import Table
 
@@ -38,8 +39,7 @@ def ratios(ours: Counts, papers: Counts) -> list[float]:
 def lines(table: Table, *, paper: bool) -> Iterator[Line]:
     """The lines of ``table`` without its total."""
     for name, counts in table.rows.items():
-        label = "".join(c if c.isprintable() else "\ufffd" for c in name)
-        yield from _lines(label, counts, TABLE_2.get(name) if paper else None)
+        yield from _lines(one_line(name), counts, TABLE_2.get(name) if paper else None)
 
 
 def total_lines(table: Table, *, paper: bool) -> Iterator[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,19 +125,19 @@ def safe_video_id(path: Path) -> str:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError("is-a-folder", f"{path} is a folder, not a video", remedy="give a video file")
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except PermissionError as error:
         raise VideoError("no-rights", f"{path} may not be read", remedy=f"run: chmod u+rx {path.parent}") from error
     except OSError as error:
         raise VideoError("missing", f"{path} does not exist", remedy="check the path") from error
-    if not path.is_file():
+    if stat.S_ISDIR(status.st_mode):
+        raise VideoError("is-a-folder", f"{path} is a folder, not a video", remedy="give a video file")
+    if not stat.S_ISREG(status.st_mode):
         raise VideoError("not-a-file", f"{path} is no regular file", remedy="give a video file")
     if not os.access(path, os.R_OK):
         raise VideoError("no-rights", f"{path} may not be read", remedy=f"run: chmod u+r {path}")
-    if size == 0:
+    if status.st_size == 0:
         raise VideoError("empty-file", f"{path} is empty (0 bytes)", remedy="fetch it again")
 
 

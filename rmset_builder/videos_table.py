@@ -96,6 +96,14 @@ def update_videos(shards: Path, record: VideoRecord) -> None:
     with FileLock(shards / f".{TABLE_NAME}.lock"):
         records = read_videos(shards)
         records[record.id] = record
-        ordered = [dataclasses.asdict(records[key]) for key in sorted(records)]
+        ordered = [_storable(records[key]) for key in sorted(records)]
         with whole_file(shards / TABLE_NAME) as temporary:
             pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
+
+
+def _storable(record: VideoRecord) -> dict[str, Any]:
+    """The record's fields; the bytes of a file name that are no UTF-8, which Parquet cannot hold, become U+FFFD."""
+    return {
+        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
+        for name, value in dataclasses.asdict(record).items()
+    }

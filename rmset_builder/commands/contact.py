@@ -13,7 +13,9 @@ _PNG = Path("contact.png")
 
 @click.command()
 @click.argument("shards", type=click.Path(path_type=Path), default=Path("shards"))
-@click.option("--video", "videos", multiple=True, metavar="ID", help="Show this video; may be given again.")
+@click.option(
+    "--video", "videos", multiple=True, metavar="ID", help="Show this video; may be given again.", show_default="all"
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=_PNG, help="The picture to write.")
 @click.option("--columns", type=click.IntRange(1, 100), default=DEFAULT_COLUMNS, help="Faces shown of an identity.")
 @click.option("--size", type=click.IntRange(16, 512), default=DEFAULT_SIZE, help="The side of a face, pixels.")

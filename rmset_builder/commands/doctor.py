@@ -28,11 +28,11 @@ _NARROWEST = 60
 
 @click.command()
 @click.option(
-    "--gpu", type=click.IntRange(min=0), metavar="N", help="The GPU that must work; without it the CPU will do."
+    "--gpu", type=click.IntRange(min=0), metavar="N", help="The GPU that must work.", show_default="the CPU will do"
 )
 @click.option("--models", default=DEFAULT_PACK, help="The model pack: offline, one of insightface's, or a folder.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("shards"), help="The folder for shards.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.", show_default="off")
 @click.pass_context
 def command(ctx: click.Context, gpu: int | None, models: str, out: Path, as_json: bool) -> None:
     """Is this machine fit for the job, and what would mend it?

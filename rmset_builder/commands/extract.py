@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from rich.console import Console
 
 from rmset_builder.batch import Outcome, Result, plan
@@ -31,7 +32,9 @@ _THREADS_PER_JOB = 4
 def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """A command line option for each of the settings, its help and default taken from there."""
     for name, field in reversed(ExtractSettings.model_fields.items()):
-        option = click.option(f"--{name.replace('_', '-')}", default=field.default, help=field.description)
+        description = field.description or ""
+        sentence = f"{description[:1].upper()}{description[1:]}."
+        option = click.option(f"--{name.replace('_', '-')}", default=field.default, help=sentence)
         command = option(command)
     return command
 
@@ -45,12 +48,12 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 
 
 @click.command("extract", context_settings={"show_default": True})
-@click.argument("videos", nargs=-1, type=click.Path(path_type=Path), metavar="[VIDEO|DIR]...")
+@click.argument("videos", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[VIDEO|DIR]...")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="shards", help="Folder of the shards.")
 @click.option("--gpu", callback=_gpus, metavar="N[,N]...", help="NVIDIA GPUs to use.", show_default="none, the CPU")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
-@click.option("--group", help="Expression group of these videos, in place of the catalog's.")
-@click.option("--force", is_flag=True, help="Extract again what is already done.")
+@click.option("--group", help="Expression group of these videos.", show_default="the catalog's")
+@click.option("--force", is_flag=True, help="Extract again what is already done.", show_default="off")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -64,7 +67,7 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     help="CPU threads in all.",
     show_default="all cores",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.", show_default="off")
 @_setting_options
 @click.pass_context
 def command(
@@ -145,7 +148,13 @@ def _settings(options: dict[str, Any]) -> ExtractSettings:
     except ValidationError as error:
         fault = error.errors()[0]
         name = str(fault["loc"][0]).replace("_", "-") if fault["loc"] else "settings"
-        raise click.UsageError(f"--{name} {fault['input']}: {fault['msg']}") from error
+        raise click.UsageError(f"--{name} {fault['input']}: {_told(fault)}") from error
+
+
+def _told(fault: ErrorDetails) -> str:
+    """What is wrong with a setting, without pydantic's words for where the rule stands."""
+    own = fault.get("ctx", {}).get("error")
+    return str(own) if own else fault["msg"].replace("Input should", "must")
 
 
 def _make_folder(out: Path) -> None:

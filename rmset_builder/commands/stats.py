@@ -15,7 +15,7 @@ from rmset_builder.stats_formats import FORMATS, show
 @click.command("stats")
 @click.argument("shards", type=click.Path(path_type=Path), default="shards")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", help="How to write the table.")
-@click.option("--paper", is_flag=True, help="Beside each count, the paper's own and the ratio of ours to it.")
+@click.option("--paper", is_flag=True, help="Beside each count, the paper's own and the ratio.", show_default="off")
 @click.pass_context
 def command(ctx: click.Context, shards: Path, form: str, paper: bool) -> None:
     """Table 2 of the paper for the folder SHARDS (default: shards/), from metadata alone.

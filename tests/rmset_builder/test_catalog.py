@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,25 @@ FULL = {
 def write(folder: Path, *lines: str | bytes) -> None:
     whole = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
     (folder / CATALOG_NAME).write_bytes(whole)
+
+
+def test_a_catalog_that_may_not_be_read_is_told_with_its_mend(
+    tmp_path: Path, bound_by_rights: Callable[[], None]
+) -> None:
+    path = tmp_path / CATALOG_NAME
+    path.write_text("{}")
+    path.chmod(0)
+    program = (
+        "import sys; from pathlib import Path; from rmset_builder.catalog import read_catalog\n"
+        "try: print(read_catalog(Path(sys.argv[1])))\nexcept Exception as error: print(type(error).__name__, error)"
+    )
+    for folder, told in (
+        (tmp_path, f"RmsetError {path} cannot be read (Permission denied); run: chmod u+r {path}\n"),
+        (path / "deeper", "{}\n"),
+    ):
+        command = [sys.executable, "-c", program, folder]
+        done = subprocess.run(command, preexec_fn=bound_by_rights, capture_output=True, text=True, check=False)
+        assert done.stdout == told, done.stderr
 
 
 def test_no_catalog_tells_of_nothing(tmp_path: Path) -> None:

@@ -208,6 +208,9 @@ def test_refusals_leave_nothing_behind(tmp_path: Path) -> None:
     write(folder, "a", [(0, 0)])
     with pytest.raises(RmsetError, match=r"--video nope: .*it has: a"):
         write_contact_sheet(folder, out, videos=["nope"])
+    (tmp_path / "file").touch()
+    with pytest.raises(RmsetError, match=r"--out .*contact\.png cannot be written to \(.+\); give another file"):
+        write_contact_sheet(folder, tmp_path / "file" / "contact.png")
     (folder / "a-00000.parquet").write_bytes(b"PAR1 cut short")
     with pytest.raises(RmsetError, match=r"a-00000\.parquet is not a whole Parquet file"):
         write_contact_sheet(folder, out)

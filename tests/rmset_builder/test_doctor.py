@@ -78,7 +78,7 @@ def test_a_broken_model_folder_is_named_with_its_mend(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert [check["name"] for check in failed] == ["models"]
     assert str(tmp_path) in failed[0]["found"]
-    assert failed[0]["mend"]
+    assert failed[0]["mend"] == "rmset extract --models offline", "a command, and no advice"
 
 
 def test_missing_packages_are_findings_and_no_traceback(tmp_path: Path) -> None:
