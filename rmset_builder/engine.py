@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -66,6 +67,8 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
         ) as detectors,
     ):
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        # Wanted when a video ends, and then by one thread for whom all others would wait.
+        pool.submit(importlib.import_module, "sklearn.cluster")
         try:
             yield Engine(spec, detectors, embedder, pool)
         finally:

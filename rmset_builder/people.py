@@ -23,7 +23,7 @@ NEVER_CLEAR = "never-clear"
 Rows = npt.NDArray[np.intp]
 
 # So many times more faces of a doubtful track are embedded, and so many moments of two tracks seen together.
-_CLOSER_LOOK = 4
+_CLOSER_LOOK = 6
 _MOMENTS = 3
 
 

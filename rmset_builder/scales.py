@@ -10,7 +10,7 @@ import functools
 import itertools
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import numpy as np
@@ -49,19 +49,25 @@ class DetectorBank:
     def __init__(self, model: Path, *, batch: int, device: Device, threshold: float) -> None:
         self._new = functools.partial(Detector, model, batch=batch, device=device, threshold=threshold)
         self._lock = threading.Lock()
-        self._opened: dict[InputSize, Detector] = {}
+        self._opened: dict[InputSize, Future[Detector]] = {}
 
     def get(self, size: InputSize) -> Detector:
-        """The detector for one input size."""
+        """The detector for one input size. While one opens, others can be had and opened."""
         with self._lock:
-            if size not in self._opened:
-                self._opened[size] = self._new(size=size)
-            return self._opened[size]
+            is_new = size not in self._opened
+            detector = self._opened.setdefault(size, Future())
+        if is_new:
+            try:
+                detector.set_result(self._new(size=size))
+            except BaseException as error:
+                detector.set_exception(error)
+        return detector.result()
 
     def close(self) -> None:
         """Give back what the models hold."""
         for detector in self._opened.values():
-            detector.close()
+            if detector.done() and detector.exception() is None:
+                detector.result().close()
 
 
 class ScaledDetector:
