@@ -7,6 +7,7 @@ A page's header holds a CRC-32 of the page, so that one read brings a picture an
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -22,8 +23,17 @@ _TOKENS_PER_PAGE = 7
 _PAGE_TYPES = (0x16, 0x15, 0x16, 0x00)
 _DATA_PAGE, _PLAIN = 0, 0
 _MAX_LEVEL = 2
+_CHANGED = "its bytes are not those that were written (checksum)"
 # The definition levels of a page with one picture: four bytes of length, one run of one value 2.
 _ONE_PICTURE = b"\x02\x00\x00\x00\x02\x02"
+
+# The whole of what stands before the picture in a page as our writer makes it: what `open_page` reads, at a glance.
+_VARINT = rb"([\x80-\xff]{0,4}[\x00-\x7f])"
+_USUAL = re.compile(
+    rb"\x15\x00\x15" + _VARINT + rb"\x15" + _VARINT + rb"\x15" + _VARINT + rb"\x1c\x15\x02\x15\x00\x15\x06\x15\x06\x00\x00"
+    b"\x02\x00\x00\x00\x02\x02",
+    re.DOTALL,
+)
 
 _ROW_GROUPS, _COLUMNS, _OFFSET_INDEX_OFFSET, _OFFSET_INDEX_LENGTH, _NUM_ROWS = 4, 1, 4, 5, 3
 
@@ -104,10 +114,13 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
     data = np.frombuffer(b"".join(indexes), np.uint8)
     ends = np.flatnonzero(data < 128)
     first = np.searchsorted(ends, starts)
-    tokens = _aranges(first, np.asarray(counts) * _TOKENS_PER_PAGE)
-    if len(tokens) and tokens[-1] >= len(ends):
+    token_counts = np.asarray(counts) * _TOKENS_PER_PAGE
+    tokens = _aranges(first, token_counts)
+    if min(counts, default=0) < 1 or tokens[-1] >= len(ends):
         raise PageFault("its offset index is cut")
-    begins = ends[tokens - 1] + 1 if len(tokens) else tokens
+    begins = ends[tokens - 1] + 1
+    # What stands before an index's first token is no token.
+    begins[np.cumsum(token_counts) - token_counts] = starts
     values = _varints(data, begins, ends[tokens]).reshape(-1, _TOKENS_PER_PAGE)
     if (values[:, ::2] != _PAGE_TYPES).any():
         raise PageFault("its offset index is malformed")
@@ -180,7 +193,7 @@ def open_page(page: bytes) -> Page:
     if reader.at + size != len(page):
         raise PageFault("its page is not as long as its header says")
     if checksum is not None and zlib.crc32(memoryview(page)[reader.at :]) != checksum & 0xFFFFFFFF:
-        raise PageFault("its bytes are not those that were written (checksum)")
+        raise PageFault(_CHANGED)
     return Page(values, reader.at)
 
 
@@ -190,6 +203,8 @@ def picture(page: bytes, ordinal: int) -> memoryview:
     Raises:
         PageFault: the page is damaged, the row has no picture, or it is no whole JPEG.
     """
+    if (usual := _USUAL.match(page)) is not None:
+        return _usual_picture(page, usual)
     head = open_page(page)
     if head.values == 1 and page.startswith(_ONE_PICTURE, head.levels):
         at, skipped = head.levels + len(_ONE_PICTURE), 0
@@ -206,6 +221,23 @@ def picture(page: bytes, ordinal: int) -> memoryview:
     found = memoryview(page)[at + 4 : at + 4 + length]
     if len(found) < length or (head.values == 1 and at + 4 + length != len(page)):
         raise PageFault("its picture is not as long as the page says")
+    return _jpeg(found)
+
+
+def _usual_picture(page: bytes, head: re.Match[bytes]) -> memoryview:
+    size, checksum = (CompactReader(text).integer() for text in head.group(2, 3))
+    at = head.end()
+    body = memoryview(page)[at - len(_ONE_PICTURE) :]
+    if len(body) != size:
+        raise PageFault("its page is not as long as its header says")
+    if zlib.crc32(body) != checksum & 0xFFFFFFFF:
+        raise PageFault(_CHANGED)
+    if int.from_bytes(page[at : at + 4], "little") != len(page) - at - 4:
+        raise PageFault("its picture is not as long as the page says")
+    return _jpeg(body[len(_ONE_PICTURE) + 4 :])
+
+
+def _jpeg(found: memoryview) -> memoryview:
     if found[:2] != b"\xff\xd8" or found[-2:] != b"\xff\xd9":
         raise PageFault("its picture is no whole JPEG")
     return found
