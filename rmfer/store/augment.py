@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.store.draws import AUGMENT, uniforms
+from rmfer.store.kernels import jitter
 
 # Of RMset's faces, in [0, 1], red green blue (method.md, "Training facts").
 RMSET_MEAN = (0.5293, 0.3920, 0.3694)
@@ -34,12 +35,12 @@ Image = npt.NDArray[np.uint8]
 class AugmentPlan:
     """What is done to each of n pictures.
 
-    ``kind`` (n,) uint8: NOTHING, GRAYSCALE, FLIP or JITTER. ``strength`` (n, 4) float64: the factors of brightness,
+    ``kind`` (n,) uint8: NOTHING, GRAYSCALE, FLIP or JITTER. ``strength`` (n, 4) float32: the factors of brightness,
     contrast and saturation and the shift of hue (1 = once round). ``order`` (n, 4): in which order they are applied.
     """
 
     kind: npt.NDArray[np.uint8]
-    strength: npt.NDArray[np.float64]
+    strength: npt.NDArray[np.float32]
     order: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -57,12 +58,12 @@ class AugmentPlan:
             NOTHING,
         )
         strength = (2 * numbers[:, 2:6] - 1) * STRENGTH + (1, 1, 1, 0)
-        return cls(kind.astype(np.uint8), strength, np.argsort(numbers[:, 6:10], axis=1))
+        return cls(kind.astype(np.uint8), strength.astype(np.float32), np.argsort(numbers[:, 6:10], axis=1))
 
     @classmethod
     def none(cls, count: int) -> AugmentPlan:
         """A plan that changes nothing."""
-        return cls(np.zeros(count, np.uint8), np.ones((count, 4)), np.zeros((count, 4), np.int64))
+        return cls(np.zeros(count, np.uint8), np.ones((count, 4), np.float32), np.zeros((count, 4), np.int64))
 
     @classmethod
     def join(cls, plans: list[AugmentPlan]) -> AugmentPlan:
@@ -78,35 +79,7 @@ def augment(image: Image, plan: AugmentPlan, number: int) -> Image:
     if kind == GRAYSCALE:
         return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # type: ignore[no-any-return]
     if kind == JITTER:
-        for which in plan.order[number].tolist():
-            _JITTER[which](image, float(plan.strength[number, which]))
+        planes = cv2.split(image)
+        jitter(*(plane.ravel() for plane in planes), plan.order[number], plan.strength[number])
+        cv2.merge(planes, dst=image)
     return image
-
-
-def _brightness(image: Image, factor: float) -> None:
-    cv2.convertScaleAbs(image, dst=image, alpha=factor)
-
-
-def _contrast(image: Image, factor: float) -> None:
-    mean = round(float(np.dot(cv2.mean(image)[:3], LUMA)))
-    if factor < 1:
-        cv2.convertScaleAbs(image, dst=image, alpha=factor, beta=(1 - factor) * mean)
-    else:
-        flat = image.reshape(len(image), -1)
-        cv2.addWeighted(flat, factor, flat, 0, (1 - factor) * mean, dst=flat)
-
-
-def _saturation(image: Image, factor: float) -> None:
-    mixing = np.full((3, 3), (1 - factor) * np.asarray(LUMA)) + factor * np.eye(3)
-    cv2.transform(image, mixing.astype(np.float32), dst=image)
-
-
-def _hue(image: Image, shift: float) -> None:
-    cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL, dst=image)
-    lines = image.reshape(len(image), -1)
-    # Bytes wrap as hues do.
-    lines += np.tile(np.asarray([int(shift * 255) & 255, 0, 0], np.uint8), image.shape[1])
-    cv2.cvtColor(image, cv2.COLOR_HSV2RGB_FULL, dst=image)
-
-
-_JITTER = {BRIGHTNESS: _brightness, CONTRAST: _contrast, SATURATION: _saturation, HUE: _hue}

@@ -18,6 +18,7 @@ from torch import Tensor
 from rmfer.errors import ShardError
 from rmfer.store.augment import RMSET_MEAN, RMSET_STD, AugmentPlan, augment
 from rmfer.store.images import ImageReader
+from rmfer.store.kernels import normalize_lines
 
 log = logging.getLogger("rmfer")
 
@@ -58,15 +59,10 @@ class Decoder:
     def __init__(self, reader: ImageReader, *, size: int, workers: int) -> None:
         self.reader, self.size, self.workers = reader, size, workers
         self._scratch = threading.local()
-        self._scale = torch.tile(torch.tensor([1 / (255 * s) for s in RMSET_STD]), (size,))
-        self._shift = torch.tile(torch.tensor([-m / s for m, s in zip(RMSET_MEAN, RMSET_STD, strict=True)]), (size,))
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode", initializer=_one_thread_each)
-        threads = torch.get_num_threads()
-        barrier = threading.Barrier(workers + 1)
-        for _ in range(workers):
-            self._pool.submit(barrier.wait)
-        barrier.wait()
-        torch.set_num_threads(threads)
+        self._scale = np.tile(np.float32([1 / (255 * s) for s in RMSET_STD]), size)
+        self._shift = np.tile(np.float32([-m / s for m, s in zip(RMSET_MEAN, RMSET_STD, strict=True)]), size)
+        # No part of OpenCV's is used here that would be faster with threads of its own.
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
 
     def close(self) -> None:
         """End the threads; what they have not begun they never begin."""
@@ -116,16 +112,8 @@ class Decoder:
         """Decode, augment and normalise."""
         if not hasattr(self._scratch, "pixels"):
             self._scratch.pixels = np.empty((self.size, self.size, 3), np.uint8)
-            self._scratch.numbers = torch.empty(self.size, self.size * 3)
-        pixels, numbers = self._scratch.pixels, self._scratch.numbers
+        pixels = self._scratch.pixels
         self._decode(file, row, pixels)
-        pixels = augment(pixels, filling.plan, place)
+        pixels = augment(pixels, filling.plan, place).reshape(self.size, -1)
         assert filling.out is not None
-        numbers.copy_(torch.from_numpy(pixels.reshape(self.size, -1)))
-        torch.addcmul(self._shift, numbers, self._scale, out=filling.out[place].view(self.size, -1))
-
-
-def _one_thread_each() -> None:
-    # Threads of torch's and OpenCV's own would only compete with these. Torch's number is each thread's own.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+        normalize_lines(pixels, self._scale, self._shift, filling.out[place].numpy().reshape(self.size, -1))

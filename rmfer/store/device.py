@@ -125,7 +125,7 @@ def augment_batch(images: Tensor, plan: AugmentPlan) -> Tensor:
         images[flip] = images[flip].flip(-1)
     if len(gray := where(plan.kind == GRAYSCALE)):
         images[gray] = _luma(images[gray]).expand(-1, 3, -1, -1)
-    strength = torch.from_numpy(plan.strength.astype(np.float32)).to(images.device)
+    strength = torch.from_numpy(plan.strength).to(images.device)
     for place in range(4):
         for which, change in _CHANGES.items():
             chosen = where((plan.kind == JITTER) & (plan.order[:, place] == which))
