@@ -19,7 +19,6 @@ from rmfer.store.pages import PageFault, locate_pages, offset_indexes, open_page
 
 SCHEMA_VERSION = "1"
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
-REWRITE = "rewrite the folder with: rmset export SHARDS --to shards --out NEW"
 
 _SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
 _MAGIC = b"PAR1"
@@ -145,8 +144,13 @@ def read_columns(path: Path) -> ShardColumns:
         raise ShardError(path, "has frames or identities that are no numbers from 0", remedy=EXTRACT_AGAIN)
     step = np.diff(frame.astype(np.int64))
     if ((step < 0) | ((step == 0) & (np.diff(identity) < 0))).any():
-        raise ShardError(path, "is not sorted by (frame, identity)", remedy=REWRITE)
+        raise ShardError(path, "is not sorted by (frame, identity)", remedy=_rewrite(path))
     return ShardColumns(frame, identity, offset, size.astype(np.int32))
+
+
+def _rewrite(path: Path) -> str:
+    folder = path.parent
+    return f"rewrite its folder with: rmset export {folder} --to shards --out {folder.with_name(folder.name + '-new')}"
 
 
 def readable(path: Path) -> bool:
@@ -199,11 +203,11 @@ def _picture_column(path: Path, metadata: Any) -> int:
         chunk = metadata.row_group(group).column(column)
         if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
             how = "with a dictionary" if chunk.has_dictionary_page else f"compressed with {chunk.compression.lower()}"
-            raise ShardError(path, f"stores its pictures {how}, so none can be read alone", remedy=REWRITE)
+            raise ShardError(path, f"stores its pictures {how}, so none can be read alone", remedy=_rewrite(path))
         if not chunk.has_offset_index:
-            raise ShardError(path, "has no offset index, so its pictures cannot be found", remedy=REWRITE)
+            raise ShardError(path, "has no offset index, so its pictures cannot be found", remedy=_rewrite(path))
     if metadata.num_row_groups and schema.column(column).max_definition_level != 2:
-        raise ShardError(path, "nests its pictures in another way than a shard does", remedy=REWRITE)
+        raise ShardError(path, "nests its pictures in another way than a shard does", remedy=_rewrite(path))
     return column
 
 
