@@ -61,6 +61,8 @@ def plan(share: float) -> list[Video]:
         people = np.full(n, shrunk.faces // n)
         people[np.argsort(-frames)[: shrunk.faces - people.sum()]] += 1
         images = spread(shrunk.images, frames * people)
+        if share < 1:  # rounding leaves some groups too few people
+            images = np.minimum(images, frames * people)
         assert (images <= frames * people).all(), group
         numbers = zip(frames.tolist(), people.tolist(), images.tolist(), strict=True)
         videos += [Video(f"{letter}{at:02d}", group, *told) for at, told in enumerate(numbers)]
@@ -217,7 +219,9 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             began = time.perf_counter()
             write_all(folder, plan(options.share))
-            print(f"written in {time.perf_counter() - began:.0f} s, {sum(folder_bytes(folder)) / 1e9:.1f} GB", flush=True)
+            print(
+                f"written in {time.perf_counter() - began:.0f} s, {sum(folder_bytes(folder)) / 1e9:.1f} GB", flush=True
+            )
         results = measure(folder, exact=options.share == 1.0)
     finally:
         if not options.keep:

@@ -108,7 +108,9 @@ def _print(index: Index, drawn: AnchorSet, as_json: bool) -> None:
 def _write_png(out: Path, pictures: list[memoryview]) -> None:
     """The anchor, then two rows of positives, a gap, and two rows of negatives."""
     faces = [
-        cv2.resize(cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+        cv2.resize(
+            cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA
+        )
         for p in pictures
     ]
     blank = np.full_like(faces[0], 255)

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from rmfer.errors import RmferError
 from rmfer.store.augment import (
@@ -30,9 +29,7 @@ def check_device(device: torch.device) -> None:
     Raises:
         RmferError: it is not.
     """
-    if device.type == "cuda" and not (
-        torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
-    ):
+    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
         found = torch.cuda.device_count() if torch.cuda.is_available() else 0
         raise RmferError(
             f"there is no GPU {device}: torch {torch.__version__} sees {found}",
@@ -75,6 +72,8 @@ class DeviceStage:
         Returns:
             (N, 3, H, W) uint8 on the device, and (place, why) of those that cannot be decoded.
         """
+        from torchvision.io import ImageReadMode, decode_jpeg  # noqa: PLC0415
+
         faults: list[tuple[int, str]] = []
         with torch.cuda.stream(self.stream):
             try:
@@ -96,9 +95,7 @@ class DeviceStage:
         return resized[0].round_().clamp_(0, 255).to(torch.uint8)
 
 
-def normalize(
-    images: Tensor, mean: tuple[float, ...] = RMSET_MEAN, std: tuple[float, ...] = RMSET_STD
-) -> Tensor:
+def normalize(images: Tensor, mean: tuple[float, ...] = RMSET_MEAN, std: tuple[float, ...] = RMSET_STD) -> Tensor:
     """(x / 255 - mean) / std of (..., 3, H, W) in 0 .. 255, as float32 in the layout that ``images`` has."""
     shape = (3, 1, 1)
     scale = torch.tensor([1 / (255 * s) for s in std], device=images.device).view(shape)

@@ -54,9 +54,7 @@ class ImageReader:
         offsets, sizes = index.offset[rows], index.size[rows]
         # Where a row before has the same page, pages hold several pictures.
         shared = (index.offset[np.maximum(rows - 1, 0)] == offsets) & (rows > index.shard_start[shards])
-        places = zip(
-            rows.tolist(), shards.tolist(), offsets.tolist(), sizes.tolist(), shared.tolist(), strict=True
-        )
+        places = zip(rows.tolist(), shards.tolist(), offsets.tolist(), sizes.tolist(), shared.tolist(), strict=True)
         for row, shard, offset, size, is_shared in places:
             ordinal = self._ordinal(row, shard, offset) if is_shared else 0
             try:

@@ -165,7 +165,9 @@ def _clean(cache: Path, kept: Path) -> None:
 
 def _map(folder: Path, place: Path, unreadable: tuple[ShardError, ...]) -> Index:
     told = read_told(place)
-    listed = [ShardError(folder / name, message, remedy=remedy) for name, message, remedy in told["faults"] + told["disorder"]]
+    listed = [
+        ShardError(folder / name, message, remedy=remedy) for name, message, remedy in told["faults"] + told["disorder"]
+    ]
     present = {shard.name for shard in told["shards"]} | {error.path.name for error in (*unreadable, *listed)}
     expected = {**shards_in_table(folder), **told["parts"]}
     names = [Stamp(video, part).name for video in sorted(expected) for part in range(expected[video])]

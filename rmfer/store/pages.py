@@ -30,7 +30,13 @@ _ONE_PICTURE = b"\x02\x00\x00\x00\x02\x02"
 # The whole of what stands before the picture in a page as our writer makes it: what `open_page` reads, at a glance.
 _VARINT = rb"([\x80-\xff]{0,4}[\x00-\x7f])"
 _USUAL = re.compile(
-    rb"\x15\x00\x15" + _VARINT + rb"\x15" + _VARINT + rb"\x15" + _VARINT + rb"\x1c\x15\x02\x15\x00\x15\x06\x15\x06\x00\x00"
+    rb"\x15\x00\x15"
+    + _VARINT
+    + rb"\x15"
+    + _VARINT
+    + rb"\x15"
+    + _VARINT
+    + rb"\x1c\x15\x02\x15\x00\x15\x06\x15\x06\x00\x00"
     b"\x02\x00\x00\x00\x02\x02",
     re.DOTALL,
 )

@@ -102,9 +102,7 @@ def _copy(path: Path, into: Path) -> None:
         shutil.copy2(path, into)
 
 
-def _fill(
-    writer: Writer, form: str, shards: Sequence[ShardFile], staged: Path, progress: Progress | None
-) -> Exported:
+def _fill(writer: Writer, form: str, shards: Sequence[ShardFile], staged: Path, progress: Progress | None) -> Exported:
     stamps = {shard.path.name: _stamp(shard) for shard in shards}
     done = _resume(staged, form, stamps)
     if isinstance(writer, LanceWriter) and done and writer.rows(staged) != sum(rows for _, rows in done.values()):

@@ -12,6 +12,7 @@ from small_shards import Seen, picture
 from rmset_builder import shards
 from rmset_builder.shards import FaceRows, write_shards
 
+
 @pytest.fixture
 def make_shards(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
     """``make_shards(folder, video, seen)`` writes a video's shards with a picture for each (frame, identity, track)."""

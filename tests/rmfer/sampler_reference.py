@@ -52,7 +52,9 @@ def draw(
     def others(anchor: Row, without: frozenset[int]) -> list[tuple[float, Row]]:
         found = [(counting(anchor, row), row) for row in rows]
         return [
-            (d, row) for d, row in found if d is not None and row.identity != anchor.identity and row.number not in without
+            (d, row)
+            for d, row in found
+            if d is not None and row.identity != anchor.identity and row.number not in without
         ]
 
     def far(anchor: Row, without: frozenset[int]) -> list[Row]:

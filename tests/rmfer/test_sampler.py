@@ -68,7 +68,11 @@ def data_sets(draw_: Any) -> dict[str, list[Seen]]:
     videos = {}
     for name in "abc"[: draw_(st.integers(1, 3))]:
         chance = random.Random(draw_(st.integers(0, 10**6)))
-        frames, people, share = draw_(st.integers(1, 45)), draw_(st.integers(1, 5)), draw_(st.sampled_from([0.3, 0.8, 1]))
+        frames, people, share = (
+            draw_(st.integers(1, 45)),
+            draw_(st.integers(1, 5)),
+            draw_(st.sampled_from([0.3, 0.8, 1])),
+        )
         seen = [(f, p, 0) for f in range(frames) for p in range(people) if chance.random() < share]
         seen += [(f, p, 1) for f, p, _ in seen if chance.random() < 0.1]
         # Identities have no gaps.
@@ -220,7 +224,9 @@ def test_someone_shown_twice() -> None:
 
 
 def test_draws_are_even() -> None:
-    sampler = AnchorSampler(in_memory({"a": wall(100, 4), "b": wall(300, 8)}), SamplerSettings(positives=6, negatives=6))
+    sampler = AnchorSampler(
+        in_memory({"a": wall(100, 4), "b": wall(300, 8)}), SamplerSettings(positives=6, negatives=6)
+    )
     drawn = [sampler.draw(epoch=0, number=n) for n in range(4000)]
     videos = collections.Counter(d.video for d in drawn)
     assert abs(videos["a"] - 2000) < 160, "five deviations"

@@ -137,7 +137,9 @@ def test_the_index_can_lie_elsewhere(folder: Path, tmp_path_factory: pytest.Temp
 
 
 def test_two_processes_build_one_index(folder: Path) -> None:
-    program = "import sys, pathlib; from rmfer.store import open_index; print(len(open_index(pathlib.Path(sys.argv[1]))))"
+    program = (
+        "import sys, pathlib; from rmfer.store import open_index; print(len(open_index(pathlib.Path(sys.argv[1]))))"
+    )
     both = [
         subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -191,7 +193,9 @@ def test_a_file_that_is_no_parquet(folder: Path, content: bytes) -> None:
 
 def test_a_wrong_schema_version(folder: Path) -> None:
     rewrite(folder / "b-00000.parquet", {"rmset.schema": "2"})
-    check_fault(folder, "b-00000.parquet", "has rmset.schema 2, this program reads 1", "extract the video again", left=300)
+    check_fault(
+        folder, "b-00000.parquet", "has rmset.schema 2, this program reads 1", "extract the video again", left=300
+    )
     assert open_index(folder, skip_bad=True).videos == ("a",)
 
 
@@ -218,7 +222,10 @@ def test_a_missing_video(folder: Path) -> None:
         ({"use_dictionary": False}, "compressed with snappy"),
         ({}, "with a dictionary"),
         ({"compression": "none", "use_dictionary": False}, "has no offset index"),
-        ({"compression": "none", "use_dictionary": False, "write_page_index": True, "data_page_version": "2.0"}, "plain"),
+        (
+            {"compression": "none", "use_dictionary": False, "write_page_index": True, "data_page_version": "2.0"},
+            "plain",
+        ),
     ],
 )
 def test_shards_that_others_wrote(folder: Path, options: dict[str, Any], fault: str) -> None:
@@ -304,7 +311,9 @@ def test_nothing_to_open(tmp_path: Path, make_shards: Make) -> None:
     assert open_index(tmp_path).videos == ("v", "w")
 
 
-def test_more_shards_than_files_that_stay_open(tmp_path: Path, make_shards: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_shards_than_files_that_stay_open(
+    tmp_path: Path, make_shards: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_shards(tmp_path, "v", wall(6, 5), per_shard=3, size=16)
     monkeypatch.setattr("rmfer.store.images.OPEN_FILES", 2)
     reader = ImageReader(open_index(tmp_path))
