@@ -3,8 +3,8 @@
     python benchmarks/full_scale.py [--folder DIR] [--keep] [--share 1.0]
 
 216 videos with the frames, identities and images of each expression group of the paper's Table 2: 45,570,579 rows. The
-pictures are tiny (66 bytes) and share pages, as giving each a page of its own would take an hour to write. What the first
-build of the index costs where each has one, as real pictures do, is measured on a part and added up, named as such.
+pictures are tiny (66 bytes) and share pages, as giving each a page of its own would take an hour to write. What the
+first build of the index costs where each has one, as real pictures do, is measured on a part and added up, named so.
 About 4 GB on disk, deleted afterwards.
 """
 

@@ -3,9 +3,9 @@
     python benchmarks/random_reads.py SHARDS [--rounds 5]
 
 The same faces lie in all of them: SHARDS as they are; one Parquet file as `pyarrow.parquet.write_table` makes it by
-default; a Lance data set; a folder of JPEG files. Each round reads random faces from every side, one at a time and 101 at
-a time (an anchor set); medians of the rounds and of their ratios are kept. All files are in the system's memory, so what
-is compared is the work of each format. The second part reads our shards under other settings of Parquet.
+default; a Lance data set; a folder of JPEG files. Each round reads random faces from every side, one at a time and 101
+at a time (an anchor set); medians of the rounds and of their ratios are kept. All files are in the system's memory, so
+what is compared is the work of each format. The second part reads our shards under other settings of Parquet.
 """
 
 from __future__ import annotations
@@ -90,23 +90,28 @@ def settings(shards: Path, scratch: Path, random: np.random.Generator) -> list[d
                 write_page_checksum=True,
                 **small,
             )
-            reader, source_set = ImageReader(open_index(folder)), pa_dataset.dataset(path)
-            wanted = random.integers(0, table.num_rows, 300).tolist()
-            few = wanted[:20]
             results.append(
                 {
                     "rows_a_group": group,
                     "page": page,
                     "bytes_a_row_beside_the_picture": round(overhead(path, table), 1),
                     "footer_bytes_a_row": round(pq.read_metadata(path).serialized_size / table.num_rows, 1),
-                    "full_read_s": round(seconds(lambda path=path: pq.read_table(path)), 3),
-                    "pyarrow_take_ms": round(
-                        1000 * seconds(lambda: [source_set.take([row], columns=["image"]) for row in few]) / len(few), 2
-                    ),
-                    "our_read_us": round(1e6 * seconds(lambda: [reader.read(row) for row in wanted]) / len(wanted), 1),
+                    **timings(path, random.integers(0, table.num_rows, 300).tolist()),
                 }
             )
     return results
+
+
+def timings(path: Path, wanted: list[int]) -> dict[str, float]:
+    """Reading a shard whole, by `take`, and by our reader."""
+    reader, source, few = ImageReader(open_index(path.parent)), pa_dataset.dataset(path), wanted[:20]
+    take_s = seconds(lambda: [source.take([row], columns=["image"]) for row in few])
+    ours_s = seconds(lambda: [reader.read(row) for row in wanted])
+    return {
+        "full_read_s": round(seconds(lambda: pq.read_table(path)), 3),
+        "pyarrow_take_ms": round(1e3 * take_s / len(few), 2),
+        "our_read_us": round(1e6 * ours_s / len(wanted), 1),
+    }
 
 
 def overhead(path: Path, table: pa.Table) -> float:

@@ -52,7 +52,7 @@ def command(
     sampler = AnchorSampler(index, SamplerSettings(seed=seed, frame_stride=frame_stride))
     reader, bad = ImageReader(index), {fault.path.name: fault for fault in index.faults}
     for at in range(sets):
-        drawn, pictures = _draw(sampler, reader, epoch, number + at, bad, skip_bad)
+        drawn, pictures = _draw(sampler, reader, epoch=epoch, number=number + at, bad=bad, skip_bad=skip_bad)
         _print(index, drawn, as_json)
         if out is not None and at == 0:
             _write_png(out, pictures)
@@ -65,7 +65,7 @@ def command(
 
 
 def _draw(
-    sampler: AnchorSampler, reader: ImageReader, epoch: int, number: int, bad: dict[str, ShardError], skip_bad: bool
+    sampler: AnchorSampler, reader: ImageReader, *, epoch: int, number: int, bad: dict[str, ShardError], skip_bad: bool
 ) -> tuple[AnchorSet, list[memoryview]]:
     avoid = set[int]()
     while True:

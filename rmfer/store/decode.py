@@ -32,8 +32,8 @@ Pixels = npt.NDArray[np.uint8]
 class Filling:
     """Pictures on their way into a batch.
 
-    ``out`` (n, H, W, 3) is uint8, or float32 to be augmented by ``plan`` and normalised; None where the files themselves
-    are wanted, which then are in ``files`` (n, each (bytes,) uint8).
+    ``out`` (n, H, W, 3) is uint8, or float32 to be augmented by ``plan`` and normalised; None where the files
+    themselves are wanted, which then are in ``files`` (n, each (bytes,) uint8).
     """
 
     rows: npt.NDArray[np.int64]
@@ -59,8 +59,8 @@ class Decoder:
     def __init__(self, reader: ImageReader, *, size: int, workers: int) -> None:
         self.reader, self.size, self.workers = reader, size, workers
         self._scratch = threading.local()
-        self._scale = np.tile(np.float32([1 / (255 * s) for s in RMSET_STD]), size)
-        self._shift = np.tile(np.float32([-m / s for m, s in zip(RMSET_MEAN, RMSET_STD, strict=True)]), size)
+        self._scale = np.tile(np.asarray([1 / (255 * s) for s in RMSET_STD], np.float32), size)
+        self._shift = np.tile(-np.asarray(RMSET_MEAN, np.float32) / np.asarray(RMSET_STD, np.float32), size)
         # No part of OpenCV's is used here that would be faster with threads of its own.
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
 

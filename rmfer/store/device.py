@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -47,7 +48,7 @@ class DeviceStage:
 
     def __init__(self, device: torch.device, *, size: int) -> None:
         self.device, self.size = device, size
-        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def wait_for(self, images: Tensor) -> None:
         """Let the current stream wait until ``images`` are there."""
@@ -115,7 +116,7 @@ def augment_batch(images: Tensor, plan: AugmentPlan) -> Tensor:
     """
     images = images.to(torch.float32, copy=True)
 
-    def where(chosen: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+    def where(chosen: npt.NDArray[np.bool_]) -> Tensor:
         return torch.from_numpy(np.flatnonzero(chosen)).to(images.device, non_blocking=True)
 
     if len(flip := where(plan.kind == FLIP)):

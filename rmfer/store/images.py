@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rmfer.errors import ShardError
 from rmfer.store.index import MISSING, Index
-from rmfer.store.pages import PageFault, picture
+from rmfer.store.pages import PageError, picture
 from rmfer.store.shard_files import EXTRACT_AGAIN
 
 OPEN_FILES = 256
@@ -60,11 +60,11 @@ class ImageReader:
             try:
                 page = os.pread(self._file(shard).fileno(), size, offset)
                 if len(page) < size:
-                    raise PageFault("the file ends before it; it was cut")
+                    raise PageError("the file ends before it; it was cut")
                 yield picture(page, ordinal)
             except ShardError as error:
                 yield error
-            except PageFault as error:
+            except PageError as error:
                 yield self.fault(row, str(error))
             except OSError as error:
                 yield self.fault(row, f"cannot be read ({error.strerror})")
@@ -116,4 +116,4 @@ def _open(path: Path) -> BinaryIO:
     if hasattr(os, "posix_fadvise"):
         # Reading ahead would fetch the neighbours of every picture.
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-    return file  # type: ignore[return-value]
+    return file

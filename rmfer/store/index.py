@@ -36,9 +36,10 @@ class Index:
 
     Shapes for R rows, S shards, V videos and P identities over all videos:
 
-    - ``frame``, ``identity``, ``size`` (R,) int32, ``offset`` (R,) int64: ``size`` bytes from ``offset`` on are the page
-      of Parquet that holds the row's picture;
-    - ``shard_start`` (S + 1,), ``video_start`` (V + 1,): rows ``start[n]`` .. ``start[n + 1] - 1`` are shard or video n;
+    - ``frame``, ``identity``, ``size`` (R,) int32, ``offset`` (R,) int64: ``size`` bytes from ``offset`` on are the
+      page of Parquet that holds the row's picture;
+    - ``shard_start`` (S + 1,), ``video_start`` (V + 1,): rows ``start[n]`` .. ``start[n + 1] - 1`` are shard or
+      video n;
     - ``person_start`` (P + 1,), ``person_row``, ``person_frame`` (R,) int32: the rows of each identity sorted by frame,
       counted from its video's first row, and their frames;
     - ``video_person`` (V + 1,): identities ``video_person[v]`` .. ``video_person[v + 1] - 1`` are video v's.

@@ -1,5 +1,7 @@
+# ruff: noqa: PLW3301
 """Loops over pixels that OpenCV has not, or has slowly; compiled by numba to vector instructions, free of the GIL.
 
+Largest and smallest of three are nested: numba compiles those of two to one instruction.
 Colour planes are (n,) uint8, changed in place. Brightness, contrast and saturation give the very bytes that Pillow's
 ``ImageEnhance`` gives; hue is turned exactly and rounded once, where Pillow rounds hue, saturation and value first.
 """

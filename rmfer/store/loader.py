@@ -104,7 +104,7 @@ class AnchorLoader:
         device: torch.device | str | None = None,
         skip_bad: bool = False,
     ) -> None:
-        _check(augment, decode_on, device, steps_per_epoch, workers, prefetch, size)
+        _check(augment, decode_on, device, steps=steps_per_epoch, workers=workers, prefetch=prefetch, size=size)
         self.device = None if device is None else torch.device(device)
         if self.device is not None:
             check_device(self.device)
@@ -227,7 +227,7 @@ class AnchorLoader:
         if not self._finished and self.augment != "later":
             assert self._stage is not None
             images = self._stage.finish(images, filling.plan)
-        images = images.unflatten(0, shape[:2])
+        images = images.view(*shape[:2], *images.shape[1:])
         return AnchorBatch(job.epoch, job.step, images, tuple(job.sets), filling.plan)
 
     def _mend(self, job: _Job) -> None:
@@ -268,7 +268,7 @@ class AnchorLoader:
 
 
 def _check(
-    augment: str, decode_on: str, device: object, steps: int, workers: int | None, prefetch: int, size: int
+    augment: str, decode_on: str, device: object, *, steps: int, workers: int | None, prefetch: int, size: int
 ) -> None:
     for name, value, allowed in (("augment", augment, _AUGMENT), ("decode_on", decode_on, _DECODE)):
         if value not in allowed:

@@ -21,6 +21,8 @@ Int64s = npt.NDArray[np.int64]
 # PageLocation: offset, compressed_page_size, first_row_index, stop. All its bytes are varints, types included.
 _TOKENS_PER_PAGE = 7
 _PAGE_TYPES = (0x16, 0x15, 0x16, 0x00)
+_TYPE, _SIZE, _CRC, _DATA_PAGE_HEADER = 1, 3, 4, 5
+_NUM_VALUES, _ENCODING = 1, 2
 _DATA_PAGE, _PLAIN = 0, 0
 _MAX_LEVEL = 2
 _CHANGED = "its bytes are not those that were written (checksum)"
@@ -44,7 +46,7 @@ _USUAL = re.compile(
 _ROW_GROUPS, _COLUMNS, _OFFSET_INDEX_OFFSET, _OFFSET_INDEX_LENGTH, _NUM_ROWS = 4, 1, 4, 5, 3
 
 
-class PageFault(ValueError):
+class PageError(ValueError):
     """A page is not what the format promises; the text says in what way."""
 
 
@@ -61,7 +63,7 @@ def offset_indexes(footer: bytes, column: int) -> list[OffsetIndex]:
     """The offset indexes of leaf column ``column``, one a row group, from a file's footer (FileMetaData).
 
     Raises:
-        PageFault: a row group has none.
+        PageError: a row group has none.
     """
     reader, found = CompactReader(footer), []
     for field, kind in reader.fields():
@@ -92,7 +94,7 @@ def _row_group(reader: CompactReader, column: int) -> OffsetIndex:
         else:
             reader.skip(kind)
     if min(place.values()) < 0:
-        raise PageFault("it has no offset index")
+        raise PageError("it has no offset index")
     return OffsetIndex(place[_OFFSET_INDEX_OFFSET], place[_OFFSET_INDEX_LENGTH], rows)
 
 
@@ -104,14 +106,14 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
         groups: what `offset_indexes` told of them.
 
     Raises:
-        PageFault: an index is malformed, or leaves rows without a page.
+        PageError: an index is malformed, or leaves rows without a page.
     """
     starts, counts, at = [], [], 0
     for index in indexes:
         reader = CompactReader(index)
         # Field 1, a list of structs.
         if index[:1] != b"\x19":
-            raise PageFault("its offset index is malformed")
+            raise PageError("its offset index is malformed")
         reader.at = 1
         count, _ = reader.elements()
         starts.append(at + reader.at)
@@ -123,20 +125,20 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
     token_counts = np.asarray(counts) * _TOKENS_PER_PAGE
     tokens = _aranges(first, token_counts)
     if min(counts, default=0) < 1 or tokens[-1] >= len(ends):
-        raise PageFault("its offset index is cut")
+        raise PageError("its offset index is cut")
     begins = ends[tokens - 1] + 1
     # What stands before an index's first token is no token.
     begins[np.cumsum(token_counts) - token_counts] = starts
     values = _varints(data, begins, ends[tokens]).reshape(-1, _TOKENS_PER_PAGE)
     if (values[:, ::2] != _PAGE_TYPES).any():
-        raise PageFault("its offset index is malformed")
+        raise PageError("its offset index is malformed")
     zigzag = values[:, 1::2]
     offset, size, row = ((zigzag >> 1) ^ -(zigzag & 1)).T
     group_rows = np.asarray([group.rows for group in groups])
     row = row + np.repeat(np.cumsum(group_rows) - group_rows, counts)
     per_page = np.diff(row, append=group_rows.sum())
     if (per_page < 1).any() or (len(row) and row[0] != 0) or (offset < 0).any() or (size < 1).any():
-        raise PageFault("its offset index contradicts its rows")
+        raise PageError("its offset index contradicts its rows")
     return np.repeat(offset, per_page), np.repeat(size, per_page)
 
 
@@ -151,7 +153,7 @@ def _varints(data: npt.NDArray[np.uint8], begins: Int64s, ends: Int64s) -> Int64
     lengths = ends - begins
     for byte in range(int(lengths.max(initial=0)) + 1):
         if byte > 9:
-            raise PageFault("its offset index is malformed")
+            raise PageError("its offset index is malformed")
         has = np.flatnonzero(lengths >= byte)
         values[has] |= (data[begins[has] + byte].astype(np.int64) & 127) << (7 * byte)
     return values
@@ -169,37 +171,24 @@ def open_page(page: bytes) -> Page:
     """Read a page's header and, where it holds one, compare its CRC-32.
 
     Raises:
-        PageFault: it is no plain data page, it is cut, or the checksum differs.
+        PageError: it is no plain data page, it is cut, or the checksum differs.
     """
     reader = CompactReader(page)
-    kind = size = values = encoding = -1
-    checksum: int | None = None
     try:
-        for field, field_kind in reader.fields():
-            if field == 1:
-                kind = reader.integer()
-            elif field == 3:
-                size = reader.integer()
-            elif field == 4:
-                checksum = reader.integer()
-            elif field == 5:
-                for part, part_kind in reader.fields():
-                    if part == 1:
-                        values = reader.integer()
-                    elif part == 2:
-                        encoding = reader.integer()
-                    else:
-                        reader.skip(part_kind)
-            else:
-                reader.skip(field_kind)
+        header = reader.struct()
     except (IndexError, ValueError, RecursionError) as error:
-        raise PageFault("no page begins where one should") from error
-    if (kind, encoding) != (_DATA_PAGE, _PLAIN) or not 0 < values <= len(page):
-        raise PageFault("no plain data page is where one should be")
+        raise PageError("no page begins where one should") from error
+    data_page = header.get(_DATA_PAGE_HEADER)
+    if not isinstance(data_page, dict) or isinstance(header.get(_SIZE, {}), dict):
+        raise PageError("no plain data page is where one should be")
+    kind, encoding, values = header.get(_TYPE), data_page.get(_ENCODING), data_page.get(_NUM_VALUES)
+    size, checksum = header[_SIZE], header.get(_CRC)
+    if (kind, encoding) != (_DATA_PAGE, _PLAIN) or not isinstance(values, int) or not 0 < values <= len(page):
+        raise PageError("no plain data page is where one should be")
     if reader.at + size != len(page):
-        raise PageFault("its page is not as long as its header says")
-    if checksum is not None and zlib.crc32(memoryview(page)[reader.at :]) != checksum & 0xFFFFFFFF:
-        raise PageFault(_CHANGED)
+        raise PageError("its page is not as long as its header says")
+    if isinstance(checksum, int) and zlib.crc32(memoryview(page)[reader.at :]) != checksum & 0xFFFFFFFF:
+        raise PageError(_CHANGED)
     return Page(values, reader.at)
 
 
@@ -207,7 +196,7 @@ def picture(page: bytes, ordinal: int) -> memoryview:
     """The bytes of the picture that is number ``ordinal`` in a page, checked as far as can be without decoding.
 
     Raises:
-        PageFault: the page is damaged, the row has no picture, or it is no whole JPEG.
+        PageError: the page is damaged, the row has no picture, or it is no whole JPEG.
     """
     if (usual := _USUAL.match(page)) is not None:
         return _usual_picture(page, usual)
@@ -219,14 +208,14 @@ def picture(page: bytes, ordinal: int) -> memoryview:
         at = head.levels + 4 + length
         levels = _levels(page[head.levels + 4 : at], head.values)
         if ordinal >= len(levels) or levels[ordinal] != _MAX_LEVEL:
-            raise PageFault("it has no picture")
+            raise PageError("it has no picture")
         skipped = levels[:ordinal].count(_MAX_LEVEL)
     for _ in range(skipped):
         at += 4 + int.from_bytes(page[at : at + 4], "little")
     length = int.from_bytes(page[at : at + 4], "little")
     found = memoryview(page)[at + 4 : at + 4 + length]
     if len(found) < length or (head.values == 1 and at + 4 + length != len(page)):
-        raise PageFault("its picture is not as long as the page says")
+        raise PageError("its picture is not as long as the page says")
     return _jpeg(found)
 
 
@@ -235,17 +224,17 @@ def _usual_picture(page: bytes, head: re.Match[bytes]) -> memoryview:
     at = head.end()
     body = memoryview(page)[at - len(_ONE_PICTURE) :]
     if len(body) != size:
-        raise PageFault("its page is not as long as its header says")
+        raise PageError("its page is not as long as its header says")
     if zlib.crc32(body) != checksum & 0xFFFFFFFF:
-        raise PageFault(_CHANGED)
+        raise PageError(_CHANGED)
     if int.from_bytes(page[at : at + 4], "little") != len(page) - at - 4:
-        raise PageFault("its picture is not as long as the page says")
+        raise PageError("its picture is not as long as the page says")
     return _jpeg(body[len(_ONE_PICTURE) + 4 :])
 
 
 def _jpeg(found: memoryview) -> memoryview:
-    if found[:2] != b"\xff\xd8" or found[-2:] != b"\xff\xd9":
-        raise PageFault("its picture is no whole JPEG")
+    if bytes(found[:2]) != b"\xff\xd8" or bytes(found[-2:]) != b"\xff\xd9":
+        raise PageError("its picture is no whole JPEG")
     return found
 
 
@@ -266,5 +255,5 @@ def _levels(data: bytes, count: int) -> list[int]:
             if head < 2:
                 raise IndexError
     except IndexError as error:
-        raise PageFault("its page is malformed") from error
+        raise PageError("its page is malformed") from error
     return levels

@@ -139,8 +139,8 @@ class AnchorSampler:
     def _draw(self, number: int, numbers: Sequence[float], avoid: Int64s) -> AnchorSet | None:
         index, settings, eligible = self.index, self.settings, self.eligible
         stride, far = settings.frame_stride, settings.min_distance * settings.frame_stride
-        video = int(_pick(eligible.videos, numbers[0]))
-        person = int(_pick(eligible.persons[video], numbers[1]))
+        video = _pick(eligible.videos, numbers[0])
+        person = _pick(eligible.persons[video], numbers[1])
         first_row = int(index.video_start[video])
         own = slice(*index.person_start[person : person + 2].tolist())
         frames = index.person_frame[own]
@@ -151,7 +151,7 @@ class AnchorSampler:
             anchors = anchors[~np.isin(negatives_of[anchors] + first_row, avoid)]
         if not len(anchors):
             return None
-        at = int(_pick(anchors, numbers[2]))
+        at = _pick(anchors, numbers[2])
         frame = int(frames[at])
 
         distance = frames - np.int32(frame)
@@ -206,8 +206,8 @@ class AnchorSampler:
         return radius, rows + first
 
 
-def _pick(values: Int64s, number: float) -> np.int64:
-    return values[int(number * len(values))]
+def _pick(values: Int64s, number: float) -> int:
+    return int(values[int(number * len(values))])
 
 
 def _between(frames: npt.NDArray[np.int32], low: int, high: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmfer.errors import RmferError, ShardError
-from rmfer.store.pages import PageFault, locate_pages, offset_indexes, open_page
+from rmfer.store.pages import PageError, locate_pages, offset_indexes, open_page
 
 SCHEMA_VERSION = "1"
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
@@ -136,7 +136,7 @@ def read_columns(path: Path) -> ShardColumns:
         numbers = file.read(columns=["frame", "identity"])
         frame, identity = (numbers[name].to_numpy() for name in ("frame", "identity"))
         offset, size = _pages(path, column)
-    except (pa.ArrowException, OSError, PageFault, IndexError, ValueError, RecursionError) as error:
+    except (pa.ArrowException, OSError, PageError, IndexError, ValueError, RecursionError) as error:
         raise ShardError(path, f"is damaged ({_first_line(error)})", remedy=EXTRACT_AGAIN) from error
     if not len(frame) == len(identity) == len(offset) == rows:
         raise ShardError(path, "is damaged (its columns differ in length)", remedy=EXTRACT_AGAIN)
@@ -226,7 +226,7 @@ def _pages(path: Path, column: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[
         offset, size = locate_pages(indexes, groups)
         if len(offset):
             if (offset + size > total).any() or size.max() > np.iinfo(np.int32).max:
-                raise PageFault("its offset index points outside the pages")
+                raise PageError("its offset index points outside the pages")
             if size[0] <= _FIRST_PAGE_BYTES:  # a sample: are these pages of the kind we read?
                 open_page(os.pread(handle, int(size[0]), int(offset[0])))
     return offset, size

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
+_INTEGERS = (4, 5, 6)
+_SIZES = {TRUE: 0, FALSE: 0, BYTE: 1, DOUBLE: 8}
 _LONG_FORM = 15
 
 
@@ -60,17 +63,29 @@ class CompactReader:
         count = head >> 4
         return (self.varint() if count == _LONG_FORM else count), head & 15
 
+    def struct(self) -> dict[int, Any]:
+        """The fields of a struct that are numbers or structs."""
+        found: dict[int, Any] = {}
+        for field, kind in self.fields():
+            if kind in _INTEGERS:
+                found[field] = self.integer()
+            elif kind == STRUCT:
+                found[field] = self.struct()
+            else:
+                self.skip(kind)
+        return found
+
     def skip(self, kind: int) -> None:
         """Pass over a value of ``kind``."""
-        if 4 <= kind <= 6:
+        if kind in _INTEGERS:
             while self.data[self.at] > 127:
                 self.at += 1
             self.at += 1
         elif kind == BINARY:
             size = self.varint()
             self.at += size
-        elif kind in (TRUE, FALSE):
-            pass
+        elif kind in _SIZES:
+            self.at += _SIZES[kind]
         elif kind == STRUCT:
             for _, inner in self.fields():
                 self.skip(inner)
@@ -81,9 +96,5 @@ class CompactReader:
             else:
                 for _ in range(count):
                     self.skip(inner)
-        elif kind == BYTE:
-            self.at += 1
-        elif kind == DOUBLE:
-            self.at += 8
         else:
             raise ValueError(f"unknown type {kind}")

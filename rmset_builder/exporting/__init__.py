@@ -1,1 +1,1 @@
-"""Shards in the formats of other training tools: one module a format, `run` makes the folder whole or leaves it absent."""
+"""Shards in the formats of other training tools: a module each, `run` makes a folder whole or leaves it absent."""

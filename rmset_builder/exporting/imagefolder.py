@@ -12,7 +12,7 @@ METADATA = "metadata.jsonl"
 
 
 class ImageFolderWriter:
-    """Writes ``<video>_<identity>/<frame>_<track>.jpg``, and ``metadata.jsonl`` in each with all that is known of it."""
+    """Writes ``<video>_<identity>/<frame>_<track>.jpg``, and in each folder ``metadata.jsonl`` with all else."""
 
     package = ""
 

@@ -22,4 +22,4 @@ class ShardWriter:
         kept = {key: value for key, value in stored.items() if key.startswith("rmset.") and key != "rmset.schema"}
         blocks = (to_rows(batch) for batch in read_batches(shard))
         write_shard(out / shard.path.name, shard.video, blocks, kept)
-        return footer.num_rows
+        return int(footer.num_rows)

@@ -19,10 +19,13 @@ class WebDatasetWriter:
         from webdataset import TarWriter  # noqa: PLC0415
 
         rows = 0
-        with whole_file(out / f"{shard.path.stem}.tar") as temporary, temporary.open("wb") as stream:
+        with (
+            whole_file(out / f"{shard.path.stem}.tar") as temporary,
+            temporary.open("wb") as stream,
             # The same time in every entry: two exports are the same bytes.
-            with TarWriter(stream, mtime=0) as tar:
-                for name, told, image in read_faces(shard):
-                    tar.write({"__key__": name, "jpg": image, "json": told})
-                    rows += 1
+            TarWriter(stream, mtime=0) as tar,
+        ):
+            for name, told, image in read_faces(shard):
+                tar.write({"__key__": name, "jpg": image, "json": told})
+                rows += 1
         return rows

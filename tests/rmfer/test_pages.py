@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmfer.store.pages import OffsetIndex, PageFault, locate_pages, offset_indexes, open_page, picture
+from rmfer.store.pages import OffsetIndex, PageError, locate_pages, offset_indexes, open_page, picture
 from rmfer.store.thrift import CompactReader
 
 
@@ -100,7 +100,7 @@ def test_any_flipped_bit_of_a_page_is_noticed(tmp_path: Path) -> None:
             try:
                 # Some bits of a header mean nothing to a reader; the picture then is the right one still.
                 assert bytes(picture(bytes(damaged), 0)) == images[0]
-            except PageFault:
+            except PageError:
                 continue
 
 
@@ -109,7 +109,7 @@ def test_without_checksums_what_can_be_seen_is_seen(tmp_path: Path) -> None:
     (offset,), (size,) = places(content)
     page = content[offset : offset + size]
     for damaged in (page[:-1], page + b"\0", page[:-1] + b"\0", page.replace(b"\xff\xd8", b"\xff\xd7")):
-        with pytest.raises(PageFault):
+        with pytest.raises(PageError):
             picture(damaged, 0)
 
 
@@ -121,21 +121,21 @@ def test_rows_without_a_picture(tmp_path: Path) -> None:
     page = content[offsets[0] : offsets[0] + sizes[0]]
     for ordinal, image in enumerate(images):
         if image is None:
-            with pytest.raises(PageFault, match="no picture"):
+            with pytest.raises(PageError, match="no picture"):
                 picture(page, ordinal)
         else:
             assert bytes(picture(page, ordinal)) == image
-    with pytest.raises(PageFault, match="no picture"):
+    with pytest.raises(PageError, match="no picture"):
         picture(page, len(images))
 
 
 def test_other_kinds_of_page(tmp_path: Path) -> None:
     content = write(tmp_path / "x.parquet", jpegs([300]), data_page_version="2.0")
     (offset,), (size,) = places(content)
-    with pytest.raises(PageFault, match="no plain data page"):
+    with pytest.raises(PageError, match="no plain data page"):
         open_page(content[offset : offset + size])
     for nonsense in (b"", b"\x15", b"\xff" * 50, b"\x15\x00" * 20, b"\0" * 9):
-        with pytest.raises(PageFault):
+        with pytest.raises(PageError):
             open_page(nonsense)
 
 
@@ -164,7 +164,7 @@ def test_offset_indexes_that_lie() -> None:
         (b"\x19\x1c" + b"\x80" * 30 + b"\0" * 9, 1),
         (b"\0", 1),
     ]:
-        with pytest.raises(PageFault):
+        with pytest.raises(PageError):
             locate(data, rows)
 
 
@@ -184,7 +184,7 @@ def test_thrift_skips_what_it_does_not_know() -> None:
 
 def test_row_groups_without_an_index(tmp_path: Path) -> None:
     content = write(tmp_path / "x.parquet", jpegs([5]), write_page_index=False)
-    with pytest.raises(PageFault, match="no offset index"):
+    with pytest.raises(PageError, match="no offset index"):
         places(content)
 
 

@@ -18,7 +18,6 @@ from rmfer.store import AnchorSampler, Index, SamplerSettings, open_index
 from rmfer.store.draws import choose
 from rmfer.store.eligibility import ALONE, FEW, SHORT
 
-
 Make = Callable[..., list[Path]]
 
 

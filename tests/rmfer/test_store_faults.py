@@ -98,7 +98,7 @@ def test_only_what_changed_is_read_again(folder: Path, make_shards: Make, monkey
     before = open_index(folder)
     make_shards(folder, "b", wall(30, 4), size=32, first=5000)
     read: list[str] = []
-    from rmfer.store import index_build
+    from rmfer.store import index_build  # noqa: PLC0415
 
     original = index_build.read_columns
     monkeypatch.setattr(index_build, "read_columns", lambda path: read.append(path.name) or original(path))
