@@ -41,7 +41,12 @@ def command(ctx: click.Context, *, shards: Path, cache: Path | None, skip_bad: b
         click.echo(json.dumps(found))
     else:
         click.echo(
-            f"{shards}: {found['faces']:,} faces of {found['identities']:,} identities in {found['videos']:,} videos, "
-            f"{found['shards']:,} shards" + (f"; {found['left_out']:,} left out" if index.faults else "")
+            f"{shards}: {found['faces']:,} faces of {found['identities']:,} identities in "
+            f"{_count(found['videos'], 'video')}, {_count(found['shards'], 'shard')}"
+            + (f"; {found['left_out']:,} left out" if index.faults else "")
         )
     ctx.exit(1 if index.faults else 0)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
