@@ -49,8 +49,8 @@ class AugmentPlan:
     @classmethod
     def of_set(cls, count: int, *, seed: int, epoch: int, number: int) -> AugmentPlan:
         """The plan for the ``count`` pictures of an anchor set; the same whoever asks, and when."""
-        drawn = uniforms(count * _NUMBERS, seed=seed, epoch=epoch, number=number, purpose=AUGMENT)
-        numbers = np.asarray(drawn).reshape(count, _NUMBERS)
+        numbers = uniforms(count * _NUMBERS, seed=seed, epoch=epoch, number=number, purpose=AUGMENT)
+        numbers = numbers.reshape(count, _NUMBERS)
         choice = (numbers[:, 0] * 3).astype(np.int64)
         kind = np.select(
             [(choice == 0) & (numbers[:, 1] < GRAYSCALE_P), (choice == 1) & (numbers[:, 1] < FLIP_P), choice == 2],

@@ -9,16 +9,17 @@ import numpy.typing as npt
 
 DRAW, AUGMENT = 0, 1
 
+Floats = npt.NDArray[np.float64]
 
-def uniforms(count: int, *, seed: int, epoch: int, number: int, attempt: int = 0, purpose: int = DRAW) -> list[float]:
-    """``count`` numbers in [0, 1), float64, of the anchor set ``number`` of an epoch.
+
+def uniforms(count: int, *, seed: int, epoch: int, number: int, attempt: int = 0, purpose: int = DRAW) -> Floats:
+    """(count,) numbers in [0, 1), of the anchor set ``number`` of an epoch.
 
     Made from Philox's raw output, which is fixed by its definition, not from numpy's distributions, which may change.
     """
     philox = np.random.Philox(key=seed, counter=[0, number, epoch, attempt << 8 | purpose])
     raw: npt.NDArray[np.uint64] = philox.random_raw(count)
-    values: list[float] = ((raw >> np.uint64(11)) * 2.0**-53).tolist()
-    return values
+    return (raw >> np.uint64(11)) * 2.0**-53
 
 
 def choose(numbers: Sequence[float], size: int) -> list[int]:

@@ -129,7 +129,7 @@ class AnchorSampler:
         count = 3 + settings.positives + settings.negatives
         for attempt in range(ATTEMPTS):
             numbers = uniforms(count, seed=settings.seed, epoch=epoch, number=number, attempt=attempt)
-            if (drawn := self._draw(number, numbers, shunned)) is not None:
+            if (drawn := self._draw(number, numbers.tolist(), shunned)) is not None:
                 return drawn
         raise RmferError(
             f"no anchor set of {self.index.folder} is whole: too many pictures cannot be read",

@@ -96,7 +96,7 @@ def test_a_bad_picture_is_named_or_counted(folder: Path, capsys: pytest.CaptureF
 
 
 def test_too_little_to_draw_from(tmp_path: Path, make_shards: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    make_shards(tmp_path, "v", wall(20, 3), size=32)
+    make_shards(tmp_path, "v", wall(29, 4), size=32)
     code, _, err = run(capsys, "sample", tmp_path)
     assert code == 2
     assert "can give an anchor set (1 x nobody seen at two moments far enough apart); use a smaller frame stride" in err
