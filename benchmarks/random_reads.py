@@ -170,7 +170,7 @@ def main() -> None:
             "ours_to_each_101_at_a_time": ratios(sets),
             "settings": settings(options.shards, scratch / "settings", random),
         }
-    keep("random_reads", results)
+    keep("random_reads", results, packages=("pyarrow", "pylance"))
 
 
 def ratios(found: dict[str, list[float]]) -> dict[str, float]:

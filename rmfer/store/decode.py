@@ -23,7 +23,7 @@ from rmfer.store.kernels import normalize_lines
 log = logging.getLogger("rmfer")
 
 # Small enough that all threads end together, large enough that handing work over costs nothing.
-PIECE = 26
+PIECE = 34
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -82,16 +82,17 @@ class Decoder:
         faults: list[tuple[int, ShardError]] = []
         rows = filling.rows[places]
         self.reader.will_need(rows)
+        out = None if filling.out is None else filling.out.numpy()
         for place, row, found in zip(places.tolist(), rows.tolist(), self.reader.read_many(rows), strict=True):
             try:
                 if isinstance(found, ShardError):
                     raise found
-                if filling.out is None:
+                if out is None:
                     filling.files[place] = torch.frombuffer(bytearray(found), dtype=torch.uint8)
-                elif filling.out.dtype is torch.uint8:
-                    self._decode(found, row, filling.out[place].numpy())
+                elif out.dtype == np.uint8:
+                    self._decode(found, row, out[place])
                 else:
-                    self._finish(found, row, filling, place)
+                    self._finish(found, row, filling.plan, place, out)
             except ShardError as error:
                 faults.append((place, error))
         return faults
@@ -108,12 +109,11 @@ class Decoder:
         if pixels.shape != into.shape:
             into[:] = cv2.resize(pixels, into.shape[1::-1], interpolation=cv2.INTER_AREA)
 
-    def _finish(self, file: memoryview, row: int, filling: Filling, place: int) -> None:
+    def _finish(self, file: memoryview, row: int, plan: AugmentPlan, place: int, out: npt.NDArray[np.float32]) -> None:
         """Decode, augment and normalise."""
         if not hasattr(self._scratch, "pixels"):
             self._scratch.pixels = np.empty((self.size, self.size, 3), np.uint8)
         pixels = self._scratch.pixels
         self._decode(file, row, pixels)
-        pixels = augment(pixels, filling.plan, place).reshape(self.size, -1)
-        assert filling.out is not None
-        normalize_lines(pixels, self._scale, self._shift, filling.out[place].numpy().reshape(self.size, -1))
+        lines = augment(pixels, plan, place).reshape(self.size, -1)
+        normalize_lines(lines, self._scale, self._shift, out[place].reshape(self.size, -1))

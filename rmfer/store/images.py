@@ -17,6 +17,7 @@ from rmfer.store.pages import PageError, picture
 from rmfer.store.shard_files import EXTRACT_AGAIN
 
 OPEN_FILES = 256
+NEAR = 1 << 16
 OPEN_AGAIN = "open the folder again, which brings its index up to date"
 
 Rows = npt.NDArray[np.int64] | Sequence[int]
@@ -73,10 +74,17 @@ class ImageReader:
         """Tell the operating system that ``rows`` are read soon, so that it fetches them side by side."""
         index, rows = self.index, np.asarray(rows, np.int64)
         shards = np.searchsorted(index.shard_start, rows, side="right") - 1
-        places = zip(shards.tolist(), index.offset[rows].tolist(), index.size[rows].tolist(), strict=True)
-        for shard, offset, size in places:
+        order = np.lexsort((index.offset[rows], shards))
+        shards, begins = shards[order], index.offset[rows][order]
+        ends = begins + index.size[rows][order]
+        # Pages beside each other, as those of one moment are, are asked for at once.
+        cuts = np.flatnonzero((np.diff(shards) != 0) | (begins[1:] - ends[:-1] > NEAR)) + 1
+        firsts, lasts = np.concatenate([[0], cuts]), np.concatenate([cuts, [len(rows)]]) - 1
+        for shard, begin, end in zip(
+            shards[firsts].tolist(), begins[firsts].tolist(), ends[lasts].tolist(), strict=True
+        ):
             try:
-                os.posix_fadvise(self._file(shard).fileno(), offset, size, os.POSIX_FADV_WILLNEED)
+                os.posix_fadvise(self._file(shard).fileno(), begin, end - begin, os.POSIX_FADV_WILLNEED)
             except (ShardError, OSError, AttributeError):  # told when it is read; macOS has no such advice
                 return
 

@@ -6,10 +6,11 @@ size, time of change and footer, so a shard that changes makes another index nec
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from rmfer.store.shard_files import Stamp, find_shards, readable, shards_in_tabl
 FOLDER_NAME = ".rmfer-index"
 READERS = 8
 MISSING = "put it back, or run `rmset extract --force` on its video"
+
+SKIPPING = "--skip-bad (in Python skip_bad=True)"
 
 Progress = Callable[[int, int], None]
 
@@ -67,8 +70,8 @@ class Index:
 
     @property
     def digest(self) -> str:
-        """What tells this state of the shards from any other."""
-        return _digest(self.shards)
+        """What tells these shards from any other; copies of them have the same, whenever they were made."""
+        return _digest(dataclasses.replace(shard, mtime_ns=0) for shard in self.shards)
 
     def place(self, row: int) -> tuple[Path, int]:
         """The shard in which ``row`` is, and its number there."""
@@ -112,13 +115,13 @@ def open_index(
     except OSError as error:
         raise RmferError(
             f"the index of {folder} cannot be written to {cache} ({error.strerror})",
-            remedy="free some space there, or name another folder with --index",
+            remedy="free some space there, or name another folder with --index (in Python open_index(..., cache=...))",
         ) from error
     index = _map(folder, place, faults)
     if index.faults and not skip_bad:
         more = f" ({len(index.faults) - 1} more shards are bad too)" if len(index.faults) > 1 else ""
         first = index.faults[0]
-        raise RmferError(f"{first.message}{more}", remedy=f"{first.remedy}, or leave such shards out with --skip-bad")
+        raise RmferError(f"{first.message}{more}", remedy=f"{first.remedy}, or leave such shards out with {SKIPPING}")
     if not len(index):
         raise RmferError(f"no faces in the shards of {folder}", remedy="extract videos that have some")
     return index
@@ -137,7 +140,7 @@ def _stamps(found: Sequence[Stamp], folder: Path) -> tuple[tuple[Stamp, ...], tu
     return whole, tuple(result for result in results if isinstance(result, ShardError))
 
 
-def _digest(stamps: Sequence[Stamp]) -> str:
+def _digest(stamps: Iterable[Stamp]) -> str:
     told = [LAYOUT, [[s.video, s.part, s.size, s.mtime_ns, s.footer_crc] for s in stamps]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 

@@ -72,7 +72,7 @@ class AnchorLoader:
         world_size: number of processes.
         steps_per_epoch: after how many steps an epoch ends.
         workers: threads that decode; by default one a core.
-        prefetch: steps made ahead.
+        prefetch: steps made ahead; by default half as many as workers, and at least two.
         size: height and width of the pictures, pixels.
         augment: where: "cpu" by the workers, "device" by ``device``, "later" by the caller, "off" never.
         decode_on: "cpu", or "cuda" for nvJPEG on ``device``.
@@ -97,7 +97,7 @@ class AnchorLoader:
         world_size: int = 1,
         steps_per_epoch: int = 1000,
         workers: int | None = None,
-        prefetch: int = 2,
+        prefetch: int | None = None,
         size: int = 260,
         augment: Augment = "cpu",
         decode_on: Literal["cpu", "cuda"] = "cpu",
@@ -110,7 +110,9 @@ class AnchorLoader:
             check_device(self.device)
         index = shards if isinstance(shards, Index) else open_index(shards, skip_bad=skip_bad)
         self.sampler = AnchorSampler(index, settings, rank=rank, world_size=world_size)
-        self.steps_per_epoch, self.prefetch, self.skip_bad = steps_per_epoch, prefetch, skip_bad
+        workers = workers or os.cpu_count() or 1
+        self.prefetch = max(2, workers // 2) if prefetch is None else prefetch
+        self.steps_per_epoch, self.skip_bad = steps_per_epoch, skip_bad
         self.augment, self.decode_on = augment, decode_on
         self.bad: dict[int, ShardError] = {}
         self.epoch = self.step = 0
@@ -121,7 +123,7 @@ class AnchorLoader:
         self._finished = augment == "cpu" or (augment == "off" and not on_gpu)
         self._buffers = BufferPool(self._shape, np.float32 if self._finished else np.uint8, pinned=on_gpu)
         self._stage = DeviceStage(self.device, size=size) if self.device is not None else None
-        self._decoder = Decoder(ImageReader(index), size=size, workers=workers or os.cpu_count() or 1)
+        self._decoder = Decoder(ImageReader(index), size=size, workers=workers)
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -268,7 +270,7 @@ class AnchorLoader:
 
 
 def _check(
-    augment: str, decode_on: str, device: object, *, steps: int, workers: int | None, prefetch: int, size: int
+    augment: str, decode_on: str, device: object, *, steps: int, workers: int | None, prefetch: int | None, size: int
 ) -> None:
     for name, value, allowed in (("augment", augment, _AUGMENT), ("decode_on", decode_on, _DECODE)):
         if value not in allowed:
@@ -283,5 +285,5 @@ def _check(
     for name, number, least in (("steps_per_epoch", steps, 1), ("workers", workers, 1), ("size", size, 8)):
         if number is not None and number < least:
             raise RmferError(f"{name} {number} is not a number from {least} on")
-    if prefetch < 0:
+    if prefetch is not None and prefetch < 0:
         raise RmferError(f"prefetch {prefetch} is not a number from 0 on")
