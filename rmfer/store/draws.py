@@ -19,7 +19,8 @@ def uniforms(count: int, *, seed: int, epoch: int, number: int, attempt: int = 0
     """
     philox = np.random.Philox(key=seed, counter=[0, number, epoch, attempt << 8 | purpose])
     raw: npt.NDArray[np.uint64] = philox.random_raw(count)
-    return (raw >> np.uint64(11)) * 2.0**-53
+    values: Floats = ((raw >> np.uint64(11)) * 2.0**-53).astype(np.float64, copy=False)
+    return values
 
 
 def choose(numbers: Sequence[float], size: int) -> list[int]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,3 +212,15 @@ def test_a_missing_package(demo_shards: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(run.LanceWriter, "package", "a_package_that_is_not_there")
     with pytest.raises(RmsetError, match=r"--to lance needs .*pip install 'rmset-builder\[export\]'"):
         export(demo_shards, "lance", tmp_path / "out")
+
+
+def test_no_export_imports_torch(source: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from rmset_builder.exporting.run import WRITERS, export;"
+        "[export(pathlib.Path(sys.argv[1]), form, pathlib.Path(sys.argv[2], form)) for form in WRITERS];"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, source, tmp_path / "out"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
