@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell for p in python3 python python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-EXTRAS ?= dev
+EXTRAS ?= dev,train
 BIN := .venv/bin
 DEMO := demo
 VIDEO ?= $(DEMO)/videos/demo.mp4

@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ def shared() -> Path:
     return folder
 
 
-def keep(name: str, results: Any) -> None:
-    """Print results and keep them as ``benchmarks/NAME.json`` with date, machine and versions."""
+def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
+    """Print results and keep them as ``benchmarks/NAME.json`` with date, machine and versions, ``packages``' too."""
     kept = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -35,6 +36,7 @@ def keep(name: str, results: Any) -> None:
             "python": platform.python_version(),
             "onnxruntime": onnxruntime.__version__,
             "opencv": cv2.__version__,
+            **{package: version(package) for package in packages},
         },
         "results": results,
     }

@@ -1,1 +1,5 @@
-"""Trains the RMFER expression recogniser on shards and a labelled benchmark; it has no commands yet."""
+"""Trains the RMFER expression recogniser on shards and a labelled benchmark."""
+
+from importlib.metadata import version
+
+__version__ = version("rmset-builder")

@@ -14,6 +14,7 @@ from rmset_builder.errors import RmsetError, one_line
 _COMMANDS = {
     "extract": "Videos to shards of aligned, identified faces.",
     "stats": "Table 2 of the paper, from the shards' metadata.",
+    "export": "Shards to webdataset, Lance, or a folder of pictures.",
     "contact": "A picture with a row of faces per identity.",
     "doctor": "Is this machine fit for the job, and what would mend it?",
 }

@@ -23,6 +23,8 @@ from rmset_builder.files import whole_file
 SCHEMA_VERSION = 1
 ROWS_PER_GROUP = 256
 ROWS_PER_SHARD = 32_768
+# Every JPEG is longer than this, and so fills a page of Parquet by itself; numbers share pages of this size.
+PAGE_BYTES = 1024
 
 _SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
 
@@ -37,6 +39,12 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("det_score", pa.float32()),
     ("sharpness", pa.float32()),
     ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+]
+
+_LEAVES_WITH_STATISTICS = [
+    f"{name}.list.element" if pa.types.is_fixed_size_list(dtype) else name
+    for name, dtype in _COLUMNS
+    if name != "image"
 ]
 
 
@@ -133,8 +141,8 @@ def write_shards(
 ) -> list[Path]:
     """Write all shards of a video; none takes its final name before all of them are whole.
 
-    Numbers are compressed with zstd; the JPEG bytes are stored as they are, without a dictionary, in row groups of
-    256, so that one picture costs one small read.
+    Numbers are compressed with zstd; the JPEG bytes are stored as they are, without a dictionary, each in a page of its
+    own with a checksum. Parquet's offset index tells where every page lies, so one picture costs one small read.
 
     Args:
         folder: where shards lie.
@@ -165,7 +173,16 @@ def _write(path: Path, video: str, blocks: Iterable[FaceRows], metadata: dict[st
     schema = shard_schema(metadata)
     compression = {name: "none" if name == "image" else "zstd" for name, _ in _COLUMNS}
     with pq.ParquetWriter(
-        path, schema, compression=compression, use_dictionary=["video"], write_page_index=True
+        path,
+        schema,
+        compression=compression,
+        use_dictionary=["video"],
+        # Smallest and largest JPEG mean nothing, and would be written twice into every page's header.
+        write_statistics=_LEAVES_WITH_STATISTICS,
+        write_page_index=True,
+        write_page_checksum=True,
+        data_page_size=PAGE_BYTES,
+        write_batch_size=1,  # a page's size is looked at after each batch
     ) as writer:
         for block in blocks:
             writer.write_batch(to_batch(video, block, schema), row_group_size=ROWS_PER_GROUP)

@@ -1,0 +1,208 @@
+"""Anchor sets a second: our loader, the authors' layout, and the bare decoding of the same pictures, in one run.
+
+    python benchmarks/anchor_sets.py SHARDS [--faces 50000] [--rounds 3] [--device cuda]
+
+SHARDS are those of real videos; they are repeated to at least so many faces. Each round measures every side once, one
+after the other, so that whatever else the machine does meets all of them; medians are reported. Cold means that the
+files' pages were given back to the system before (posix_fadvise DONTNEED).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import authors_layout
+import numpy as np
+import pyarrow.parquet as pq
+import simplejpeg
+import torch
+from common import keep
+
+from rmfer.errors import RmferError
+from rmfer.store.device import check_device
+from rmfer.store.images import ImageReader
+from rmfer.store.index import open_index
+from rmfer.store.loader import AnchorLoader
+from rmfer.store.sampler import AnchorSampler
+
+WARM_UP = 6
+
+
+def repeat(shards: Path, out: Path, faces: int) -> int:
+    """Copy every shard under new names until there are ``faces``; how many there are."""
+    sources, total, copy = sorted(shards.glob("*-0*.parquet")), 0, 0
+    while total < faces:
+        for source in sources:
+            video, part = source.stem.rsplit("-", 1)
+            target = out / f"{video}_{copy}-{part}.parquet"
+            table = pq.ParquetFile(source)
+            total += table.metadata.num_rows
+            rename(source, target, video.encode(), f"{video}_{copy}")
+        copy += 1
+    return total
+
+
+def rename(source: Path, target: Path, _: bytes, video: str) -> None:
+    """A shard under another video's name, its footer too."""
+    from rmset_builder.shards import FaceRows, write_shard  # noqa: PLC0415
+
+    file = pq.ParquetFile(source)
+    metadata = {
+        key.decode(): value.decode()
+        for key, value in file.metadata.metadata.items()
+        if key.startswith(b"rmset.") and key != b"rmset.schema"
+    }
+
+    def blocks() -> Iterator[FaceRows]:
+        for batch in file.iter_batches(256):
+            numbers = ("frame", "identity", "track", "time_s", "det_score", "sharpness")
+            yield FaceRows(
+                **{name: batch[name].to_numpy() for name in numbers},
+                bbox=np.asarray(batch["bbox"].flatten()).reshape(-1, 4),
+                landmarks=np.asarray(batch["landmarks"].flatten()).reshape(-1, 10),
+                images=batch["image"].field("bytes").to_pylist(),
+            )
+
+    write_shard(target, video, blocks(), {**metadata, "rmset.video": video})
+
+
+def forget(folder: Path) -> None:
+    """Give the pages of all files below ``folder`` back to the system."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(handle)
+
+
+def rate(batches: Iterator[Any], sets: int) -> float:
+    """Sets a second after the first few."""
+    for _ in range(WARM_UP):
+        next(batches)
+    began = time.perf_counter()
+    count = sum(1 for _ in batches)
+    assert count == sets, count
+    return count / (time.perf_counter() - began)
+
+
+def ours(shards: Path, sets: int, epoch: int, workers: int, **options: Any) -> float:
+    """Our loader's rate."""
+    with AnchorLoader(shards, steps_per_epoch=sets + WARM_UP, workers=workers, **options) as loader:
+        loader.set_epoch(epoch)
+        return rate(iter(loader), sets)
+
+
+def from_memory(shards: Path, sets: int, workers: int) -> float:
+    """Sets a second when the same files are in memory and only decoded, each thread into the memory of a set."""
+    index = open_index(shards)
+    sampler, reader = AnchorSampler(index), ImageReader(index)
+    files = [[bytes(f) for f in reader.read_many(sampler.draw(epoch=0, number=n).rows)] for n in range(sets)]  # type: ignore[arg-type]
+
+    own = threading.local()
+
+    def decode(some: list[bytes]) -> None:
+        if not hasattr(own, "out"):
+            own.out = np.zeros((len(some), 260, 260, 3), np.uint8)
+        for file, place in zip(some, own.out, strict=True):
+            simplejpeg.decode_jpeg(file, "RGB", buffer=place)
+
+    with ThreadPoolExecutor(workers) as pool:
+        began = time.perf_counter()
+        list(pool.map(decode, files))
+        return sets / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("--faces", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--sets", type=int, default=120, help="sets a measurement of ours has")
+    parser.add_argument("--device", help="also with nvJPEG and augmentation on this GPU, for example cuda")
+    options = parser.parse_args()
+    if options.device:
+        try:
+            check_device(torch.device(options.device))
+        except RmferError as error:
+            raise SystemExit(f"--device {options.device}: {error}") from error
+    with tempfile.TemporaryDirectory(prefix="rmfer-benchmark-") as scratch:
+        folder, jpegs = Path(scratch, "shards"), Path(scratch, "jpegs")
+        folder.mkdir()
+        faces = repeat(options.shards, folder, options.faces)
+        tables = authors_layout.write(folder, jpegs)
+        os.sync()
+        sides: dict[str, Callable[[int], float]] = {}
+        few, workers = max(2, options.sets // 12), options.workers
+
+        def theirs(_: int) -> float:
+            return rate(authors_layout.loader(tables, sets=few + WARM_UP, workers=workers), few)
+
+        def cold(side: Callable[[int], float], where: Path) -> Callable[[int], float]:
+            def run(number: int) -> float:
+                forget(where)
+                return side(number)
+
+            return run
+
+        def augmented(number: int) -> float:
+            return ours(folder, options.sets, number, workers)
+
+        def left_to_device(number: int) -> float:
+            return ours(folder, options.sets, number, workers, augment="later")
+
+        sides["authors_warm"] = theirs
+        sides["ours_cpu_augmentation_warm"] = augmented
+        sides["from_memory"] = lambda _: from_memory(folder, options.sets, workers)
+        sides["ours_augmentation_left_to_device_warm"] = left_to_device
+        sides["authors_cold"] = cold(theirs, jpegs)
+        sides["ours_cpu_augmentation_cold"] = cold(augmented, folder)
+        sides["ours_augmentation_left_to_device_cold"] = cold(left_to_device, folder)
+        if options.device:
+            on_gpu: dict[str, Any] = {"device": options.device, "augment": "device"}
+            sides["ours_decoded_on_cpu_augmented_on_gpu"] = lambda n: ours(folder, options.sets, n, workers, **on_gpu)
+            sides["ours_all_on_gpu"] = lambda n: ours(folder, options.sets, n, workers, decode_on="cuda", **on_gpu)
+        found: dict[str, list[float]] = {name: [] for name in sides}
+        sides["authors_warm"](0)  # so that all files are in memory before the first round
+        for number in range(options.rounds):
+            for name, side in sides.items():
+                found[name].append(side(number))
+                print(f"round {number + 1}: {name} {found[name][-1]:.2f} sets/s", flush=True)
+        shutil.rmtree(jpegs)
+    median = {name: statistics.median(values) for name, values in found.items()}
+
+    def ratio(name: str, to: str) -> float:
+        return round(statistics.median(a / b for a, b in zip(found[name], found[to], strict=True)), 2)
+
+    keep(
+        "anchor_sets",
+        {
+            "faces": faces,
+            "workers": workers,
+            "rounds": options.rounds,
+            "gpu": torch.cuda.get_device_name(options.device) if options.device else None,
+            "sets_per_s": {name: round(value, 2) for name, value in median.items()},
+            "ratios": {
+                "cpu_augmentation_to_authors_warm": ratio("ours_cpu_augmentation_warm", "authors_warm"),
+                "cpu_augmentation_to_authors_cold": ratio("ours_cpu_augmentation_cold", "authors_cold"),
+                "left_to_device_to_memory_warm": ratio("ours_augmentation_left_to_device_warm", "from_memory"),
+                "left_to_device_to_memory_cold": ratio("ours_augmentation_left_to_device_cold", "from_memory"),
+            },
+        },
+        packages=("torch", "torchvision", "pillow", "pandas", "simplejpeg", "numba"),
+    )
+
+
+if __name__ == "__main__":
+    main()

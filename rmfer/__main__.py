@@ -1,0 +1,5 @@
+"""``python -m rmfer`` is ``rmfer``."""
+
+from rmfer.cli import main
+
+main()

@@ -1,0 +1,39 @@
+"""What a user of ``rmfer`` can meet, each a single line that says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RmferError(Exception):
+    """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
+
+    Args:
+        message: what is wrong; names the file or option.
+        remedy: what the user can do about it, ideally the exact command.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class ShardError(RmferError):
+    """A shard, or one row of it, cannot be trusted; with ``skip_bad`` it is left out and counted.
+
+    Args:
+        path: the shard.
+        message: what is wrong with it.
+        remedy: what the user can do about it.
+        row: the row within the shard, from 0; None where the whole shard is meant.
+    """
+
+    def __init__(self, path: Path, message: str, *, remedy: str, row: int | None = None) -> None:
+        where = f"{path}" if row is None else f"{path}, row {row}"
+        super().__init__(f"{where}: {message}", remedy=remedy)
+        self.path = path
+        self.row = row

@@ -1,0 +1,232 @@
+"""Shards as files: which there are, whether one changed, and what its footer and narrow columns say."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rmfer.errors import RmferError, ShardError
+from rmfer.store.pages import PageError, locate_pages, offset_indexes, open_page
+
+SCHEMA_VERSION = "1"
+EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
+
+_SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
+_MAGIC = b"PAR1"
+_PICTURES = "image.bytes"
+_FIRST_PAGE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, order=True)
+class Stamp:
+    """What tells a shard from any other state of it: its name, size, time of change and its footer's CRC-32."""
+
+    video: str
+    part: int
+    size: int = 0
+    mtime_ns: int = 0
+    footer_crc: int = 0
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return f"{self.video}-{self.part:05d}.parquet"
+
+
+@dataclass(frozen=True)
+class ShardColumns:
+    """What the index needs of a shard, (rows,) each: numbers as they are, and each picture's page in the file."""
+
+    frame: npt.NDArray[np.int32]
+    identity: npt.NDArray[np.int32]
+    offset: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int32]
+
+
+def find_shards(folder: Path) -> list[Stamp]:
+    """Every shard of ``folder`` by its name, sorted by video and part.
+
+    Raises:
+        RmferError: there is no such folder, or no shard in it.
+    """
+    if not folder.is_dir():
+        raise RmferError(f"no folder of shards at {folder}", remedy="make one with: rmset extract VIDEO")
+    matches = [match for entry in os.scandir(folder) if (match := _SHARD_NAME.match(entry.name))]
+    if not matches:
+        raise RmferError(f"no shards in {folder}", remedy="make some with: rmset extract VIDEO")
+    return sorted(Stamp(match["video"], int(match["part"])) for match in matches)
+
+
+def shards_in_table(folder: Path) -> dict[str, int]:
+    """How many shards ``videos.parquet`` says each video has; empty where there is no such table.
+
+    Raises:
+        RmferError: the table cannot be read.
+    """
+    path = folder / "videos.parquet"
+    if not path.exists():
+        return {}
+    try:
+        rows = pq.read_table(path, columns=["id", "state", "shards"]).to_pylist()
+        return {row["id"]: row["shards"] for row in rows if row["state"] == "done"}
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise RmferError(
+            f"{path} cannot be read ({_first_line(error)})",
+            remedy=f"move it away and run `rmset extract` again, which rebuilds it: mv {path} {path}.broken",
+        ) from error
+
+
+def stamp(folder: Path, shard: Stamp) -> Stamp:
+    """``shard`` with its present size, time and footer.
+
+    Raises:
+        ShardError: it is not there, or not whole.
+    """
+    path = folder / shard.name
+    try:
+        with path.open("rb") as handle:
+            state = os.fstat(handle.fileno())
+            footer = read_footer(handle.fileno(), path, state.st_size)
+    except OSError as error:
+        raise ShardError(path, f"cannot be read ({error.strerror})", remedy=EXTRACT_AGAIN) from error
+    return Stamp(shard.video, shard.part, state.st_size, state.st_mtime_ns, zlib.crc32(footer))
+
+
+def read_footer(handle: int, path: Path, size: int) -> bytes:
+    """The footer (FileMetaData) of an open shard.
+
+    Raises:
+        ShardError: the file does not end as Parquet does.
+    """
+    tail = os.pread(handle, 8, size - 8) if size >= 12 else b""
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or length + 12 > size:
+        raise ShardError(path, "is not a whole Parquet file; it was cut or overwritten", remedy=EXTRACT_AGAIN)
+    return os.pread(handle, length, size - 8 - length)
+
+
+def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
+    """Number of rows and key-value metadata of a shard.
+
+    Raises:
+        ShardError: it is not whole, or of another schema version, or holds another video than its name says.
+    """
+    return _checked(path, _open(path))
+
+
+def read_columns(path: Path) -> ShardColumns:
+    """What the index needs of a shard; no picture is read, save the header of the first.
+
+    Raises:
+        ShardError: the shard cannot serve; the message says why.
+    """
+    file = _open(path)
+    rows, _ = _checked(path, file)
+    column = _picture_column(path, file.metadata)
+    try:
+        numbers = file.read(columns=["frame", "identity"])
+        frame, identity = (numbers[name].to_numpy() for name in ("frame", "identity"))
+        offset, size = _pages(path, column)
+    except (pa.ArrowException, OSError, PageError, IndexError, ValueError, RecursionError) as error:
+        raise ShardError(path, f"is damaged ({_first_line(error)})", remedy=EXTRACT_AGAIN) from error
+    if not len(frame) == len(identity) == len(offset) == rows:
+        raise ShardError(path, "is damaged (its columns differ in length)", remedy=EXTRACT_AGAIN)
+    if frame.dtype != np.int32 or identity.dtype != np.int32 or (rows and min(frame.min(), identity.min()) < 0):
+        raise ShardError(path, "has frames or identities that are no numbers from 0", remedy=EXTRACT_AGAIN)
+    step = np.diff(frame.astype(np.int64))
+    if ((step < 0) | ((step == 0) & (np.diff(identity) < 0))).any():
+        raise ShardError(path, "is not sorted by (frame, identity)", remedy=_rewrite(path))
+    return ShardColumns(frame, identity, offset, size.astype(np.int32))
+
+
+def _rewrite(path: Path) -> str:
+    folder = path.parent
+    return f"rewrite its folder with: rmset export {folder} --to shards --out {folder.with_name(folder.name + '-new')}"
+
+
+def readable(path: Path) -> bool:
+    """Whether `read_columns` succeeds."""
+    try:
+        read_columns(path)
+    except ShardError:
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _open(path: Path) -> Any:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        fault = f"is not a whole Parquet file ({_first_line(error)})"
+        raise ShardError(path, fault, remedy=EXTRACT_AGAIN) from error
+
+
+def _checked(path: Path, file: Any) -> tuple[int, dict[str, str]]:
+    stored = (file.metadata.metadata or {}).items()
+    metadata = {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in stored}
+    version = metadata.get("rmset.schema", "none")
+    if version != SCHEMA_VERSION:
+        raise ShardError(
+            path,
+            f"has rmset.schema {version}, this program reads {SCHEMA_VERSION}",
+            remedy="extract the video again, or use the version of rmfer that goes with it",
+        )
+    match = _SHARD_NAME.match(path.name)
+    video = match["video"] if match else ""
+    if metadata.get("rmset.video", video) != video:
+        fault = f"holds the video {metadata['rmset.video']!r}, not the one it is named after"
+        raise ShardError(path, fault, remedy="give it its own name back")
+    return file.metadata.num_rows, metadata
+
+
+def _picture_column(path: Path, metadata: Any) -> int:
+    """The number of the leaf column of pictures, its storage checked."""
+    schema = metadata.schema
+    names = [schema.column(number).path for number in range(len(schema))]
+    if _PICTURES not in names or not {"frame", "identity"} <= set(names):
+        raise ShardError(path, "has not the columns of a shard", remedy=EXTRACT_AGAIN)
+    column = names.index(_PICTURES)
+    for group in range(metadata.num_row_groups):
+        chunk = metadata.row_group(group).column(column)
+        if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
+            how = "with a dictionary" if chunk.has_dictionary_page else f"compressed with {chunk.compression.lower()}"
+            raise ShardError(path, f"stores its pictures {how}, so none can be read alone", remedy=_rewrite(path))
+        if not chunk.has_offset_index:
+            raise ShardError(path, "has no offset index, so its pictures cannot be found", remedy=_rewrite(path))
+    if metadata.num_row_groups and schema.column(column).max_definition_level != 2:
+        raise ShardError(path, "nests its pictures in another way than a shard does", remedy=_rewrite(path))
+    return column
+
+
+def _pages(path: Path, column: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    with path.open("rb") as file:
+        handle = file.fileno()
+        total = os.fstat(handle).st_size
+        groups = offset_indexes(read_footer(handle, path, total), column)
+        if not groups:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        # The indexes of all columns lie beside each other: one read brings those between the first and the last.
+        first = min(group.offset for group in groups)
+        last = max(group.offset + group.length for group in groups)
+        block = os.pread(handle, last - first, first)
+        indexes = [block[g.offset - first : g.offset - first + g.length] for g in groups]
+        offset, size = locate_pages(indexes, groups)
+        if len(offset):
+            if (offset + size > total).any() or size.max() > np.iinfo(np.int32).max:
+                raise PageError("its offset index points outside the pages")
+            if size[0] <= _FIRST_PAGE_BYTES:  # a sample: are these pages of the kind we read?
+                open_page(os.pread(handle, int(size[0]), int(offset[0])))
+    return offset, size

@@ -1,0 +1,50 @@
+"""The rows of a shard as plain numbers and bytes, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rmset_builder.errors import RmsetError
+from rmset_builder.shards import ROWS_PER_GROUP, FaceRows, ShardFile
+
+NUMBERS = ("frame", "identity", "track", "time_s", "det_score", "sharpness")
+
+
+def read_batches(shard: ShardFile) -> Iterator[pa.RecordBatch]:
+    """The rows of ``shard`` in order, as many at a time as a row group of ours has.
+
+    Raises:
+        RmsetError: the shard is damaged.
+    """
+    try:
+        # Whatever a page's checksum tells is told here, before a picture goes anywhere else.
+        with pq.ParquetFile(shard.path, page_checksum_verification=True) as file:
+            yield from file.iter_batches(ROWS_PER_GROUP)
+    except (pa.ArrowException, OSError) as error:
+        raise RmsetError(
+            f"{shard.path} cannot be read ({str(error).splitlines()[0]})",
+            remedy="delete it and run `rmset extract` on its video again",
+        ) from error
+
+
+def to_rows(batch: pa.RecordBatch) -> FaceRows:
+    """A batch as the writer of shards takes it."""
+    return FaceRows(
+        **{name: batch[name].to_numpy() for name in NUMBERS},
+        bbox=np.asarray(batch["bbox"].flatten()).reshape(-1, 4),
+        landmarks=np.asarray(batch["landmarks"].flatten()).reshape(-1, 10),
+        images=batch["image"].field("bytes").to_pylist(),
+    )
+
+
+def read_faces(shard: ShardFile) -> Iterator[tuple[str, dict[str, Any], bytes]]:
+    """(name, everything but the picture, JPEG file) of every row; no name is given twice in a video."""
+    for batch in read_batches(shard):
+        for row in batch.to_pylist():
+            image = row.pop("image")["bytes"]
+            yield f"{row['video']}_{row['frame']:07d}_{row['identity']}_{row['track']}", row, image

@@ -1,0 +1,48 @@
+"""Lance: one data set with a row for each face, in the shards' columns, the picture as plain bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from rmset_builder.exporting.faces import read_batches
+from rmset_builder.shards import ShardFile, shard_schema
+
+NAME = "faces.lance"
+
+
+def _schema() -> pa.Schema:
+    fields = [field for field in shard_schema({}) if field.name not in ("image", "video")]
+    return pa.schema([pa.field("video", pa.string()), *fields, pa.field("image", pa.binary())])
+
+
+class LanceWriter:
+    """Appends shards to ``faces.lance``; each append is one transaction."""
+
+    package = "lance"
+
+    def add(self, shard: ShardFile, out: Path) -> int:
+        """Append one shard; returns its number of rows."""
+        import lance  # noqa: PLC0415
+
+        schema, rows = _schema(), 0
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            nonlocal rows
+            for batch in read_batches(shard):
+                rows += batch.num_rows
+                narrow = [batch[name] for name in schema.names[1:-1]]
+                columns = [batch["video"].cast(pa.string()), *narrow, batch["image"].field("bytes")]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        lance.write_dataset(reader, str(out / NAME), mode="append" if (out / NAME).exists() else "create")
+        return rows
+
+    def rows(self, out: Path) -> int:
+        """How many rows there are by now."""
+        import lance  # noqa: PLC0415
+
+        return int(lance.dataset(str(out / NAME)).count_rows()) if (out / NAME).exists() else 0
