@@ -125,7 +125,7 @@ def test_hugging_face_opens_one_shard(folder: Path, tmp_path: Path) -> None:
 
 def test_the_calls_in_the_readme_work(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bare folder and `*.parquet` mix in videos.parquet, which is why the README names the pattern."""
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = re.findall(r"```python\n(import datasets.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert block.count("shards/*-*.parquet") == 3
     monkeypatch.chdir(folder)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
