@@ -111,7 +111,7 @@ def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
     work = folder / "work"
     work.mkdir()
     with ThreadPoolExecutor(threads) as pool:
-        engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, pool)
+        engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, pool, pool)
         task = Task(video.stem, video, Provenance())
         record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
         seconds = {"decode": timed(lambda: decode_all(info, threads))}

@@ -40,12 +40,17 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class Engine:
-    """Open models and running threads."""
+    """Open models and running threads.
+
+    Encoding has threads of its own: it can wait, so that it fills the gaps in which few detections are under way, and
+    in one queue it would stand in their way.
+    """
 
     spec: EngineSpec
     detectors: DetectorBank
     embedder: Embedder
     pool: Executor
+    encoders: Executor
 
 
 @contextmanager
@@ -66,10 +71,13 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
             DetectorBank(spec.pack.detector, batch=batch, device=spec.device, threshold=spec.settings.det_threshold_low)
         ) as detectors,
     ):
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="models")
+        encoders = ThreadPoolExecutor(spec.threads, thread_name_prefix="encoder")
         # Wanted when a video ends, and then by one thread for whom all others would wait.
         pool.submit(importlib.import_module, "sklearn.cluster")
         try:
-            yield Engine(spec, detectors, embedder, pool)
+            yield Engine(spec, detectors, embedder, pool, encoders)
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            encoders.shutdown(cancel_futures=True)
+            pool.shutdown()

@@ -74,7 +74,7 @@ def extract_video(
         detector = ScaledDetector(
             engine.detectors, width=reader.width, height=reader.height, sure=settings.det_threshold
         )
-        found = FaceFinder(reader, detector, engine.pool, _face_rules(settings)).run(spool, progress)
+        found = FaceFinder(reader, detector, engine.pool, engine.encoders, _face_rules(settings)).run(spool, progress)
         times = reader.times_s()
         duration = _duration_s(times, info.fps)
         fps = len(times) / duration

@@ -78,14 +78,18 @@ class FaceFinder:
     Args:
         reader: the video.
         detector: for pictures of the reader's size.
-        pool: runs detection and encoding.
+        pool: runs detection.
+        encoders: run alignment and encoding.
         rules: how.
     """
 
-    def __init__(self, reader: FrameReader, detector: ScaledDetector, pool: Executor, rules: FaceRules) -> None:
+    def __init__(
+        self, reader: FrameReader, detector: ScaledDetector, pool: Executor, encoders: Executor, rules: FaceRules
+    ) -> None:
         self._reader = reader
         self._detector = detector
         self._pool = pool
+        self._encoders = encoders
         self._rules = rules
         self._linker = TrackLinker(rules.links)
         self._scales: Scales = (rules.fixed_scale,) if rules.fixed_scale else (detector.base,)
@@ -192,7 +196,7 @@ class FaceFinder:
 
     def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
         return [
-            self._pool.submit(
+            self._encoders.submit(
                 encode_faces,
                 window.frames[rows.frame[start] - window.start],
                 rows.landmarks[start:stop],
