@@ -85,6 +85,8 @@ _OF_WORDS = [
      _Rule("network", Verdict.SOON)),
 ]  # fmt: skip
 
+_CAUSE = re.compile(r" \(caused by .*")
+
 ID_TAKEN = "id-taken"
 A_LIST = "a-list"
 
@@ -105,7 +107,7 @@ def fault_of(error: BaseException) -> FetchError:
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             return FetchError(NOT_WRITTEN, f"cannot write ({cause.strerror})", Verdict.STOP, remedy="make room")
-    message = plain(error).removeprefix("ERROR: ") or type(error).__name__
+    message = _CAUSE.sub("", plain(error).removeprefix("ERROR: ")) or type(error).__name__
     for cause in chain:
         status = getattr(cause, "status", None)
         if isinstance(status, int) and hasattr(cause, "response"):

@@ -52,9 +52,9 @@ class Access:
     backoff_s: float = 2.0
     javascript: dict[str, str] = field(default_factory=dict)
 
-    def backoff(self, attempt: int) -> float:
-        """Seconds to wait before the next attempt, the first being number 0."""
-        return float(min(self.backoff_s * 2.0 ** min(attempt, 10), 120.0))
+    def backoff(self, n: int) -> float:
+        """Seconds to wait after attempt ``n``, the first being number 0; yt-dlp calls it by that name."""
+        return float(min(self.backoff_s * 2.0 ** min(n, 10), 120.0))
 
 
 class Session:
@@ -69,6 +69,7 @@ class Session:
         self.access = access
         self._cache = cache
         self._cookies = io.StringIO(_read_cookies(access.cookies)) if access.cookies else None
+        self._spoken = False
         _set_plugins(allowed=access.allow_plugins)
 
     def search(self, url: str, count: int) -> list[Info]:
@@ -85,9 +86,10 @@ class Session:
 
     def address_of(self, url: str) -> tuple[str, str]:
         """Site and id of an address, as far as they can be told without asking the site; empty where not."""
+        import yt_dlp  # noqa: PLC0415
         from yt_dlp.extractor import gen_extractor_classes  # noqa: PLC0415  slow, and seldom needed
 
-        with self._open({}):
+        with yt_dlp.YoutubeDL({"quiet": True}, auto_init=False):
             for extractor in gen_extractor_classes():
                 if extractor.suitable(url):
                     key = str(extractor.ie_key())
@@ -124,6 +126,9 @@ class Session:
     def _open(self, own: dict[str, Any]) -> Iterator[tuple[Any, _Listener]]:
         import yt_dlp  # noqa: PLC0415  it takes most of a second, which a run with nothing to do need not spend
 
+        if self._spoken:
+            polite_sleep(self.access.sleep_requests_s)
+        self._spoken = True
         heard = _Listener()
         with yt_dlp.YoutubeDL({**self._options(), **own, "logger": heard}) as ydl:
             yield ydl, heard
@@ -150,7 +155,7 @@ class Session:
             "fragment_retries": access.retries,
             "extractor_retries": access.retries,
             "file_access_retries": 1,
-            "retry_sleep_functions": {kind: lambda n: access.backoff(n) for kind in ("http", "fragment", "extractor")},
+            "retry_sleep_functions": dict.fromkeys(("http", "fragment", "extractor"), access.backoff),
             "skip_unavailable_fragments": False,
             "continuedl": True,
             "nopart": False,
@@ -211,8 +216,13 @@ class OpenVideo:
         self._ydl.add_progress_hook(hook)
         access = self._access
         least = min(access.least_rate, access.limit_rate / 2) if access.limit_rate else access.least_rate
-        with _within(access.patience_s, pulse, least):
-            self._ydl.process_ie_result(dict(self.info), download=True)
+        try:
+            with _within(access.patience_s, pulse, least):
+                self._ydl.process_ie_result(dict(self.info), download=True)
+        except FetchError as fault:
+            if fault.verdict is Verdict.SOON:  # which yt-dlp has tried
+                raise FetchError(fault.reason, fault.message, Verdict.AGAIN) from fault
+            raise
         if not finished or not Path(finished[-1]).is_file():
             raise FetchError("cut-short", "yt-dlp ended without a file", Verdict.AGAIN)
         return Path(finished[-1])
