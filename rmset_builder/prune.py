@@ -63,14 +63,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         if video not in whole_videos(stones):
             add_tombstone(shards, Tombstone(video=video, why=why, source_sha256=sha256, when=now()))
         if ledger is not None and (row is None or row.state != PRUNED):
-            known = row or Video(id=video)
-            ledger.forget(
-                video,
-                Video(
-                    id=video, url=known.url, site=known.site, site_id=known.site_id, state=PRUNED, reason=PRUNED,
-                    message=why, sha256=sha256, checked=known.checked,
-                ),
-            )  # fmt: skip
+            ledger.forget(video, _tombstone_row(row or Video(id=video), why, sha256))
         removed.faces = sum(pq.read_metadata(shard.path).num_rows for shard in own)
         _delete(removed, [*files, *(shard.path for shard in own), shards / IDENTITIES_FOLDER / f"{video}.parquet"])
         remove_video(shards, video)
@@ -119,6 +112,14 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         _take_out(shards, video, own, stones, record)
         removed.faces = before - sum(pq.read_metadata(shard.path).num_rows for shard in own)
     return removed
+
+
+def _tombstone_row(row: Video, why: str, sha256: str) -> Video:
+    """What the ledger keeps of a video: by what it is known again, and what it was fetched for."""
+    kept = {
+        name: getattr(row, name) for name in ("id", "url", "site", "site_id", "group", "keyword", "rank", "checked")
+    }
+    return Video(**kept, state=PRUNED, reason=PRUNED, message=why, sha256=sha256)
 
 
 def interrupted(shards: Path, own: list[ShardFile], tombstones: list[Tombstone]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +23,8 @@ from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed,
 from rmset_builder.verify_shard import ShardFindings, check_shard
 from rmset_builder.video import VIDEO_SUFFIXES, safe_video_id
 from rmset_builder.videos_table import DONE, VideoRecord, read_videos
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -76,7 +80,7 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
     return found
 
 
-def _only[T](by_id: Mapping[str, T], only: str | None) -> dict[str, T]:
+def _only(by_id: Mapping[str, T], only: str | None) -> dict[str, T]:
     return {one: value for one, value in by_id.items() if only in (None, one)}
 
 
@@ -138,7 +142,7 @@ def _check_shards(
             if present != set(range(number)):
                 what = f"{len(present):,} identities are there, numbered up to {max(present, default=-1)}"
                 found.faults.append(f"{video}: {what}, {number:,} are promised; {_again(records.get(video))}")
-        for before, after in zip(parts[:-1], parts[1:], strict=True):
+        for before, after in itertools.pairwise(parts):
             if before.last and after.first and after.first < before.last:
                 found.faults.append(f"{video}: its shards are not in order; {_again(records.get(video))}")
     return not any(part.unreadable for parts in by_video.values() for part in parts)
@@ -235,12 +239,17 @@ def _check_tombstoned_files(
     videos: Path, stones: Iterable[Tombstone], rows: Mapping[str, Video], found: Verified, only: str | None
 ) -> None:
     down = whole_videos(stones) | {row.id for row in rows.values() if row.state == PRUNED and not row.pruned_identities}
+    partly = people_removed(stones).keys() - down
     if not videos.is_dir():
         return
     for path in sorted(videos.iterdir()):
         video = safe_video_id(path)
-        if path.suffix.lower() in VIDEO_SUFFIXES and video in down and only in (None, video):
+        if path.suffix.lower() not in VIDEO_SUFFIXES or only not in (None, video):
+            continue
+        if video in down:
             found.faults.append(f"{path}: was taken down ({TOMBSTONES_NAME}); delete it: rm -f -- {path}")
+        elif video in partly:
+            found.notes.append(f"{path}: still shows somebody who was taken out of its shards")
 
 
 def _finish(shards: Path, video: str) -> str:

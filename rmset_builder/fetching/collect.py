@@ -22,10 +22,10 @@ from rmset_builder.fetching.faults import (
 )
 from rmset_builder.fetching.ids import plain, safe_id
 from rmset_builder.fetching.judging import Refusal, Rules, judge
-from rmset_builder.fetching.ledger import PARTIAL_FOLDER, Ledger, Video
+from rmset_builder.fetching.ledger import FILE_SITE, PARTIAL_FOLDER, Ledger, Video
 from rmset_builder.fetching.local import open_local
 from rmset_builder.fetching.thumbnails import difference_hash, near_duplicate
-from rmset_builder.fetching.wanted import FILE_SITE, Batch
+from rmset_builder.fetching.wanted import Batch
 from rmset_builder.fetching.ytdlp import Access, Info, OpenVideo, Session, polite_sleep, version
 from rmset_builder.files import sha256_of
 from rmset_builder.video import VIDEO_SUFFIXES
@@ -126,10 +126,10 @@ class Collector:
             yield result
 
     def _one(self, video: Video) -> Result:
-        if video.state == states.PRUNED:
+        if states.PRUNED in (video.state, video.reason):
             return Result(video, Fate.PRUNED)
         if not self.options.retry_all and not worth_another_try(video):
-            return Result(video, Fate.GIVEN_UP)
+            return Result(video, Fate.FILTERED if video.state == states.FILTERED else Fate.GIVEN_UP)
         if refusal := self._judge(video):
             return self._filtered(video, refusal)
         if (taken := self._file_in_the_way(video)) is not None:
@@ -299,8 +299,11 @@ class Collector:
 
 
 def worth_another_try(video: Video) -> bool:
-    """Whether a video that failed in an earlier run may succeed in this one."""
-    if video.state == states.GONE:
+    """Whether a video that failed in an earlier run may succeed in this one.
+
+    What was filtered for what it is, and not for what it is known under, is judged anew: the rules may have changed.
+    """
+    if video.state == states.GONE or (video.state, video.reason) == (states.FILTERED, ID_TAKEN):
         return False
     if video.state != states.FAILED or video.reason in NOT_OF_THE_VIDEO:
         return True

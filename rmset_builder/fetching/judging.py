@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rmset_builder.fetching.ledger import Video
+from rmset_builder.fetching.ledger import FILE_SITE, Video
 from rmset_builder.manifest import Filters
 
 ADULT = 18
@@ -56,11 +56,17 @@ def _refusals(video: Video, rules: Rules) -> Iterator[Refusal]:
     if not filters.age_restricted and (video.age_limit or 0) >= ADULT:
         yield Refusal("age-restricted", f"for viewers of {video.age_limit} and older")
     if length is not None and length < filters.min_duration_s:
-        yield Refusal("too-short", f"{length:,.0f} s, at least {filters.min_duration_s:,} s are asked for")
+        yield Refusal("too-short", f"{_seconds(length)} s, at least {filters.min_duration_s:,} s are asked for")
     if length is not None and length > filters.max_duration_s:
-        yield Refusal("too-long", f"{length:,.0f} s, at most {filters.max_duration_s:,} s are asked for")
+        yield Refusal("too-long", f"{_seconds(length)} s, at most {filters.max_duration_s:,} s are asked for")
     if video.height is not None and video.height < filters.min_height:
         yield Refusal("too-low", f"{video.height} lines, at least {filters.min_height} are asked for")
-    if rules.creative_commons and video.checked and not is_creative_commons(video.licence):
+    # A file states no licence; whoever names a folder of their own answers for it.
+    asked_for = rules.creative_commons and video.checked and video.site != FILE_SITE
+    if asked_for and not is_creative_commons(video.licence):
         stated = f"its licence is {video.licence!r}" if video.licence else "the site states no licence"
         yield Refusal("licence", f"{stated}, Creative Commons is asked for")
+
+
+def _seconds(length: float) -> str:
+    return f"{length:,.1f}".removesuffix(".0")

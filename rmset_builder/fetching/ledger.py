@@ -24,6 +24,8 @@ from rmset_builder.files import fsync_folder, whole_file
 
 PARTIAL_FOLDER = ".partial"
 WHOLE_SUFFIX = ".whole"
+# The `site` of files of this machine.
+FILE_SITE = "file"
 
 FOUND, FILTERED, FETCHED, FAILED, GONE, PRUNED = "found", "filtered", "fetched", "failed", "gone", "pruned"
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 from pydantic_core import PydanticCustomError
 
 from rmset_builder.errors import RmsetError
-from rmset_builder.fetching.ledger import GONE, PRUNED, Ledger, Video
-from rmset_builder.fetching.wanted import FILE_SITE, Batch
+from rmset_builder.fetching.ledger import FILE_SITE, GONE, PRUNED, Ledger, Video
+from rmset_builder.fetching.wanted import Batch
 from rmset_builder.files import whole_file
 from rmset_builder.manifest import FOLDER, URL, Manifest, Part, read_text, refusal
 from rmset_builder.manifest_faults import faults_of

@@ -27,7 +27,8 @@ def probe(path: Path) -> VideoInfo:
         with av.open(file_url(path), options=options, metadata_errors="replace") as container:
             stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
             for packet in container.demux(stream):
-                if packet.size:
+                # What is read of a packet that ends beyond the file's end is marked as corrupt.
+                if packet.size and not packet.is_corrupt:
                     packets += 1
                     if packet.pts is not None:
                         last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))

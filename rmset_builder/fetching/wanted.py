@@ -10,13 +10,12 @@ from pathlib import Path
 
 from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.ids import distinct_id, plain, safe_id
-from rmset_builder.fetching.ledger import Ledger, Video, append_lines, mend_end, now
+from rmset_builder.fetching.ledger import FILE_SITE, Ledger, Video, append_lines, mend_end, now
 from rmset_builder.fetching.ytdlp import Info, Session, version
 from rmset_builder.manifest import FOLDER, URL, YOUTUBE, Manifest
 from rmset_builder.video import VIDEO_SUFFIXES
 
 SEARCHES_NAME = "searches.jsonl"
-FILE_SITE = "file"
 
 # Fewest results to look at, and how many for each video to keep: most fall to the filters.
 LEAST_RESULTS = 20

@@ -68,7 +68,8 @@ class Session:
     def __init__(self, access: Access, cache: Path) -> None:
         self.access = access
         self._cache = cache
-        self._cookies = io.StringIO(_read_cookies(access.cookies)) if access.cookies else None
+        # Kept in memory from video to video, as sites renew them; the user's file stays as it is.
+        self._cookies = _read_cookies(access.cookies) if access.cookies else ""
         self._spoken = False
         _set_plugins(allowed=access.allow_plugins)
 
@@ -130,13 +131,20 @@ class Session:
             polite_sleep(self.access.sleep_requests_s)
         self._spoken = True
         heard = _Listener()
-        with yt_dlp.YoutubeDL({**self._options(), **own, "logger": heard}) as ydl:
+        cookies = io.StringIO(self._cookies) if self._cookies else None
+        options = {**self._options(), **own, "cookiefile": cookies, "logger": heard}
+        try:
+            ydl = yt_dlp.YoutubeDL(options)
+            ydl.cookiejar  # noqa: B018  reads the cookies, which may be no cookies
+        except (yt_dlp.utils.YoutubeDLError, OSError, ValueError) as error:
+            raise RmsetError(f"yt-dlp refuses ({plain(error)})", remedy="check --cookies and --proxy") from error
+        with ydl:
             yield ydl, heard
+        if cookies is not None:
+            self._cookies = cookies.getvalue().lstrip("\0") or self._cookies
 
     def _options(self) -> dict[str, Any]:
         access = self.access
-        if self._cookies is not None:
-            self._cookies.seek(0)
         return {
             "quiet": True,
             "noprogress": True,
@@ -145,7 +153,6 @@ class Session:
             "cachedir": str(self._cache),
             "usenetrc": False,
             "enable_file_urls": False,
-            "cookiefile": self._cookies,
             # An empty address means a direct connection; None would take whatever the environment names.
             "proxy": access.proxy,
             "socket_timeout": access.timeout_s,

@@ -74,9 +74,7 @@ def manifest(tmp_path: Path, site: Site) -> Callable[..., Path]:
         lines = "".join(f"  - {{name: {name}, keywords: {keywords}}}\n" for name, keywords in groups.items())
         path = tmp_path / "manifests" / "keywords.yaml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            MANIFEST.format(source=site.search_url, licence=licence, per_keyword=per_keyword, groups=lines)
-        )
+        path.write_text(MANIFEST.format(source=site.search_url, licence=licence, per_keyword=per_keyword, groups=lines))
         return path
 
     return write

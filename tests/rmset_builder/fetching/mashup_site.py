@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -30,7 +31,7 @@ class Clip:
     content: bytes = b""
     title: str = "A reaction mashup"
     licence: str | None = CC
-    duration: int | None = 120
+    duration: float | None = 120
     height: int = 720
     age_limit: int = 0
     live_status: str = "not_live"
@@ -90,12 +91,19 @@ class Site:
     def asked_for(self, clip_id: str) -> int:
         """The requests that concern a clip."""
         name = urllib.parse.quote(clip_id, safe="")
-        return sum(re.fullmatch(rf"/\w+/{re.escape(name)}(\?.*)?(\.mp4|\.jpg)?", path) is not None for path in self.requests)
+        return sum(
+            re.fullmatch(rf"/\w+/{re.escape(name)}(\?.*)?(\.mp4|\.jpg)?", path) is not None for path in self.requests
+        )
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     class _Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            # A client that was killed is no fault of the site's.
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                super().handle()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -150,7 +158,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def about(self, clip: Clip) -> bytes:
             name = clip.path.removeprefix("/watch/")
-            formats = clip.formats or ({"format_id": "hd", "vcodec": "avc1.64001f", "height": clip.height, "width": clip.height * 16 // 9},)
+            formats = clip.formats or (
+                {"format_id": "hd", "vcodec": "avc1.64001f", "height": clip.height, "width": clip.height * 16 // 9},
+            )
             about = {
                 "title": clip.title, "license": clip.licence, "duration": clip.duration, "age_limit": clip.age_limit,
                 "live_status": clip.live_status, "upload_date": clip.upload_date, "channel": "The channel",

@@ -7,6 +7,7 @@ import urllib.parse
 from yt_dlp.extractor.common import InfoExtractor
 
 _HOST = r"http://127\.0\.0\.1:\d+"
+_RESULT = r'<a class="video" data-id="(.*?)" href="(.*?)">(.*?)</a>'
 
 
 class MashupSiteIE(InfoExtractor):
@@ -34,7 +35,7 @@ class MashupSiteSearchIE(InfoExtractor):
             page_url = url
             while page_url:
                 page = self._download_webpage(page_url, words)
-                for video_id, link, title in re.findall(r'<a class="video" data-id="(.*?)" href="(.*?)">(.*?)</a>', page):
+                for video_id, link, title in re.findall(_RESULT, page, re.DOTALL):
                     yield self.url_result(
                         urllib.parse.urljoin(url, link), MashupSiteIE, urllib.parse.unquote(video_id) or None, title
                     )
