@@ -180,11 +180,12 @@ def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
         return
     table = pq.read_table(path)
     done = int((table.schema.metadata or {}).get(PRUNED_KEY.encode(), b"0"))
+    if done == len(stones):
+        return
     for stone in stones[done:]:
-        numbers = table["identity"].to_numpy()
-        table = table.filter(pa.array(numbers != stone.identity))
-    table = table.set_column(1, "identity", pa.array(np.arange(len(table), dtype=np.int32)))
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), PRUNED_KEY: str(len(stones))})
+        table = table.filter(pa.array(table["identity"].to_numpy() != stone.identity))
+        table = table.set_column(1, "identity", pa.array(np.arange(len(table), dtype=np.int32)))
+    table = table.replace_schema_metadata({PRUNED_KEY: str(len(stones))})
     with whole_file(path) as temporary:
         pq.write_table(table, temporary)
 
