@@ -62,7 +62,8 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         sha256 = (row.sha256 if row else "") or (record.source_sha256 if record else "")
         if video not in whole_videos(stones):
             add_tombstone(shards, Tombstone(video=video, why=why, source_sha256=sha256, when=now()))
-        if ledger is not None and (row is None or row.state != PRUNED):
+        down = row is not None and row.state == PRUNED and not row.pruned_identities
+        if ledger is not None and not down:
             ledger.forget(video, _tombstone_row(row or Video(id=video), why, sha256))
         removed.faces = sum(pq.read_metadata(shard.path).num_rows for shard in own)
         _delete(removed, [*files, *(shard.path for shard in own), shards / IDENTITIES_FOLDER / f"{video}.parquet"])

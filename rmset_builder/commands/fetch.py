@@ -152,6 +152,7 @@ def command(
 def _follow(events: Iterator[Event], out: Path, *, dry_run: bool, as_json_lines: bool) -> tuple[list[Result], int]:
     """Tell of everything when it happens; the results, and the number of searches that failed."""
     results: list[Result] = []
+    short: list[Short] = []
     failed_searches = 0
     for event in events:
         if isinstance(event, Result):
@@ -162,11 +163,20 @@ def _follow(events: Iterator[Event], out: Path, *, dry_run: bool, as_json_lines:
             where = f"search {event.search.keyword!r} of {event.search.group!r}"
             click.echo(f"failed: {where}: {event.fault.reason}: {event.fault}", err=True)
         elif isinstance(event, Short):
-            batch = event.batch
-            elsewhere = f"; {batch.elsewhere} more belong to earlier searches" if batch.elsewhere else ""
-            looked_at = f"its {len(batch.ids)} candidates are used up{elsewhere}"
-            click.echo(f"note: {batch.group} / {batch.keyword}: {event.have} of {batch.wanted}, {looked_at}", err=True)
+            short.append(event)
+    _tell_of_short(short)
     return results, failed_searches
+
+
+def _tell_of_short(short: list[Short]) -> None:
+    """Which keywords have fewer videos than were asked for, all their candidates being used up."""
+    for event in short[:_NAMED]:
+        batch = event.batch
+        elsewhere = f"; {batch.elsewhere} more belong to earlier searches" if batch.elsewhere else ""
+        looked_at = f"its {len(batch.ids)} candidates are used up{elsewhere}"
+        click.echo(f"note: {batch.group} / {batch.keyword}: {event.have} of {batch.wanted}, {looked_at}", err=True)
+    if len(short) > _NAMED:
+        click.echo(f"note: and {len(short) - _NAMED} more keywords", err=True)
 
 
 def _tell(result: Result, out: Path, *, dry_run: bool, as_json_lines: bool) -> None:

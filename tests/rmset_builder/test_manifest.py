@@ -142,8 +142,8 @@ groups:
         "3: schema: must not be 2; allowed: 1",
         "4: per_keyword: must be a whole number, not 'ten'",
         "6: filters.min_duration_s: must be a whole number, not 90.5",
-        "7: filters.min_heigth: unknown field; allowed: min_duration_s, max_duration_s, min_height, live, age_restricted; "
-        "did you mean min_height?",
+        "7: filters.min_heigth: unknown field; allowed: min_duration_s, max_duration_s, min_height, live, "
+        "age_restricted; did you mean min_height?",
         '11: groups[0].keywords[0]: 911 is a number to YAML; if text is meant, write it in quotes: "911"',
         '12: groups[0].keywords[1]: yes is a boolean to YAML; if text is meant, write it in quotes: "yes"',
         '13: groups[0].keywords[2]: 2012-12-21 is a date to YAML; if text is meant, write it in quotes: "2012-12-21"',
@@ -189,7 +189,8 @@ groups:
          'write it in quotes: "7"'),
         (
             "# note\n- a\n",
-            "2: must be a mapping, not a list; allowed: schema, source, base_query, licence, per_keyword, filters, groups",
+            "2: must be a mapping, not a list; allowed: schema, source, base_query, licence, per_keyword, filters, "
+            "groups",
         ),
         (
             f"groups:\n- name: A\n  keywords:\n  - {'k' * 101}\n",

@@ -145,7 +145,7 @@ def test_leftovers_of_a_removed_video_are_faults_until_they_are_gone(place: Coll
 
 
 def test_what_does_not_exist_is_told_with_what_does(place: Collection) -> None:
-    with pytest.raises(RmsetError, match="no video 'on' in .* did you mean one?"):
+    with pytest.raises(RmsetError, match=r"no video 'on' in .* did you mean one\?"):
         prune_video(place.shards, place.videos, "on", "asked")
     with pytest.raises(RmsetError, match="no identity 9 in one: its identities are 0 to 3"):
         prune_identity(place.shards, place.videos, "one", 9, "asked", keep_file=False)

@@ -78,7 +78,7 @@ def png() -> bytes:
     ("change", "words"),
     [
         (changed(frame=swap), "rows are not sorted by (frame, identity, track)"),
-        (changed(frame=lambda f: np.zeros_like(f)), "rows are not sorted"),
+        (changed(frame=np.zeros_like), "rows are not sorted"),
         (changed(frame=lambda f: f + 1), "frames outside 0 .. 199"),
         (
             changed(identity=lambda i: np.where(i > 1, i + 1, i).astype(np.int32)),

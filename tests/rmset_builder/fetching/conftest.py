@@ -14,7 +14,7 @@ from PIL import Image
 
 PLUGINS = Path(__file__).parent / "plugins"
 # No pauses: the site is ours.
-QUICK = ("--allow-plugins", "--sleep", 0, "--sleep-requests", 0, "--backoff", 0.05, "--retries", 2, "--patience", 2)
+QUICK = ("--allow-plugins", "--sleep", 0, "--sleep-requests", 0, "--backoff", 0.05, "--retries", 2, "--patience", 1)
 QUICK = tuple(map(str, QUICK))
 
 MANIFEST = """\

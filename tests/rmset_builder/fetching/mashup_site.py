@@ -158,6 +158,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def about(self, clip: Clip) -> bytes:
             name = clip.path.removeprefix("/watch/")
+            own = {"url": f"{site.url}/files/{name}.mp4", "ext": "mp4", "acodec": "none", "filesize": len(clip.content)}
             formats = clip.formats or (
                 {"format_id": "hd", "vcodec": "avc1.64001f", "height": clip.height, "width": clip.height * 16 // 9},
             )
@@ -165,7 +166,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 "title": clip.title, "license": clip.licence, "duration": clip.duration, "age_limit": clip.age_limit,
                 "live_status": clip.live_status, "upload_date": clip.upload_date, "channel": "The channel",
                 "thumbnail": f"{site.url}/thumbs/{name}.jpg" if clip.thumbnail else None,
-                "formats": [{"url": f"{site.url}/files/{name}.mp4", "ext": "mp4", "acodec": "none", "filesize": len(clip.content), **form} for form in formats],
+                "formats": [{**own, **form} for form in formats],
             }  # fmt: skip
             text = json.dumps(about).replace("</", "<\\/")
             return f'<html><script id="video" type="application/json">{text}</script></html>'.encode()

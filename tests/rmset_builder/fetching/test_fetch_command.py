@@ -72,7 +72,7 @@ def thirty(site: Site, film: Film, picture: Callable[..., bytes]) -> dict[str, t
     failed |= {"page-loop": "redirect-loop"}
     gone = {"notfound": "not-found", "removed": "removed", "page-gone": "not-found", "private": "private"}
     return {
-        **{one: ("fetched", "") for one in fetched | {HOSTILE_ID, SLASHED_ID}},
+        **dict.fromkeys(fetched | {HOSTILE_ID, SLASHED_ID}, ("fetched", "")),
         **{one: ("failed", reason) for one, reason in failed.items()},
         **{one: ("gone", reason) for one, reason in gone.items()},
         "twice--f6d6b5fbd6b3e9fd": ("filtered", "id-taken"),
@@ -143,7 +143,7 @@ def test_too_many_requests_stop_the_queue(site: Site, film: Film, manifest: Run,
 
 
 @pytest.mark.parametrize(
-    "word", ["Sign in to confirm you’re not a bot", "This content isn't available, try again later"]
+    "word", ["Sign in to confirm you\u2019re not a bot", "This content isn't available, try again later"]
 )
 def test_a_wall_stops_the_queue_and_says_how_to_go_on(
     site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path, word: str
@@ -436,20 +436,21 @@ def test_known_videos_cost_no_request(site: Site, manifest: Run, fetch: Run, tmp
     assert "250 already here, 250 filtered (250 licence), 500 given up earlier" in done.stderr
 
 
-def test_what_cannot_be_used_is_one_line(fetch: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_one_line(rmset: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for arguments, words in (
         (("nowhere.yaml",), "no manifest at nowhere.yaml"),
         (("x.lock.yaml",), "no manifest at x.lock.yaml"),
         (("--limit-rate", "fast"), "no speed in bytes per second"),
     ):
-        done = fetch(*arguments)
+        done = rmset("fetch", *arguments)
         assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
     (tmp_path / "empty.lock.yaml").write_text("")
-    assert "is empty" in fetch("empty.lock.yaml").stderr
+    assert "is empty" in rmset("fetch", "empty.lock.yaml").stderr
     (tmp_path / "bad.lock.yaml").write_text(
         "videos:\n  - {id: ../x, url: 'http://a/b', sha256: abc}\n  - {id: a, url: gopher://x}\n"
     )
-    done = fetch("bad.lock.yaml")
+    done = rmset("fetch", "bad.lock.yaml")
     assert done.returncode == 2
     assert (
         "bad.lock.yaml:2: videos[0].id" in done.stderr
