@@ -40,7 +40,8 @@ def collection(folder: Path, site: str) -> Path:
     for number in range(VIDEOS):
         row = Video(
             id=f"video-{number:06d}", url=f"{site}/watch?v={number}", title="A reaction mashup video " * 3,
-            licence=LICENCE, group="Anger", keyword=words[number % KEYWORDS], checked=True, duration_s=480.0, height=1080,
+            licence=LICENCE, group="Anger", keyword=words[number % KEYWORDS], checked=True, duration_s=480.0,
+            height=1080,
         )  # fmt: skip
         rows.append(row)
         fate = number % 10

@@ -173,8 +173,10 @@ def _tell_of_short(short: list[Short]) -> None:
     for event in short[:_NAMED]:
         batch = event.batch
         elsewhere = f"; {batch.elsewhere} more belong to earlier searches" if batch.elsewhere else ""
-        looked_at = f"its {len(batch.ids)} candidates are used up{elsewhere}"
-        click.echo(f"note: {batch.group} / {batch.keyword}: {event.have} of {batch.wanted}, {looked_at}", err=True)
+        looked_at = f"its {len(batch.ids)} candidates are used up" if batch.ids else "the search found none"
+        click.echo(
+            f"note: {batch.group} / {batch.keyword}: {event.have} of {batch.wanted}, {looked_at}{elsewhere}", err=True
+        )
     if len(short) > _NAMED:
         click.echo(f"note: and {len(short) - _NAMED} more keywords", err=True)
 

@@ -17,6 +17,7 @@ from rmset_builder.fetching.faults import (
     ID_TAKEN,
     NOT_OF_THE_VIDEO,
     NOT_WRITTEN,
+    UNREACHED,
     FetchError,
     Verdict,
 )
@@ -33,6 +34,9 @@ from rmset_builder.video import VIDEO_SUFFIXES
 # A video that failed in so many runs is left alone, unless it is asked for again.
 MOST_FAILURES = 5
 _LONGEST_WAIT_S = 60.0
+# So many videos or searches in a row without a connection, and it is not they that are at fault.
+MOST_UNREACHED = 3
+_UNREACHED = ("network", "timeout")
 
 
 class Fate(Enum):
@@ -100,6 +104,7 @@ class Collector:
     reporter: Reporter
     stopped: FetchError | None = None
     _downloads: int = field(default=0, init=False)
+    _unreached: int = field(default=0, init=False)
 
     def collect(self, batch: Batch) -> Iterator[Result]:
         """The fates of a batch's candidates: first those that are here, then the others by rank.
@@ -168,6 +173,7 @@ class Collector:
         min_height = self.options.rules.filters.min_height if self.options.rules else 0
         with self.session().video(video.url, min_height=min_height) as opened:
             seen = self._described(video, opened.info)
+            self._unreached = 0
             if refusal := self._known_otherwise(seen) or self._judge(seen):
                 return self._filtered(seen, refusal)
             seen = self._compared(seen, opened)
@@ -268,6 +274,15 @@ class Collector:
     def _judge(self, video: Video) -> Refusal | None:
         return judge(video, self.options.rules) if self.options.rules is not None else None
 
+    def heed(self, fault: FetchError) -> None:
+        """Stop the queue if a fault means that for all that would follow."""
+        self._unreached = self._unreached + 1 if fault.reason in _UNREACHED else 0
+        if fault.verdict is Verdict.STOP:
+            self.stopped = fault
+        elif self._unreached >= MOST_UNREACHED:
+            message = f"no connection {self._unreached} times in a row, last: {fault.message}"
+            self.stopped = FetchError(UNREACHED, message, Verdict.STOP, remedy="check the connection")
+
     def _filtered(self, video: Video, refusal: Refusal) -> Result:
         changed = video.with_(state=states.FILTERED, reason=refusal.reason, message=refusal.message)
         if changed != self.ledger[video.id]:
@@ -280,8 +295,7 @@ class Collector:
 
     def _failed(self, video: Video, fault: FetchError) -> Result:
         gone = fault.verdict is Verdict.GONE
-        if fault.verdict is Verdict.STOP:
-            self.stopped = fault
+        self.heed(fault)
         if fault.reason != NOT_WRITTEN:
             access = self.options.access
             self.ledger.record(

@@ -15,6 +15,7 @@ from rmset_builder.fetching.ids import plain
 RATE_LIMITED = "rate-limited"
 SIGN_IN = "sign-in"
 NOT_WRITTEN = "not-written"
+UNREACHED = "no-connection"
 
 
 class Verdict(Enum):

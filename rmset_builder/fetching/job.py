@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rmset_builder.fetching.collect import Collector, Fate, Options, Reporter, Result
-from rmset_builder.fetching.faults import FetchError, Verdict
+from rmset_builder.fetching.faults import FetchError
 from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.fetching.lockfile import Attrition, Lock, attrition, batch_of_lock
 from rmset_builder.fetching.wanted import (
@@ -118,8 +118,7 @@ class Job:
                 try:
                     ids = self._results(search, count)
                 except FetchError as fault:
-                    if fault.verdict is Verdict.STOP:
-                        self._collector.stopped = fault
+                    self._collector.heed(fault)
                     yield SearchFailed(search, fault)
                 else:
                     log.add(search, count, ids)
@@ -131,11 +130,12 @@ class Job:
 
     def _collect(self, batches: list[Batch]) -> Iterator[Event]:
         for batch in batches:
-            reached = have = 0
+            reached = have = spare = 0
             for result in self._collector.collect(batch):
                 reached += 1
                 have += result.fate in (Fate.KEPT, Fate.FETCHED, Fate.WOULD_FETCH)
+                spare += result.fate is Fate.SPARE
                 yield result
             self.waiting += len(batch.ids) - reached
-            if batch.wanted is not None and have < batch.wanted and reached == len(batch.ids):
+            if batch.wanted is not None and have < batch.wanted and reached == len(batch.ids) and not spare:
                 yield Short(batch, have)

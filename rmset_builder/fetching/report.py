@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rmset_builder.fetching.collect import Fate, Result
-from rmset_builder.fetching.faults import FetchError
+from rmset_builder.fetching.faults import NOT_WRITTEN, UNREACHED, FetchError
 from rmset_builder.fetching.ids import plain
 from rmset_builder.fetching.ledger import Video
 
@@ -151,7 +151,7 @@ def summary(results: Iterable[Result]) -> str:
 
 def when_to_go_on(fault: FetchError, now: datetime) -> str:
     """The last word of a queue that had to stop: why, and when and how to go on."""
-    if fault.reason == "not-written":
+    if fault.reason in (NOT_WRITTEN, UNREACHED):
         return f"stopped: {fault}; then give the same command again, it goes on from here"
     wait_s = fault.wait_s or _DEFAULT_PAUSE_S
     then = now + timedelta(seconds=wait_s)

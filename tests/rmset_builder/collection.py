@@ -62,8 +62,8 @@ class Collection:
                 sha256 = hashlib.sha256(content).hexdigest()
                 row = Video(
                     id=video, url=f"https://site.example/{video}", site="Site", site_id=video,
-                    title=f"Title of {video}", channel="A person's name", group="Anger", keyword="k", state=FETCHED, file=f"{video}.mp4",
-                    bytes=len(content), sha256=sha256, checked=True,
+                    title=f"Title of {video}", channel="A person's name", group="Anger", keyword="k", state=FETCHED,
+                    file=f"{video}.mp4", bytes=len(content), sha256=sha256, checked=True,
                 )  # fmt: skip
                 ledger.record(row)
                 self._extract(video, sha256)
@@ -86,8 +86,8 @@ class Collection:
         source = self.videos / f"{video}.mp4"
         record = VideoRecord(
             id=video, source=str(source), source_bytes=source.stat().st_size, source_sha256=sha256,
-            title=f"Title of {video}", group="Anger", frames=FRAMES, identities=PEOPLE, tracks=PEOPLE, faces=ROWS, shards=len(paths),
-            models_sha256="m", settings_sha256=SETTINGS.sha256,
+            title=f"Title of {video}", group="Anger", frames=FRAMES, identities=PEOPLE, tracks=PEOPLE, faces=ROWS,
+            shards=len(paths), models_sha256="m", settings_sha256=SETTINGS.sha256,
         )  # fmt: skip
         update_videos(self.shards, record)
 

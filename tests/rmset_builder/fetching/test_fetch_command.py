@@ -234,8 +234,11 @@ def test_h264_up_to_1080_lines_is_preferred(site: Site, film: Film, manifest: Ru
     )
     others = tuple(form for form in formats if not form["vcodec"].startswith("avc1"))
     site.add("mashup x", Clip("a", film(1), formats=formats), Clip("b", film(2), formats=others))
+    evil = {"format_id": "../../e", "vcodec": "avc1", "height": 720, "ext": "mp4/../../../evil"}
+    site.add("mashup x", Clip("c", film(3), formats=(evil,)))
     fetch(manifest(Anger=["x"]))
     rows = read_rows(tmp_path / "videos")
+    assert rows["c"].state == "failed" and not list(tmp_path.rglob("*evil*"))
     assert "format right" in rows["a"].format
     assert "format vp9" in rows["b"].format  # AV1 comes last of all
 
@@ -370,6 +373,17 @@ def test_cookies_and_proxy_are_opt_in_and_recorded(
     for text in ("nonsense", ""):
         cookies.write_text(text)
         assert fetch(path, "--cookies", cookies).returncode == 2
+
+
+def test_without_a_connection_the_queue_does_not_try_a_thousand_times(
+    site: Site, film: Film, manifest: Run, fetch: Run
+) -> None:
+    path = manifest(Anger=["a", "b", "c", "d", "e"])
+    path.write_text(path.read_text().replace(site.url, "http://127.0.0.1:9"))
+    done = fetch(path)
+    assert done.returncode == 1
+    assert done.stderr.count("failed: search") == 3
+    assert "stopped: no connection 3 times in a row" in done.stderr and "check the connection" in done.stderr
 
 
 def test_files_that_are_there_are_never_written_over(

@@ -36,6 +36,13 @@ def test_youtube_is_asked_for_creative_commons_by_its_own_filter() -> None:
     )
 
 
+def test_yt_dlp_knows_that_address_for_what_it_is() -> None:
+    from yt_dlp.extractor import get_info_extractor  # noqa: PLC0415
+
+    for search in searches_of(load_manifest(KEYWORDS)):
+        assert get_info_extractor("YoutubeSearchURL").suitable(search.url)
+
+
 def test_other_sites_are_searched_by_an_address() -> None:
     (page,) = searches_of(manifest(source="https://s/find?q={query}&l={licence}"))
     assert page.url == "https://s/find?q=reaction+mashup+video+911+%26+more&l=creative-commons"
