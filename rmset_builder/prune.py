@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
-from rmset_builder.files import fsync_folder, whole_file
+from rmset_builder.files import TEMPORARY_SUFFIX, fsync_folder, whole_file
 from rmset_builder.shard_rows import read_column, without_identity
 from rmset_builder.shards import ShardFile, find_shards, read_metadata, write_shard
 from rmset_builder.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
@@ -34,13 +34,18 @@ PRUNED_KEY = "rmset.pruned"
 
 @dataclass
 class Removed:
-    """What a removal took away: faces and files; ``elsewhere`` is a source file outside the collection, left alone."""
+    """What a removal took away: faces and files.
+
+    ``elsewhere`` is a source file outside the collection, left alone; ``alike`` are videos that seem to be uploads of
+    the same one, left alone too.
+    """
 
     video: str
     identity: int | None
     faces: int = 0
     files: list[Path] = field(default_factory=list)
     elsewhere: Path | None = None
+    alike: list[str] = field(default_factory=list)
     resumed: bool = False
 
 
@@ -60,6 +65,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         if record is None and row is None and not own and not files and video not in whole_videos(stones):
             raise _unknown(shards, videos, video, ledger)
         sha256 = (row.sha256 if row else "") or (record.source_sha256 if record else "")
+        removed.alike = _alike(ledger, video)
         if video not in whole_videos(stones):
             add_tombstone(shards, Tombstone(video=video, why=why, source_sha256=sha256, when=now()))
         down = row is not None and row.state == PRUNED and not row.pruned_identities
@@ -67,6 +73,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
             ledger.forget(video, _tombstone_row(row or Video(id=video), why, sha256))
         removed.faces = sum(pq.read_metadata(shard.path).num_rows for shard in own)
         _delete(removed, [*files, *(shard.path for shard in own), shards / IDENTITIES_FOLDER / f"{video}.parquet"])
+        _delete(removed, _left_over(shards, video))
         remove_video(shards, video)
         removed.elsewhere = _elsewhere(record, videos)
     return removed
@@ -104,11 +111,13 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
             add_tombstone(shards, stone)
             stones.append(stone)
         removed.identity = stones[-1].identity
+        removed.alike = _alike(ledger, video)
         record = _record(shards, video)
         _note_in_ledger(ledger, video, len(stones), stones[-1].why)
         if not keep_file:
             _delete(removed, _files_of(videos, video))
         removed.elsewhere = _elsewhere(record, videos)
+        _delete(removed, _left_over(shards, video))
         before = sum(pq.read_metadata(shard.path).num_rows for shard in own)
         _take_out(shards, video, own, stones, record)
         removed.faces = before - sum(pq.read_metadata(shard.path).num_rows for shard in own)
@@ -218,6 +227,20 @@ def _files_of(videos: Path, video: str) -> list[Path]:
     return sorted([*whole, *(videos / PARTIAL_FOLDER).glob(f"{video}.*")])
 
 
+def _left_over(shards: Path, video: str) -> list[Path]:
+    """Faces that a killed extraction left lying about."""
+    spooled = [path for path in (shards / WORK_FOLDER / video).rglob("*") if path.is_file()]
+    return [*shards.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}"), *spooled]
+
+
+def _alike(ledger: Ledger | None, video: str) -> list[str]:
+    row = ledger.get(video) if ledger else None
+    if ledger is None or row is None:
+        return []
+    same = [v.id for v in ledger if v.near_duplicate_of == video or (v.id == row.near_duplicate_of)]
+    return [one for one in same if ledger[one].state != PRUNED]
+
+
 def _elsewhere(record: VideoRecord | None, videos: Path) -> Path | None:
     if record is None or not record.source:
         return None
@@ -246,8 +269,9 @@ def _ledger(videos: Path) -> Iterator[Ledger | None]:
 @contextmanager
 def _alone(shards: Path, video: str) -> Iterator[None]:
     """No extraction of the same video runs meanwhile."""
-    if not shards.is_dir():
-        raise RmsetError(f"no folder of shards at {shards}", remedy="name the folder: rmset prune SHARDS --video ID")
+    if not shards.is_dir():  # nothing was ever extracted: there is nothing to be alone with
+        yield
+        return
     folder = shards / WORK_FOLDER
     folder.mkdir(exist_ok=True)
     lock = FileLock(folder / f"{video}.lock")

@@ -71,6 +71,7 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
 def add_tombstone(shards: Path, tombstone: Tombstone) -> None:
     """Note a removal; when this returns, it is on the disk."""
     path = shards / TOMBSTONES_NAME
+    shards.mkdir(parents=True, exist_ok=True)
     mend_end(path)
     append_lines(path, [json.dumps(dataclasses.asdict(tombstone), ensure_ascii=False)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
     with ThreadPoolExecutor(threads, thread_name_prefix="verify") as pool:
         if videos.is_dir():
             _check_ledger(videos, found)
-            _check_files(videos, _only(rows, only), pool, found)
+            _check_files(videos, _only(rows, only), pool, found, only)
         if shards.is_dir():
             stones = read_tombstones(shards)
             records = _only(read_videos(shards), only)
@@ -94,15 +95,19 @@ def _check_ledger(videos: Path, found: Verified) -> None:
             found.faults.append(f"{path}:{number}: no row of a ledger; delete the line")
 
 
-def _check_files(videos: Path, rows: Mapping[str, Video], pool: ThreadPoolExecutor, found: Verified) -> None:
+def _check_files(
+    videos: Path, rows: Mapping[str, Video], pool: ThreadPoolExecutor, found: Verified, only: str | None
+) -> None:
     fetched = [row for row in rows.values() if row.state == FETCHED]
     found.files += len(fetched)
     for fault in pool.map(lambda row: _file_fault(videos, row), fetched):
         if fault:
             found.faults.append(fault)
     known = {row.file for row in rows.values() if row.file}
+    if only is not None:
+        return
     strangers = sorted(p.name for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.name not in known)
-    if strangers and (videos / CATALOG_NAME).exists() and len(rows) != 1:
+    if strangers and (videos / CATALOG_NAME).exists():
         found.notes.append(f"{videos}: {len(strangers):,} files were never fetched, such as {strangers[0]}")
 
 
@@ -149,7 +154,8 @@ def _check_shards(
 
 
 def _again(record: VideoRecord | None) -> str:
-    return f"extract it again: rmset extract --force {record.source if record and record.source else 'VIDEO'}"
+    source = shlex.quote(record.source) if record and record.source else "VIDEO"
+    return f"extract it again: rmset extract --force {source}"
 
 
 def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[ShardFile], found: Verified) -> None:
@@ -247,13 +253,15 @@ def _check_tombstoned_files(
         if path.suffix.lower() not in VIDEO_SUFFIXES or only not in (None, video):
             continue
         if video in down:
-            found.faults.append(f"{path}: was taken down ({TOMBSTONES_NAME}); delete it: rm -f -- {path}")
+            found.faults.append(
+                f"{path}: was taken down ({TOMBSTONES_NAME}); delete it: rm -f -- {shlex.quote(str(path))}"
+            )
         elif video in partly:
             found.notes.append(f"{path}: still shows somebody who was taken out of its shards")
 
 
 def _finish(shards: Path, video: str) -> str:
-    return f"finish with: rmset prune {shards} --video={video} --why AGAIN"
+    return f"finish with: rmset prune {shlex.quote(str(shards))} --video={video} --why AGAIN"
 
 
 def faults_of(verified: Verified) -> Iterator[str]:

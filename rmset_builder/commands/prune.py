@@ -69,6 +69,8 @@ def _tell(removed: Removed, why: str) -> None:
         click.echo(f"deleted {path}")
     if removed.elsewhere is not None:
         click.echo(f"note: the file it was made of lies elsewhere and was left alone: {removed.elsewhere}", err=True)
+    if removed.alike:
+        click.echo(f"note: these look like uploads of the same video: {', '.join(removed.alike)}", err=True)
     if removed.identity is not None:
         click.echo("note: identities after it have moved up by one", err=True)
     click.echo("note: contact sheets, exports, backups and trained models are yours to look after", err=True)

@@ -160,9 +160,13 @@ def video_url(entry: Info) -> str:
 
 
 def batch_of_search(ledger: Ledger, search: Search, ids: list[str], wanted: int) -> Batch:
-    """The candidates of a search: those of its results that no other search found before."""
+    """The candidates of a search: those of its results that no other search found before.
+
+    What the same keyword found earlier and does not find now comes last.
+    """
     own = [one for one in ids if _is_of(ledger.get(one), search.group, search.keyword)]
-    return Batch(search.group, search.keyword, tuple(own), wanted, elsewhere=len(ids) - len(own))
+    earlier = [video.id for video in ledger if _is_of(video, search.group, search.keyword) and video.id not in own]
+    return Batch(search.group, search.keyword, (*own, *earlier), wanted, elsewhere=len(ids) - len(own))
 
 
 def batches_of_addresses(ledger: Ledger, session: Session, manifest: Manifest) -> Iterator[Batch]:

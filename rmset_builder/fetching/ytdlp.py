@@ -160,7 +160,8 @@ class Session:
             "ratelimit": access.limit_rate or None,
             "retries": access.retries,
             "fragment_retries": access.retries,
-            "extractor_retries": access.retries,
+            # The queue itself takes up what fails before a download.
+            "extractor_retries": min(access.retries, 1),
             "file_access_retries": 1,
             "retry_sleep_functions": dict.fromkeys(("http", "fragment", "extractor"), access.backoff),
             "skip_unavailable_fragments": False,

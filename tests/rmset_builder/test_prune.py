@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,34 @@ def test_leftovers_of_a_removed_video_are_faults_until_they_are_gone(place: Coll
     assert any("one.mp4: was taken down" in fault for fault in found)
     prune_video(place.shards, place.videos, "one", "again")
     assert sound(place) == []
+
+
+def test_a_video_that_was_fetched_and_never_extracted(tmp_path: Path) -> None:
+    place = Collection(tmp_path)
+    shutil.rmtree(place.shards)
+    with pytest.raises(RmsetError, match="no video 'three'"):
+        prune_video(place.shards, place.videos, "three", "asked")
+    assert not place.shards.exists()
+    prune_video(place.shards, place.videos, "one", "asked")
+    assert [path.name for path in place.videos.glob("*.mp4")] == ["two.mp4"]
+    assert [stone.video for stone in read_tombstones(place.shards)] == ["one"]
+
+
+def test_what_a_killed_extraction_left_goes_too(place: Collection) -> None:
+    spool = place.shards / ".work" / "one" / "faces.jpgs"
+    spool.parent.mkdir(parents=True)
+    spool.write_bytes(JPEGS[1])
+    torn = place.shards / ".one-00000.parquet.77.tmp"
+    torn.write_bytes(JPEGS[1])
+    prune_identity(place.shards, place.videos, "one", 1, "asked", keep_file=False)
+    assert not spool.exists() and not torn.exists()
+
+
+def test_uploads_that_look_the_same_are_told(place: Collection, rmset: Run) -> None:
+    with Ledger(place.videos) as ledger:
+        ledger.record(ledger["two"].with_(near_duplicate_of="one"))
+    done = rmset("prune", place.shards, "--videos", place.videos, "--video", "one", "--why", "asked")
+    assert "look like uploads of the same video: two" in done.stderr
 
 
 def test_what_does_not_exist_is_told_with_what_does(place: Collection) -> None:

@@ -222,6 +222,11 @@ def test_enough_is_enough_and_searches_can_be_made_again(site: Site, film: Film,
     path = manifest(Anger=["x"], per_keyword=4)
     assert "3 of 4" in fetch(path).stderr
     assert "new: " in fetch(path, "--search-again").stdout
+    # What an earlier search found still counts.
+    site.searches["mashup x"] = ["/watch/newest"]
+    site.add("mashup x", Clip("newest", film(5)))
+    site.searches["mashup x"].pop()
+    assert "4 already here, 1 not needed" in fetch(path, "--search-again").stderr
 
 
 def test_h264_up_to_1080_lines_is_preferred(site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path) -> None:
