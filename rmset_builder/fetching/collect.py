@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from rmset_builder.errors import VideoError
 from rmset_builder.fetching import ledger as states
+from rmset_builder.fetching.describe import described, with_means
 from rmset_builder.fetching.faults import (
     HOPELESS,
     ID_TAKEN,
@@ -21,13 +21,13 @@ from rmset_builder.fetching.faults import (
     FetchError,
     Verdict,
 )
-from rmset_builder.fetching.ids import plain, safe_id
+from rmset_builder.fetching.ids import safe_id
 from rmset_builder.fetching.judging import Refusal, Rules, judge
 from rmset_builder.fetching.ledger import FILE_SITE, PARTIAL_FOLDER, Ledger, Video
 from rmset_builder.fetching.local import open_local
 from rmset_builder.fetching.thumbnails import difference_hash, near_duplicate
 from rmset_builder.fetching.wanted import Batch
-from rmset_builder.fetching.ytdlp import Access, Info, OpenVideo, Session, polite_sleep, version
+from rmset_builder.fetching.ytdlp import Access, OpenVideo, Session, polite_sleep
 from rmset_builder.files import sha256_of
 from rmset_builder.video import VIDEO_SUFFIXES
 
@@ -64,6 +64,9 @@ class Result:
 
 class Reporter(Protocol):
     """Told what happens while it happens."""
+
+    def status(self, text: str) -> None:
+        """What is done now, in a few words."""
 
     def begin(self, video: Video) -> None:
         """A download begins."""
@@ -103,6 +106,8 @@ class Collector:
     options: Options
     reporter: Reporter
     stopped: FetchError | None = None
+    _looked_at: int = field(default=0, init=False)
+    _taken: int = field(default=0, init=False)
     _downloads: int = field(default=0, init=False)
     _unreached: int = field(default=0, init=False)
 
@@ -120,13 +125,13 @@ class Collector:
                 return
             if self.ledger.is_here(video):
                 continue
-            full = self.options.limit is not None and self._downloads >= self.options.limit
+            full = self.options.limit is not None and self._taken >= self.options.limit
             if full or (lacking is not None and lacking <= 0):
                 yield Result(video, Fate.SPARE)
                 continue
             result = self._one(video)
             if result.fate in (Fate.FETCHED, Fate.WOULD_FETCH):
-                self._downloads += 1
+                self._taken += 1
                 lacking = None if lacking is None else lacking - 1
             yield result
 
@@ -157,41 +162,57 @@ class Collector:
             if fault.verdict is not Verdict.SOON:
                 break
             if attempt < access.retries:
-                polite_sleep(max(access.backoff(attempt), min(fault.wait_s, _LONGEST_WAIT_S)))
+                pause_s = max(access.backoff(attempt), min(fault.wait_s, _LONGEST_WAIT_S))
+                self.reporter.status(f"{fault.reason}: trying {video.id} again in {pause_s:.0f} s")
+                polite_sleep(pause_s)
         return self._failed(video, fault)
 
     def _attempt(self, video: Video) -> Result:
-        partial = self.ledger.folder / PARTIAL_FOLDER
-        if video.site == FILE_SITE:
-            seen, link = open_local(video)
-            if refusal := self._judge(seen):
-                return self._filtered(seen, refusal)
-            if self.options.dry_run:
-                return self._would_fetch(seen)
-            partial.mkdir(exist_ok=True)
-            return self._finish(seen, link(partial / f"{video.id}.local"))
+        return self._local(video) if video.site == FILE_SITE else self._remote(video)
+
+    def _local(self, video: Video) -> Result:
+        seen, bring = open_local(video)
+        if refusal := self._judge(seen):
+            return self._filtered(seen, refusal)
+        if self.options.dry_run:
+            return self._would_fetch(seen)
+        return self._finish(seen, bring(self._partial(f"{video.id}.local")))
+
+    def _remote(self, video: Video) -> Result:
         min_height = self.options.rules.filters.min_height if self.options.rules else 0
+        self._looked_at += 1
+        self.reporter.status(f"looking at {video.id} (candidate {self._looked_at:,}, {self._taken:,} taken)")
         with self.session().video(video.url, min_height=min_height) as opened:
-            seen = self._described(video, opened.info)
+            seen = described(video, opened.info, self.options.access)
             self._unreached = 0
             if refusal := self._known_otherwise(seen) or self._judge(seen):
                 return self._filtered(seen, refusal)
             seen = self._compared(seen, opened)
             if self.options.dry_run:
                 return self._would_fetch(seen)
-            if self._downloads:
-                polite_sleep(self.options.sleep_s * random.uniform(1.0, 2.0))
-            partial.mkdir(exist_ok=True)
-            self.reporter.begin(seen)
-            try:
-                # Bytes of another format, or of a file of another size, must not be gone on with.
-                stem = f"{video.id}.{safe_id(str(opened.info.get('format_id') or 'best'))}"
-                size = opened.info.get("filesize")
-                stem += f"-{size}" if isinstance(size, int) else ""
-                path = opened.download(partial / stem, self.reporter.advance)
-            finally:
-                self.reporter.end()
+            path = self._download(seen, opened)
         return self._finish(seen, path)
+
+    def _download(self, seen: Video, opened: OpenVideo) -> Path:
+        if self._downloads:
+            pause_s = self.options.sleep_s * random.uniform(1.0, 2.0)
+            self.reporter.status(f"pausing for {pause_s:.0f} s before {seen.id}")
+            polite_sleep(pause_s)
+        self._downloads += 1
+        # Bytes of another format, or of a file of another size, must not be gone on with.
+        stem = f"{seen.id}.{safe_id(str(opened.info.get('format_id') or 'best'))}"
+        size = opened.info.get("filesize")
+        stem += f"-{size}" if isinstance(size, int) else ""
+        self.reporter.begin(seen)
+        try:
+            return opened.download(self._partial(stem), self.reporter.advance)
+        finally:
+            self.reporter.end()
+
+    def _partial(self, name: str) -> Path:
+        folder = self.ledger.folder / PARTIAL_FOLDER
+        folder.mkdir(exist_ok=True)
+        return folder / name
 
     def _finish(self, seen: Video, path: Path) -> Result:
         """A downloaded file becomes part of the collection, if it is what it should be."""
@@ -223,28 +244,6 @@ class Collector:
         for left_over in (self.ledger.folder / PARTIAL_FOLDER).glob(f"{done.id}.*"):
             left_over.unlink(missing_ok=True)
         return Result(self.ledger[done.id], Fate.FETCHED)
-
-    def _described(self, video: Video, info: Info) -> Video:
-        """The video's row with what its own page says."""
-        access = self.options.access
-        return video.with_(
-            site=plain(info.get("extractor_key") or video.site),
-            site_id=plain(info.get("id") or video.site_id),
-            title=plain(info.get("title") or video.title),
-            channel=plain(info.get("channel") or info.get("uploader") or video.channel),
-            licence=plain(info.get("license")),
-            upload_date=_date(info.get("upload_date")),
-            duration_s=_number(info.get("duration")) or video.duration_s,
-            width=_whole(info.get("width")),
-            height=_whole(info.get("height")),
-            age_limit=_whole(info.get("age_limit")),
-            live_status=plain(info.get("live_status")),
-            format=plain(f"format {info.get('format_id')}, {info.get('protocol')}", 80),
-            checked=True,
-            cookies=access.cookies is not None,
-            proxy=_without_secrets(access.proxy),
-            yt_dlp=version(),
-        )
 
     def _compared(self, seen: Video, opened: OpenVideo) -> Video:
         seen = seen.with_(thumbnail_hash=seen.thumbnail_hash or difference_hash(opened.thumbnail()))
@@ -297,18 +296,10 @@ class Collector:
         gone = fault.verdict is Verdict.GONE
         self.heed(fault)
         if fault.reason != NOT_WRITTEN:
-            access = self.options.access
-            self.ledger.record(
-                self.ledger[video.id].with_(
-                    state=states.GONE if gone else states.FAILED,
-                    reason=fault.reason,
-                    message=fault.message,
-                    times=video.times + 1,
-                    cookies=access.cookies is not None,
-                    proxy=_without_secrets(access.proxy),
-                    yt_dlp=version(),
-                )
-            )
+            state = states.GONE if gone else states.FAILED
+            row = with_means(self.ledger[video.id], self.options.access)
+            changes = {"reason": fault.reason, "message": fault.message, "times": video.times + 1}
+            self.ledger.record(row.with_(state=state, **changes))
         return Result(self.ledger[video.id], Fate.GONE if gone else Fate.FAILED, fault)
 
 
@@ -322,23 +313,3 @@ def worth_another_try(video: Video) -> bool:
     if video.state != states.FAILED or video.reason in NOT_OF_THE_VIDEO:
         return True
     return video.reason not in HOPELESS and video.times < MOST_FAILURES
-
-
-def _date(value: Any) -> str:
-    text = plain(value, 8)
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else ""
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _without_secrets(proxy: str) -> str:
-    parts = urllib.parse.urlsplit(proxy)
-    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "") if proxy else ""

@@ -112,9 +112,11 @@ class Job:
 
     def _search(self, manifest: Manifest, again: bool) -> Iterator[Batch | SearchFailed]:
         log, count = SearchLog.open(self.ledger.folder), results_for(manifest.per_keyword)
-        for search in searches_of(manifest):
+        searches = searches_of(manifest)
+        for number, search in enumerate(searches, 1):
             ids = None if again else log.results(search, count)
             if ids is None and self.stopped is None:
+                self.reporter.status(f"search {number} of {len(searches)}: {search.keyword}")
                 try:
                     ids = self._results(search, count)
                 except FetchError as fault:

@@ -35,7 +35,7 @@ _STYLE = {Fate.WOULD_FETCH: "green", Fate.KEPT: "cyan", Fate.FAILED: "red", Fate
 
 
 class DownloadProgress:
-    """Bytes, speed and time left of the download at hand; a bar on a terminal, a line now and then elsewhere."""
+    """What is done now; bytes, speed and time left of a download. Where there is no terminal, a line now and then."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -43,7 +43,7 @@ class DownloadProgress:
         self._last_line = time.monotonic()
         self._bar: TaskID | None = None
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -53,8 +53,16 @@ class DownloadProgress:
             disable=not console.is_terminal,
         )
 
+    def status(self, text: str) -> None:
+        """What is done now, in a few words."""
+        if self._bar is None:
+            self._bar = self._bars.add_task(text, total=None)
+        self._bars.update(self._bar, description=text)
+        self._line(text)
+
     def begin(self, video: Video) -> None:
         """A download begins."""
+        self.end()
         self._video = video
         self._bar = self._bars.add_task(video.id, total=None)
 
@@ -62,11 +70,15 @@ class DownloadProgress:
         """So many bytes are there, of so many expected (0 where unknown)."""
         if self._bar is not None:
             self._bars.update(self._bar, completed=done, total=total or None)
-        now = time.monotonic()
-        if not self._console.is_terminal and self._video and now - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = now
+        if self._video is not None:
             of = f" of {total / 1e6:,.1f}" if total else ""
-            self._console.print(f"{self._video.id}: {done / 1e6:,.1f}{of} MB", highlight=False, soft_wrap=True)
+            self._line(f"{self._video.id}: {done / 1e6:,.1f}{of} MB")
+
+    def _line(self, text: str) -> None:
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def end(self) -> None:
         """The download is over."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rmset_builder.errors import RmsetError
+from rmset_builder.fetching.describe import number
 from rmset_builder.fetching.ids import distinct_id, plain, safe_id
 from rmset_builder.fetching.ledger import FILE_SITE, Ledger, Video, append_lines, mend_end, now
 from rmset_builder.fetching.ytdlp import Info, Session, version
@@ -135,7 +136,7 @@ def take_results(ledger: Ledger, search: Search, entries: Iterable[Info]) -> lis
                 site_id=plain(site_id),
                 title=plain(entry.get("title")),
                 channel=plain(entry.get("channel") or entry.get("uploader")),
-                duration_s=_number(entry.get("duration")),
+                duration_s=number(entry.get("duration")),
                 live_status=plain(entry.get("live_status")),
                 group=search.group,
                 keyword=search.keyword,
@@ -240,7 +241,3 @@ def _free_id(ledger: Ledger, new: Container[str], site_id: str, url: str, *, rea
     if name in new or ledger.get(name) is not None:
         return distinct_id(site_id or readable, site_id, url)
     return name
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
