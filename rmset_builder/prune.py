@@ -71,7 +71,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         down = row is not None and row.state == PRUNED and not row.pruned_identities
         if ledger is not None and not down:
             ledger.forget(video, _tombstone_row(row or Video(id=video), why, sha256))
-        removed.faces = sum(pq.read_metadata(shard.path).num_rows for shard in own)
+        removed.faces = sum(_rows(shard) for shard in own)
         _delete(removed, [*files, *(shard.path for shard in own), shards / IDENTITIES_FOLDER / f"{video}.parquet"])
         _delete(removed, _left_over(shards, video))
         remove_video(shards, video)
@@ -90,7 +90,8 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         stones = [s for s in read_tombstones(shards) if s.video == video and s.identity is not None]
         own = _shards_of(shards, video)
         if not own:
-            raise _unknown(shards, videos, video, ledger)
+            message = f"{video} has no shards in {shards}"
+            raise RmsetError(message, remedy="take the whole video down: the same command without --identity")
         pending = stones[min(_times_pruned(shard) for shard in own) :]
         removed.resumed = bool(pending)
         if not pending:
@@ -118,9 +119,9 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
             _delete(removed, _files_of(videos, video))
         removed.elsewhere = _elsewhere(record, videos)
         _delete(removed, _left_over(shards, video))
-        before = sum(pq.read_metadata(shard.path).num_rows for shard in own)
+        before = sum(_rows(shard) for shard in own)
         _take_out(shards, video, own, stones, record)
-        removed.faces = before - sum(pq.read_metadata(shard.path).num_rows for shard in own)
+        removed.faces = before - sum(_rows(shard) for shard in own)
     return removed
 
 
@@ -198,6 +199,14 @@ def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
     table = table.replace_schema_metadata({PRUNED_KEY: str(len(stones))})
     with whole_file(path) as temporary:
         pq.write_table(table, temporary)
+
+
+def _rows(shard: ShardFile) -> int:
+    """The rows of a shard; none where it is torn."""
+    try:
+        return int(pq.read_metadata(shard.path).num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
 
 
 def _times_pruned(shard: ShardFile) -> int:

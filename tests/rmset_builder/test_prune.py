@@ -30,8 +30,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return Collection(tmp_path)
 
 
-def sound(place: Collection) -> list[str]:
-    return verify(place.shards, place.videos, quick=False, threads=2).faults
+def sound(place: Collection, *, quick: bool = True) -> list[str]:
+    return verify(place.shards, place.videos, quick=quick, threads=2).faults
 
 
 def test_one_person_goes_and_the_others_move_up(place: Collection) -> None:
@@ -59,7 +59,7 @@ def test_one_person_goes_and_the_others_move_up(place: Collection) -> None:
     assert all(JPEGS[1] not in path.read_bytes() for path in parts)
     assert not (place.videos / "one.mp4").exists()
     assert read_rows(place.videos)["one"].state == "pruned"
-    assert sound(place) == []
+    assert sound(place, quick=False) == []
     assert not collect(place.shards).warnings
 
 
@@ -143,6 +143,37 @@ def test_leftovers_of_a_removed_video_are_faults_until_they_are_gone(place: Coll
     assert any("one.mp4: was taken down" in fault for fault in found)
     prune_video(place.shards, place.videos, "one", "again")
     assert sound(place) == []
+
+
+def test_an_interrupted_removal_comes_before_another(
+    place: Collection, monkeypatch: pytest.MonkeyPatch, rmset: Run
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prune, "write_shard", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prune_identity(place.shards, place.videos, "one", 0, "first", keep_file=True)
+    command = ("prune", place.shards, "--videos", place.videos, "--video", "one", "--identity", 2, "--why", "second")
+    done = rmset(*command)
+    assert (done.returncode, done.stdout.splitlines()[0].startswith("identity 0 of one: 200 faces")) == (1, True)
+    assert "identity 2 was not touched" in done.stderr
+    assert place.record("one").identities == PEOPLE - 1
+    assert rmset(*command).returncode == 0
+    assert place.record("one").identities == PEOPLE - 2
+
+
+def test_a_torn_shard_can_be_taken_down_too(place: Collection) -> None:
+    for shard in find_shards(place.shards):
+        if shard.video == "one":
+            shard.path.write_bytes(b"torn")
+    with pytest.raises(RmsetError, match="not a whole Parquet file"):
+        prune_identity(place.shards, place.videos, "one", 0, "asked", keep_file=False)
+    prune_video(place.shards, place.videos, "one", "asked")
+    assert sound(place) == []
+    with pytest.raises(RmsetError, match=r"one has no shards in .*; take the whole video down"):
+        prune_identity(place.shards, place.videos, "one", 0, "asked", keep_file=False)
 
 
 def test_a_video_that_was_fetched_and_never_extracted(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def manifest(tmp_path: Path, site: Site) -> Callable[..., Path]:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """The environment in which yt-dlp finds the site's plug-in."""
-    return {**os.environ, "PYTHONPATH": str(PLUGINS)}
+    own = {name: value for name, value in os.environ.items() if name != "YTDLP_NO_PLUGINS"}
+    return {**own, "PYTHONPATH": str(PLUGINS)}
 
 
 @pytest.fixture

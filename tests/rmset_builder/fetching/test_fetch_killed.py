@@ -34,7 +34,7 @@ def test_killed_at_ten_random_moments(
     chance = random.Random(5)
     for number in range(CLIPS):
         box = (8 + PADDING).to_bytes(4, "big") + b"free" + chance.randbytes(PADDING)
-        site.add("mashup x", Clip(f"v{number}", film(number) + box, rate=600_000))
+        site.add("mashup x", Clip(f"v{number}", film(number) + box, rate=1_000_000))
     path = manifest(Anger=["x"])
     options = ("--allow-plugins", "--sleep", "0", "--sleep-requests", "0")
     seen: set[str] = set()
