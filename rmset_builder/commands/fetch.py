@@ -133,8 +133,9 @@ def command(
         )
         results, failed_searches = _follow(events, out, dry_run=dry_run, as_json_lines=as_json_lines)
         lost = job.attrition(wanted) if isinstance(wanted, Lock) and not dry_run else None
-        writes = lock and not dry_run and isinstance(wanted, Manifest)
-        locked = write_lock(lock_path(manifest), wanted, ledger) if writes else None
+        locked = None
+        if lock and not dry_run and isinstance(wanted, Manifest):
+            locked = write_lock(lock_path(manifest), wanted, ledger)
     if dry_run and not as_json_lines:
         _show(results)
     click.echo(f"{out}: {summary(results)}" + (f", {job.waiting:,} not reached" if job.waiting else ""), err=True)
