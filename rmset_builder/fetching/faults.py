@@ -90,6 +90,8 @@ _CAUSE = re.compile(r" \(caused by .*")
 
 ID_TAKEN = "id-taken"
 A_LIST = "a-list"
+# "Range not satisfiable": the file that is there is as long as the site's, or longer.
+NOTHING_LEFT = "http-416"
 
 # What another run would only find again; everything else is worth another try.
 HOPELESS = frozenset(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rmset_builder.errors import RmsetError
-from rmset_builder.fetching.faults import A_LIST, FetchError, Verdict, fault_of
+from rmset_builder.fetching.faults import A_LIST, NOTHING_LEFT, FetchError, Verdict, fault_of
 from rmset_builder.fetching.ids import plain
 from rmset_builder.fetching.watchdog import Pulse, watchdog
 
@@ -228,12 +228,24 @@ class OpenVideo:
             with _within(access.patience_s, pulse, least):
                 self._ydl.process_ie_result(dict(self.info), download=True)
         except FetchError as fault:
+            if fault.reason == NOTHING_LEFT and (whole := _take_as_whole(stem)) is not None:
+                return whole
             if fault.verdict is Verdict.SOON:  # which yt-dlp has tried
                 raise FetchError(fault.reason, fault.message, Verdict.AGAIN) from fault
             raise
         if not finished or not Path(finished[-1]).is_file():
             raise FetchError("cut-short", "yt-dlp ended without a file", Verdict.AGAIN)
         return Path(finished[-1])
+
+
+def _take_as_whole(stem: Path) -> Path | None:
+    """The partial file of a stem as a whole one, to be looked at as any other.
+
+    Killed between the last byte and the renaming, yt-dlp asks for what comes after the last byte, time and again.
+    """
+    for part in stem.parent.glob(f"{stem.name}.*.part"):
+        return part.replace(part.with_suffix(""))
+    return None
 
 
 class _Listener:

@@ -263,6 +263,24 @@ def test_a_partial_file_is_gone_on_with(site: Site, film: Film, manifest: Run, f
     assert not list((tmp_path / "videos" / ".partial").iterdir())
 
 
+def test_a_partial_file_that_lacks_nothing_but_its_name(
+    site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path
+) -> None:
+    """As a kill between the last byte and the renaming leaves it; and one that is as long and something else."""
+    content = film(1)
+    site.add("mashup x", Clip("a", content), Clip("b", content))
+    path = manifest(Anger=["x"])
+    partial = tmp_path / "videos" / ".partial"
+    partial.mkdir(parents=True)
+    (partial / f"a.hd-{len(content)}.mp4.part").write_bytes(content)
+    (partial / f"b.hd-{len(content)}.mp4.part").write_bytes(bytes(len(content)))
+    done = fetch(path)
+    assert states(tmp_path / "videos") == {"a": ("fetched", ""), "b": ("failed", "not-a-video")}, done.stderr
+    assert not site.sent
+    assert fetch(path).returncode == 0
+    assert {(tmp_path / "videos" / f"{one}.mp4").read_bytes() for one in "ab"} == {content}
+
+
 def test_another_file_under_the_same_address_is_not_gone_on_with(
     site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path
 ) -> None:

@@ -56,7 +56,8 @@ def test_killed_at_ten_random_moments(
             assert rows[one].state == "fetched"
             assert sha256_of(tmp_path / "videos" / f"{one}.mp4") == rows[one].sha256
     assert killed_in_a_download >= KILLS // 2
-    assert fetch(path).returncode == 0
+    done = fetch(path)
+    assert done.returncode == 0, done.stderr
     assert fetch(path, "--out", "undisturbed").returncode == 0
     assert final(tmp_path / "videos") == final(tmp_path / "undisturbed")
     assert len(list((tmp_path / "videos").glob("*.mp4"))) == CLIPS
