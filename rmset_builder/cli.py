@@ -12,10 +12,13 @@ from rmset_builder import __version__
 from rmset_builder.errors import RmsetError, one_line
 
 _COMMANDS = {
+    "fetch": "Keywords to videos: search, judge, download, note everything.",
     "extract": "Videos to shards of aligned, identified faces.",
     "stats": "Table 2 of the paper, from the shards' metadata.",
     "export": "Shards to webdataset, Lance, or a folder of pictures.",
     "contact": "A picture with a row of faces per identity.",
+    "verify": "Are videos, shards and their tables whole, and do they agree?",
+    "prune": "Take down a video, or one person of it, for good.",
     "doctor": "Is this machine fit for the job, and what would mend it?",
 }
 

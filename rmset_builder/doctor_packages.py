@@ -120,24 +120,43 @@ def check_opencv() -> Finding:
 
 
 def check_yt_dlp() -> Finding:
-    """yt-dlp is installed; only ``rmset fetch`` needs it."""
+    """yt-dlp is installed, with what YouTube needs of it; only ``rmset fetch`` uses it."""
     version = _version("yt-dlp")
     if version is None:
         return Finding("yt-dlp", Mark.WARN, "not installed; only `rmset fetch` needs it", _MEND_YT_DLP)
+    if _version("yt-dlp-ejs") is None:
+        found = f"{version}, without yt-dlp-ejs; only `rmset fetch` needs it, for YouTube"
+        return Finding("yt-dlp", Mark.WARN, found, _MEND_YT_DLP)
     return Finding("yt-dlp", Mark.OK, version)
 
 
-def check_javascript() -> Finding:
-    """A JavaScript runtime that yt-dlp can use; only ``rmset fetch`` needs it."""
-    name, seen = "javascript", []
+@dataclass(frozen=True)
+class Runtime:
+    """A JavaScript runtime that yt-dlp can use."""
+
+    name: str
+    version: str
+    path: str
+
+
+def find_javascript(seen: list[str] | None = None) -> Runtime | None:
+    """The first runtime that is new enough; those that are too old are told to ``seen``."""
     for program, oldest in OLDEST_JAVASCRIPT.items():
         # pip puts deno beside Python, which is on the path only while the environment is active.
         path = shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
         version = _program_version(path) if path else None
-        if version and version_numbers(version) >= oldest:
-            return Finding(name, Mark.OK, f"{program} {version} ({path})")
-        if version:
+        if path and version and version_numbers(version) >= oldest:
+            return Runtime(program, version, path)
+        if version and seen is not None:
             seen.append(f"{program} {version} is older than {'.'.join(map(str, oldest))}")
+    return None
+
+
+def check_javascript() -> Finding:
+    """A JavaScript runtime that yt-dlp can use; only ``rmset fetch`` needs it."""
+    name, seen = "javascript", list[str]()
+    if (runtime := find_javascript(seen)) is not None:
+        return Finding(name, Mark.OK, f"{runtime.name} {runtime.version} ({runtime.path})")
     found = "; ".join(seen) or "neither deno nor node"
     return Finding(name, Mark.WARN, f"{found}; only `rmset fetch` needs one, for YouTube", _MEND_JAVASCRIPT)
 

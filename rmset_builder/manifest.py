@@ -5,11 +5,12 @@ A manifest comes from anyone. Until `load_manifest` has checked it, nothing in i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -19,18 +20,24 @@ from rmset_builder.yaml_lines import Fault, read_yaml, spell
 
 LARGEST_BYTES = 1_000_000
 LONGEST_TEXT = 100
+LONGEST_ADDRESS = 2000
 FAULTS_SHOWN = 50
+
+YOUTUBE, URL, FOLDER = "youtube", "url", "folder"
+# Either a page (https://...) or one of yt-dlp's own searches (bilisearch20:...).
+_SEARCH = re.compile(r"(https?://|[a-z]+(\{count\}|[0-9]+|all)?:(?!//))\S*\{query\}\S*")
+_ADDRESS = re.compile(r"https?://[^/\s]+\S*")
 
 # Both are letters of a kind: Persian and many emoji are misspelled without them.
 _JOINERS = "\u200c\u200d"
 
 
-def _checked_text(text: str) -> str:
+def _checked_text(text: str, longest: int = LONGEST_TEXT) -> str:
     """Refuse what no search box would be given: blank, endless or invisible text."""
     if not text.strip():
         raise PydanticCustomError("text", "is empty")
-    if len(text) > LONGEST_TEXT:
-        raise PydanticCustomError("text", f"has {len(text):,} characters, at most {LONGEST_TEXT} are allowed")
+    if len(text) > longest:
+        raise PydanticCustomError("text", f"has {len(text):,} characters, at most {longest:,} are allowed")
     hidden = next((c for c in text if not (c.isprintable() or c in _JOINERS)), None)
     if hidden is not None:
         raise PydanticCustomError("text", f"holds the invisible character U+{ord(hidden):04X}; remove it")
@@ -39,11 +46,38 @@ def _checked_text(text: str) -> str:
     return text
 
 
+def _checked_address(text: str) -> str:
+    _checked_text(text, LONGEST_ADDRESS)
+    if not _ADDRESS.fullmatch(text):
+        raise PydanticCustomError("address", "must be an address that begins with http:// or https://")
+    return text
+
+
+def _checked_source(text: str) -> str:
+    _checked_text(text, LONGEST_ADDRESS)
+    if text not in (YOUTUBE, URL, FOLDER) and not _SEARCH.fullmatch(text):
+        raise PydanticCustomError(
+            "source",
+            "must be youtube, url, folder, or a search address with {query} in it, "
+            "such as https://videos.example/search?q={query}",
+            {"query": "{query}"},
+        )
+    return text
+
+
 Text = Annotated[str, AfterValidator(_checked_text)]
+Address = Annotated[str, AfterValidator(_checked_address)]
+FolderName = Annotated[str, AfterValidator(lambda text: _checked_text(text, LONGEST_ADDRESS))]
+Source = Annotated[str, AfterValidator(_checked_source)]
 
 
-def _check_list(texts: Sequence[str], *, beyond: tuple[str, ...] = ()) -> None:
-    """Refuse an empty list and a text that stands twice, whatever its capitals and spaces.
+def _given_once(texts: tuple[str, ...], *, exactly: bool = False) -> tuple[str, ...]:
+    _check_list(texts, exactly=exactly)
+    return texts
+
+
+def _check_list(texts: Sequence[str], *, beyond: tuple[str, ...] = (), exactly: bool = False) -> None:
+    """Refuse an empty list and a text that stands twice, whatever its capitals and spaces unless ``exactly``.
 
     ``beyond`` leads from an item of the list to its text.
     """
@@ -52,7 +86,7 @@ def _check_list(texts: Sequence[str], *, beyond: tuple[str, ...] = ()) -> None:
     first: dict[str, int] = {}
     repeats: list[InitErrorDetails] = []
     for index, text in enumerate(texts):
-        earlier = first.setdefault(" ".join(text.casefold().split()), index)
+        earlier = first.setdefault(text if exactly else " ".join(text.casefold().split()), index)
         if earlier != index:
             error = PydanticCustomError("repeat", "given twice", {"earlier": (earlier, *beyond)})
             repeats.append(InitErrorDetails(type=error, loc=(index, *beyond), input=text))
@@ -60,29 +94,46 @@ def _check_list(texts: Sequence[str], *, beyond: tuple[str, ...] = ()) -> None:
         raise ValidationError.from_exception_data("repeats", repeats)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a file that people write: nothing unknown, nothing converted, nothing changed afterwards."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
 
-class Group(_Part):
-    """One expression group: the searches whose videos show, roughly, the same feelings."""
+class Group(Part):
+    """One expression group: the videos that show, roughly, the same feelings.
+
+    The manifest's source tells which of the lists is needed: ``keywords`` to search for, the videos' own ``urls``, or
+    ``folders`` of files, relative to the manifest's.
+    """
 
     name: Text
-    keywords: Annotated[tuple[Text, ...], Field(strict=False)]
+    keywords: Annotated[tuple[Text, ...], Field(strict=False, validate_default=False)] = ()
+    urls: Annotated[tuple[Address, ...], Field(strict=False, validate_default=False)] = ()
+    folders: Annotated[tuple[FolderName, ...], Field(strict=False, validate_default=False)] = ()
 
     @field_validator("keywords")
     @classmethod
     def _each_keyword_once(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
-        _check_list(keywords)
-        return keywords
+        return _given_once(keywords)
+
+    @field_validator("urls", "folders")
+    @classmethod
+    def _each_place_once(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        return _given_once(places, exactly=True)
 
 
-class Filters(_Part):
-    """What a video must be to be kept. Defaults: one minute to one hour, at least 720 lines."""
+class Filters(Part):
+    """What a video must be to be kept. Defaults: one minute to one hour, at least 720 lines, for everyone.
+
+    ``live`` takes streams that are not over too, ``age_restricted`` what is only for adults.
+    """
 
     min_duration_s: Annotated[int, Field(ge=0)] = 60
     max_duration_s: Annotated[int, Field(ge=1)] = 3600
     min_height: Annotated[int, Field(ge=0)] = 720
+    live: bool = False
+    age_restricted: bool = False
 
     @field_validator("max_duration_s")
     @classmethod
@@ -101,7 +152,7 @@ class Query(NamedTuple):
     query: str
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """A whole manifest. Only ``groups`` must be given; every other field has the default shown here.
 
     Example:
@@ -111,6 +162,7 @@ class Manifest(_Part):
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    source: Source = YOUTUBE
     base_query: Text = "reaction mashup video"
     licence: Literal["creative-commons", "any"] = "creative-commons"
     per_keyword: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -123,8 +175,33 @@ class Manifest(_Part):
         _check_list([group.name for group in groups], beyond=("name",))
         return groups
 
+    @model_validator(mode="after")
+    def _groups_fit_the_source(self) -> Self:
+        needed = self.group_field
+        faults: list[InitErrorDetails] = []
+        for index, group in enumerate(self.groups):
+            if not getattr(group, needed):
+                error = PydanticCustomError("lacking", f"is missing; source {self.source_name} needs it")
+                faults.append(InitErrorDetails(type=error, loc=("groups", index, needed), input=group))
+            for other in sorted({"keywords", "urls", "folders"} & group.model_fields_set - {needed}):
+                error = PydanticCustomError("surplus", f"has no use with source {self.source_name}")
+                faults.append(InitErrorDetails(type=error, loc=("groups", index, other), input=group))
+        if faults:
+            raise ValidationError.from_exception_data("groups", faults)
+        return self
+
+    @property
+    def group_field(self) -> str:
+        """The list that each group must have, by the manifest's source."""
+        return {URL: "urls", FOLDER: "folders"}.get(self.source, "keywords")
+
+    @property
+    def source_name(self) -> str:
+        """The source as one word."""
+        return self.source if self.source in (YOUTUBE, URL, FOLDER) else "search"
+
     def queries(self) -> Iterator[Query]:
-        """Every search to make, in the manifest's order."""
+        """Every search to make, in the manifest's order; none where the source is no search."""
         for group in self.groups:
             for keyword in group.keywords:
                 yield Query(group.name, keyword, f"{self.base_query} {keyword}")
@@ -136,37 +213,37 @@ def load_manifest(path: Path) -> Manifest:
     Raises:
         RmsetError: it cannot be read, or is not a manifest; one line for each fault: ``path:line: field: problem``.
     """
-    document = read_yaml(_read_text(path))
+    document = read_yaml(read_text(path))
     if document.data is None and not document.faults:
         raise RmsetError(f"{path} is empty", remedy=_EXAMPLE)
     if document.data is None:
-        raise _refusal(path, document.faults)
+        raise refusal(path, document.faults)
     try:
         manifest = Manifest.model_validate(document.data)
     except ValidationError as error:
         parts: dict[str, type[BaseModel]] = {"groups": Group, "filters": Filters}
-        raise _refusal(path, faults_of(error, document, Manifest, parts)) from None
+        raise refusal(path, faults_of(error, document, Manifest, parts)) from None
     if document.faults:
-        raise _refusal(path, document.faults)
+        raise refusal(path, document.faults)
     return manifest
 
 
 _EXAMPLE = "manifests/keywords.yaml is an example to start from"
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path, largest: int = LARGEST_BYTES) -> str:
     """The text of ``path``, of which no more than the largest allowed size is ever read."""
     try:
         with path.open("rb") as handle:
-            content = handle.read(LARGEST_BYTES + 1)
+            content = handle.read(largest + 1)
     except FileNotFoundError:
         raise RmsetError(f"no manifest at {path}", remedy=_EXAMPLE) from None
     except IsADirectoryError:
         raise RmsetError(f"{path} is a folder, not a manifest", remedy="name the YAML file in it") from None
     except OSError as error:
         raise RmsetError(f"{path} cannot be read ({error.strerror})") from error
-    if len(content) > LARGEST_BYTES:
-        raise RmsetError(f"{path} is larger than {LARGEST_BYTES:,} bytes, too large for a manifest")
+    if len(content) > largest:
+        raise RmsetError(f"{path} is larger than {largest:,} bytes, too large for a manifest")
     if b"\0" in content:
         raise RmsetError(f"{path} is a binary file, not a manifest", remedy=_EXAMPLE)
     try:
@@ -176,7 +253,8 @@ def _read_text(path: Path) -> str:
         raise RmsetError(f"{path}:{line}: not UTF-8", remedy="save the file as UTF-8") from None
 
 
-def _refusal(path: Path, faults: list[Fault]) -> RmsetError:
+def refusal(path: Path, faults: list[Fault]) -> RmsetError:
+    """All faults of a file as one error, a line for each."""
     lines = [
         ": ".join(filter(None, [f"{path}:{fault.line}", spell(fault.place), fault.problem]))
         for fault in sorted(faults, key=lambda fault: fault.line)

@@ -14,6 +14,9 @@ from rmset_builder.yaml_lines import Document, Fault, Place, shown, spell
 _SENTENCES = {
     "missing": "is missing",
     "tuple_type": "must be a list, not {found}",
+    "bool_type": "must be true or false, not {found}",
+    "string_pattern_mismatch": "must look like {pattern}, not {found}",
+    "string_too_long": "has more than {max_length:,} characters",
     "int_type": "must be a whole number, not {found}",
     "int_from_float": "must be a whole number, not {found}",
     "greater_than_equal": "must be at least {ge}, not {found}",

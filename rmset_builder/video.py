@@ -27,6 +27,7 @@ _MATRICES = {1: ColourMatrix.BT709, 2: ColourMatrix.BT601, 5: ColourMatrix.BT601
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_ID = 80
+_SAFE_STEM = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,80}")
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,14 @@ def file_url(path: Path) -> str:
 def safe_video_id(path: Path) -> str:
     """The id of a local file: its stem with everything but ASCII letters, digits, ``_`` and ``-`` made ``_``.
 
+    A stem that is an id already stays as it is: those of YouTube may begin and end with ``_``.
+
     Example:
         >>> safe_video_id(Path("videos/../try not; rm -rf.mp4"))
         'try_not_rm_-rf'
     """
+    if _SAFE_STEM.fullmatch(path.stem):
+        return path.stem
     return _UNSAFE.sub("_", path.stem)[:_LONGEST_ID].strip("_") or "video"
 
 

@@ -94,11 +94,23 @@ def update_videos(shards: Path, record: VideoRecord) -> None:
     """Insert or replace one record, atomically and safe against other processes doing the same."""
     shards.mkdir(parents=True, exist_ok=True)
     with FileLock(shards / f".{TABLE_NAME}.lock"):
+        _write(shards, {**read_videos(shards), record.id: record})
+
+
+def remove_video(shards: Path, video: str) -> None:
+    """Take one record out, if it is there, atomically and safe against other processes doing the same."""
+    if not (shards / TABLE_NAME).exists():
+        return
+    with FileLock(shards / f".{TABLE_NAME}.lock"):
         records = read_videos(shards)
-        records[record.id] = record
-        ordered = [_storable(records[key]) for key in sorted(records)]
-        with whole_file(shards / TABLE_NAME) as temporary:
-            pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
+        if records.pop(video, None) is not None:
+            _write(shards, records)
+
+
+def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
+    ordered = [_storable(records[key]) for key in sorted(records)]
+    with whole_file(shards / TABLE_NAME) as temporary:
+        pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
 
 
 def _storable(record: VideoRecord) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rmset_builder.crew import run
 from rmset_builder.engine import EngineSpec
 from rmset_builder.errors import RmsetError
 from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.keep_out import keep_out_pruned
 from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
 from rmset_builder.nvdec import NvDecoder, find_nvdec
 from rmset_builder.onnx_session import Device, require_cuda
@@ -96,6 +97,7 @@ def command(
     find_ffmpeg()
     _make_folder(out)
     todo = plan(sources.tasks, out, settings_sha256=chosen.sha256, models_sha256=pack.sha256, force=force)
+    todo = keep_out_pruned(todo, out)
     todo.faults.extend(Result(str(path), Outcome.FAILED, fault=fault) for path, fault in sources.faults)
     results = [*todo.faults, *todo.kept]
     for result in results:

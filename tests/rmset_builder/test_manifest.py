@@ -136,14 +136,14 @@ groups:
   - 7
 """
     assert faults(manifest, text) == [
-        "1: licenze: unknown field; allowed: schema, base_query, licence, per_keyword, filters, groups; "
+        "1: licenze: unknown field; allowed: schema, source, base_query, licence, per_keyword, filters, groups; "
         "did you mean licence?",
         "2: licence: must not be 'creative'; allowed: creative-commons, any; did you mean creative-commons?",
         "3: schema: must not be 2; allowed: 1",
         "4: per_keyword: must be a whole number, not 'ten'",
         "6: filters.min_duration_s: must be a whole number, not 90.5",
-        "7: filters.min_heigth: unknown field; allowed: min_duration_s, max_duration_s, min_height; "
-        "did you mean min_height?",
+        "7: filters.min_heigth: unknown field; allowed: min_duration_s, max_duration_s, min_height, live, "
+        "age_restricted; did you mean min_height?",
         '11: groups[0].keywords[0]: 911 is a number to YAML; if text is meant, write it in quotes: "911"',
         '12: groups[0].keywords[1]: yes is a boolean to YAML; if text is meant, write it in quotes: "yes"',
         '13: groups[0].keywords[2]: 2012-12-21 is a date to YAML; if text is meant, write it in quotes: "2012-12-21"',
@@ -156,9 +156,9 @@ groups:
         "20: groups[0].keywords[9]: holds the invisible character U+202E; remove it",
         '21: groups[0].keywords[10]: null is nothing to YAML; if text is meant, write it in quotes: "null"',
         "22: groups[1].name: is missing",
-        "22: groups[1].nam: unknown field; allowed: name, keywords; did you mean name?",
+        "22: groups[1].nam: unknown field; allowed: name, keywords, urls, folders; did you mean name?",
         "23: groups[1].keywords: is an empty list; it needs at least one item",
-        "24: groups[2]: must be a mapping, not 7; allowed: name, keywords",
+        "24: groups[2]: must be a mapping, not 7; allowed: name, keywords, urls, folders",
     ]
 
 
@@ -189,7 +189,8 @@ groups:
          'write it in quotes: "7"'),
         (
             "# note\n- a\n",
-            "2: must be a mapping, not a list; allowed: schema, base_query, licence, per_keyword, filters, groups",
+            "2: must be a mapping, not a list; allowed: schema, source, base_query, licence, per_keyword, filters, "
+            "groups",
         ),
         (
             f"groups:\n- name: A\n  keywords:\n  - {'k' * 101}\n",

@@ -78,6 +78,14 @@ def test_names_that_become_alike_when_made_safe_clash(tmp_path: Path) -> None:
     assert reasons(find_sources(files)) == [(files[2], "id-taken")]
 
 
+def test_ids_of_sites_stay_as_they_are(tmp_path: Path) -> None:
+    """YouTube's may begin and end with any of their signs, and the catalog knows them by that."""
+    names = ["-_a--b_-", "__a__", "_"]
+    assert [video for video, _ in found(find_sources(touch(tmp_path, *(f"{name}.mp4" for name in names))))] == [
+        "-_a--b_-", "__a__", "video",
+    ]  # fmt: skip
+
+
 def test_a_folder_without_videos_is_a_fault_and_the_rest_goes_on(tmp_path: Path) -> None:
     touch(tmp_path / "empty", "notes.txt")
     (video,) = touch(tmp_path, "a.mp4")

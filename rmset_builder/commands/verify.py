@@ -1,0 +1,51 @@
+"""``rmset verify``: are videos, shards and tables whole, and of one mind?"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from rmset_builder.verify import faults_of, verify
+
+
+@click.command("verify", context_settings={"show_default": True})
+@click.argument("shards", type=click.Path(path_type=Path, file_okay=False), default="shards")
+@click.option(
+    "--videos", type=click.Path(path_type=Path, file_okay=False), default="videos", help="Folder of the videos."
+)
+@click.option("--quick", is_flag=True, help="Decode no image.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    show_default="all cores",
+    help="CPU threads.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, threads: int, as_json: bool) -> None:
+    """Check the folder SHARDS (default: shards/), the videos and their catalog.
+
+    Files against their hashes; every shard's columns, order, identities and images; the table of videos against the
+    shards; and that nothing is left of what was taken down.
+
+    Exit codes: 0 all is well; 1 there are faults, a line each on stdout; 2 there is nothing to check.
+    """
+    found = verify(shards, videos, quick=quick, threads=threads)
+    faults = list(faults_of(found))
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "faults": faults}, indent=2, ensure_ascii=False))
+    else:
+        for fault in faults:
+            click.echo(fault)
+        for note in found.notes:
+            click.echo(f"note: {note}", err=True)
+        images = "no image decoded" if quick else f"{found.images:,} images decoded"
+        checked = f"{found.videos:,} videos, {found.shards:,} shards, {found.faces:,} faces, {images}"
+        click.echo(f"{found.files:,} files hashed, {checked}, {found.tombstones:,} tombstones", err=True)
+        click.echo(f"{len(faults):,} faults" if faults else "all is well", err=True)
+    ctx.exit(1 if faults else 0)

@@ -1,0 +1,42 @@
+"""Names of videos and files, made of what sites say without believing a letter of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+# What ends like this is always a name made here, so a site's own id never gets to be one by accident.
+_MADE_HERE = re.compile(r".*--[0-9a-f]{16}")
+_HIDDEN = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def safe_id(site_id: str) -> str:
+    """A site's id as it is where it is a harmless name, else a readable rest of it and 16 digits of its hash.
+
+    Two ids never become one: what is made here ends in a way that no id is taken with as it is.
+
+    Example:
+        >>> safe_id("dQw4w9WgXcQ"), safe_id("../../etc")
+        ('dQw4w9WgXcQ', 'etc--3b5fdca81a4e2df2')
+    """
+    if _SAFE.fullmatch(site_id) and not _MADE_HERE.fullmatch(site_id):
+        return site_id
+    return distinct_id(site_id, site_id)
+
+
+def distinct_id(readable: str, *parts: str) -> str:
+    """A harmless name that begins like ``readable`` and that no other ``parts`` lead to."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    start = _UNSAFE.sub("_", readable)[:40].strip("_-") or "video"
+    return f"{start}--{digest[:16]}"
+
+
+def plain(text: object, longest: int = 300) -> str:
+    """Text from a site on one line, short, without colours and whatever else might move a terminal's cursor."""
+    if text is None:
+        return ""
+    shown = "".join(c if c.isprintable() else " " for c in _HIDDEN.sub("", str(text)))
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"

@@ -1,0 +1,56 @@
+"""What was taken down stays out of every later extraction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rmset_builder.batch import Outcome, Plan, Result
+from rmset_builder.catalog import CATALOG_NAME
+from rmset_builder.errors import VideoError
+from rmset_builder.extract import Task
+from rmset_builder.fetching.ledger import PRUNED, Video, read_rows
+from rmset_builder.files import sha256_of
+from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
+
+
+def keep_out_pruned(todo: Plan, out: Path) -> Plan:
+    """The plan of an extraction into ``out`` without the videos that must not be extracted again.
+
+    They are known by id, by their file's hash, and by the ledger beside their file.
+
+    Raises:
+        RmsetError: the tombstones cannot be read.
+    """
+    stones = read_tombstones(out)
+    rows: dict[Path, dict[str, Video]] = {}
+    kept = Plan(kept=todo.kept, faults=list(todo.faults))
+    for task in todo.work:
+        fault = _fault(task, stones, rows, out)
+        if fault is None:
+            kept.work.append(task)
+        else:
+            kept.faults.append(Result(task.video, Outcome.FAILED, fault=fault))
+    return kept
+
+
+def _fault(task: Task, stones: list[Tombstone], rows: dict[Path, dict[str, Video]], out: Path) -> VideoError | None:
+    for stone in stones:
+        if stone.video == task.video:
+            return _refusal(task, stone.identity is None, stone.why, out / TOMBSTONES_NAME)
+    hashes = {stone.source_sha256: stone for stone in stones if stone.source_sha256}
+    if hashes and task.path.is_file() and (same := hashes.get(sha256_of(task.path))):
+        return _refusal(task, same.identity is None, same.why, out / TOMBSTONES_NAME)
+    folder = task.path.parent
+    if folder not in rows:
+        rows[folder] = read_rows(folder) if (folder / CATALOG_NAME).is_file() else {}
+    row = rows[folder].get(task.video)
+    if row is not None and (row.state == PRUNED or row.pruned_identities):
+        return _refusal(task, not row.pruned_identities, row.message, folder / CATALOG_NAME)
+    return None
+
+
+def _refusal(task: Task, whole: bool, why: str, noted: Path) -> VideoError:
+    what = "was taken down" if whole else "had people taken out of it, whom extracting it again would bring back"
+    return VideoError(
+        "pruned", f"{task.path}: the video {task.video} {what} ({why}; {noted})", remedy="delete the file or leave it"
+    )
