@@ -22,9 +22,14 @@ def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelPr
         outputs: how many outputs such a model may have.
 
     Raises:
-        RmsetError: it has more than one input, or another number of outputs.
+        RmsetError: it is no model, has more than one input, or another number of outputs.
     """
-    model = onnx.load(path)
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's own kinds among them
+        raise RmsetError(
+            f"{path} cannot be read as an ONNX model ({error})", remedy="fetch the model pack again"
+        ) from error
     graph = model.graph
     if len(_inputs(graph)) != 1 or len(graph.output) not in outputs:
         allowed = " or ".join(map(str, outputs))
