@@ -139,7 +139,6 @@ def test_detectors_that_put_the_batch_last_find_the_same_in_batches(tmp_path: Pa
             attribute.ints[:] = [2, 3, 0, 1]
             turned += 1
     assert turned == 9, "scores, boxes and landmarks of three strides"
-    # Flattened as those do it: all rows of all pictures into one dimension.
     batch_last = tmp_path / "det.onnx"
     onnx.save(model, batch_last)
 
@@ -158,10 +157,10 @@ def test_detectors_that_put_the_batch_last_find_the_same_in_batches(tmp_path: Pa
     for batch in (1, 4):
         for one, other in zip(found(batch_last, batch), single, strict=True):
             assert len(one) == len(other)
-            one, other = one[np.argsort(one.boxes[:, 0])], other[np.argsort(other.boxes[:, 0])]
-            np.testing.assert_allclose(one.boxes, other.boxes, rtol=0, atol=0.01)
-            np.testing.assert_allclose(one.landmarks, other.landmarks, rtol=0, atol=0.01)
-            np.testing.assert_allclose(one.scores, other.scores, rtol=0, atol=1e-4)
+            a, b = (faces[np.argsort(faces.boxes[:, 0])] for faces in (one, other))
+            np.testing.assert_allclose(a.boxes, b.boxes, rtol=0, atol=0.01)
+            np.testing.assert_allclose(a.landmarks, b.landmarks, rtol=0, atol=0.01)
+            np.testing.assert_allclose(a.scores, b.scores, rtol=0, atol=1e-4)
 
 
 def test_other_transposes_are_left_alone() -> None:
@@ -193,9 +192,9 @@ def test_the_shape_of_the_input_is_fixed() -> None:
     fix_shape(model, (5, 3, 112, 112))
     (output,) = results(model, np.zeros((5, 3, 112, 112), np.float32))
     assert output.shape == (5, 512)
-    with pytest.raises(Exception, match="invalid dimensions|INVALID_ARGUMENT"):
+    with pytest.raises(Exception, match=r"invalid dimensions|INVALID_ARGUMENT"):
         results(model, np.zeros((4, 3, 112, 112), np.float32))
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         fix_shape(model, (5, 3, 112))
 
 

@@ -30,7 +30,7 @@ Make = Callable[[int], tuple[Runner, "Watched"]]
 
 
 def tripling(batch: int) -> bytes:
-    """A model that gives three times its (batch, 3) input, and the same with two rows in one: (batch * 3, 1)."""
+    """A model that gives three times its (batch, 3) input, and the same as one column: (batch * 3, 1)."""
     rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [batch, 3])
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("tripled", "flat")]
     nodes = [
@@ -109,7 +109,7 @@ def test_any_number_of_rows_comes_back_in_order(make: Make, batch: int, count: i
     runner, watched = make(batch)
     assert_tripled(runner.run(rows_of(count)), rows_of(count))
     assert watched.runs == -(-count // batch)
-    assert_tripled(runner.run(rows_of(1, seed=1)), rows_of(1, seed=1)), "nothing is left of the rows before"
+    assert_tripled(runner.run(rows_of(1, seed=1)), rows_of(1, seed=1))  # and not what is left of those before
 
 
 def test_callers_in_many_threads_get_their_own_rows(make: Make) -> None:
