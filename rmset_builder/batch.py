@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from rmset_builder import __version__
 from rmset_builder.engine import Engine
 from rmset_builder.errors import RmsetError, VideoError
-from rmset_builder.extract import Task, extract_video
+from rmset_builder.extract import IDENTITIES_FOLDER, Task, extract_video
 from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
 from rmset_builder.shards import shard_path
 from rmset_builder.video import VideoInfo
@@ -126,8 +126,9 @@ def _workplace(out: Path, video: str) -> Iterator[Path]:
         ) from error
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        for left_over in out.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}"):
-            left_over.unlink(missing_ok=True)
+        for place, name in ((out, f"{video}-?????"), (out / IDENTITIES_FOLDER, video)):
+            for left_over in place.glob(f".{name}.parquet.*{TEMPORARY_SUFFIX}"):
+                left_over.unlink(missing_ok=True)
         folder.mkdir()
         yield folder
     finally:

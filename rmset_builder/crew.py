@@ -10,12 +10,15 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 from rmset_builder.batch import NOT_WRITTEN, Outcome, Result, note_failure, run_one
@@ -117,7 +120,8 @@ class _Crew:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, spec, self._out), daemon=True)
-        process.start()
+        with _interruptions_wait():
+            process.start()
         theirs.close()
         worker = self._workers[ours] = _Worker(spec, process, ours)
         self._give(worker)
@@ -132,7 +136,7 @@ class _Crew:
     def _hear(self, worker: _Worker) -> Result | None:
         try:
             message = worker.pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):  # also within a message, or with one that it has not read
             return self._bury(worker)
         if isinstance(message, RmsetError):
             raise message
@@ -168,26 +172,45 @@ class _Crew:
             if worker.task is not None:
                 worker.process.terminate()
             worker.pipe.close()
+        deadline = time.monotonic() + _PATIENCE_S
         for worker in self._workers.values():
-            worker.process.join(_PATIENCE_S)
+            worker.process.join(max(deadline - time.monotonic(), 0))
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
 
 
+@contextlib.contextmanager
+def _interruptions_wait() -> Iterator[None]:
+    """Ctrl-C is heard afterwards; a process that is started meanwhile is deaf to it from its first moment on."""
+    resource_tracker.ensure_running()  # which would let Ctrl-C through again if it were started later
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(pipe: Connection, spec: EngineSpec, out: Path) -> None:
     """A worker's life: videos come through the pipe until None or its end does."""
-    # Ctrl-C reaches every process of a terminal; the one that was called decides what follows from it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
+    with contextlib.suppress(KeyboardInterrupt, EOFError, ConnectionError):
+        # Ctrl-C reaches every process of a terminal; the one that was called decides what follows from it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGTERM, _stop)
+        threading.Thread(target=_die_with_parent, daemon=True).start()
         try:
             with open_engine(spec) as engine:
                 while (task := pipe.recv()) is not None:
                     pipe.send(run_one(task, engine, out, lambda *done: pipe.send(_Advance(*done))))
         except RmsetError as error:
             pipe.send(error)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """Leave everything in order, and do not be interrupted at that by a second request."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _die_with_parent() -> None:

@@ -22,9 +22,14 @@ def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelPr
         outputs: how many outputs such a model may have.
 
     Raises:
-        RmsetError: it has more than one input, or another number of outputs.
+        RmsetError: it is no model, has more than one input, or another number of outputs.
     """
-    model = onnx.load(path)
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's own kinds among them
+        raise RmsetError(
+            f"{path} cannot be read as an ONNX model ({error})", remedy="fetch the model pack again"
+        ) from error
     graph = model.graph
     if len(_inputs(graph)) != 1 or len(graph.output) not in outputs:
         allowed = " or ".join(map(str, outputs))
@@ -61,7 +66,7 @@ def batch_first(model: onnx.ModelProto) -> None:
 
 
 def unroll_prelu(model: onnx.ModelProto) -> None:
-    """Write every PRelu with slopes a < 1 as relu((1 - a) x) + a x, which is the same.
+    """Write every PRelu with a slope a < 1 for each channel as relu((1 - a) x) + a x.
 
     ONNX Runtime's blocked convolutions for CPUs know Relu, one-by-one convolutions of each channel and sums, but not
     PRelu: around each it would reorder the whole tensor twice. ArcFace's MobileFaceNet runs 1.6 times as fast for it.
@@ -71,7 +76,8 @@ def unroll_prelu(model: onnx.ModelProto) -> None:
     nodes = []
     for number, node in enumerate(graph.node):
         slope = slopes.get(node.input[1]) if node.op_type == "PRelu" else None
-        if slope is None or slope.size != slope.shape[0] or (slope >= 1).any():
+        # One slope may be shared by any number of channels, and one dimension would be the picture's columns.
+        if slope is None or slope.size == 1 or slope.shape != (slope.size, 1, 1) or (slope >= 1).any():
             nodes.append(node)
             continue
         channels = slope.size

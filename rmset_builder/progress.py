@@ -95,13 +95,16 @@ class ProgressReporter:
 
     def end(self, result: Result) -> None:
         """A video is finished."""
-        running = self._running.pop(result.video, None)
+        running = self._running.pop(result.video)
         self._ended += 1
-        self._ended_frames += self._expected.get(result.video, 0)
-        if running is not None:
-            self._ended_faces += running.faces
-            if self._bars is not None and running.bar is not None:
+        self._ended_frames += running.frames
+        self._ended_faces += running.faces
+        self._expected[result.video] = running.frames  # whatever the header promised
+        if self._bars is not None:
+            if running.bar is not None:
                 self._bars.remove_task(running.bar)
+            if self._overall is not None:
+                self._bars.update(self._overall, total=self._all_frames)
 
     @property
     def _all_frames(self) -> int:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from rmset_builder.errors import RmsetError
-from rmset_builder.files import whole_file
+from rmset_builder.files import TEMPORARY_SUFFIX, whole_file
 
 TABLE_NAME = "videos.parquet"
 DONE = "done"
@@ -108,6 +108,8 @@ def remove_video(shards: Path, video: str) -> None:
 
 
 def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
+    for left_over in shards.glob(f".{TABLE_NAME}.*{TEMPORARY_SUFFIX}"):  # whoever began it was killed
+        left_over.unlink(missing_ok=True)
     ordered = [_storable(records[key]) for key in sorted(records)]
     with whole_file(shards / TABLE_NAME) as temporary:
         pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)

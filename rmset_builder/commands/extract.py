@@ -43,9 +43,10 @@ def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
     """``0`` or ``0,1`` as numbers."""
     parts = [part.strip() for part in value.split(",")] if value is not None else []
-    if not all(part.isascii() and part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+    gpus = tuple(int(part) for part in parts if part.isascii() and part.isdigit())
+    if len(set(gpus)) < len(parts):
         raise click.BadParameter(f"{value!r} is not a GPU's number or several, such as 0 or 0,1", param=parameter)
-    return tuple(int(part) for part in parts)
+    return gpus
 
 
 @click.command("extract", context_settings={"show_default": True})

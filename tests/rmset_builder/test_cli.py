@@ -25,6 +25,8 @@ Rmset = Callable[..., Finished]
         (["extract", "--nix"], "rmset extract: No such option '--nix'; see: rmset extract --help"),
         (["extract", "--image-size", "3"], "--image-size 3: must be greater than or equal to 16; see:"),
         (["extract", "--det-size", "20"], "--det-size 20: must be 0 or at least 64; see:"),
+        (["extract", "--detect-every", "9"], "--detect-every 9: must be less than or equal to 8; see:"),
+        (["extract", "--jobs", "0"], "'--jobs': 0 is not in the range x>=1; see: rmset extract --help"),
         (["extract", "--same-person", "3"], "--same-person 3.0: must be less than or equal to 1; see:"),
         (["extract", "--jpeg-quality", "high"], "'--jpeg-quality': 'high' is not a valid integer; see:"),
         (["extract", "--threads", "0"], "'--threads': 0 is not in the range x>=1; see: rmset extract --help"),
