@@ -44,7 +44,8 @@ def same(a: AnchorBatch, b: AnchorBatch) -> bool:
 
 def test_tensors_are_the_pictures(folder: Path) -> None:
     reader = ImageReader(open_index(folder))
-    with AnchorLoader(folder, SETTINGS, steps_per_epoch=3, augment="off", **FEW) as loader:
+    options: dict[str, Any] = {"steps_per_epoch": 3, "augment": "off", "exact_decoding": True, **FEW}
+    with AnchorLoader(folder, SETTINGS, **options) as loader:
         for step, batch in enumerate(loader):
             assert (batch.epoch, batch.step, len(batch.sets)) == (0, step, 2)
             assert batch.images.shape == (2, 15, 3, SIZE, SIZE)
@@ -55,6 +56,18 @@ def test_tensors_are_the_pictures(folder: Path) -> None:
                     pixels = torch.from_numpy(by_pillow(bytes(reader.read(row)))).permute(2, 0, 1)
                     torch.testing.assert_close(batch.images[number, place], normalize(pixels), rtol=0, atol=1e-5)
     assert step == 2
+
+
+def test_quick_decoding_stays_near_the_exact(folder: Path) -> None:
+    options: dict[str, Any] = {"steps_per_epoch": 3, "augment": "later", **FEW}
+    with (
+        AnchorLoader(folder, SETTINGS, **options) as quick,
+        AnchorLoader(folder, SETTINGS, exact_decoding=True, **options) as exact,
+    ):
+        for a, b in zip(quick, exact, strict=True):
+            difference = (a.images.float() - b.images.float()).abs()
+            assert 0 < float(difference.mean()) < 2.5, "in 255 levels"
+            assert float(difference.max()) <= 64
 
 
 def test_augmented_by_the_plan_wherever_it_is_done(folder: Path) -> None:
@@ -134,7 +147,8 @@ def test_a_state_of_something_else(folder: Path) -> None:
 def test_pictures_of_another_size_are_resized(tmp_path: Path, make_shards: Make) -> None:
     make_shards(tmp_path, "v", wall(80, 4), size=64)
     for size in (32, 100):
-        with AnchorLoader(tmp_path, SETTINGS, steps_per_epoch=1, size=size, workers=1, augment="later") as loader:
+        options: dict[str, Any] = {"size": size, "workers": 1, "augment": "later", "exact_decoding": True}
+        with AnchorLoader(tmp_path, SETTINGS, steps_per_epoch=1, **options) as loader:
             (batch,) = loader
             face = batch.images[0, 0].permute(1, 2, 0).numpy()
             whole = by_pillow(picture(int(batch.rows[0, 0]), 64))
