@@ -76,8 +76,8 @@ class AnchorLoader:
         size: height and width of the pictures, pixels.
         augment: where: "cpu" by the workers, "device" by ``device``, "later" by the caller, "off" never.
         decode_on: "cpu", or "cuda" for nvJPEG on ``device``.
-        exact_decoding: on the CPU decode to the very levels that Pillow and OpenCV give; without, an eighth quicker, and
-            about 1 of 255 levels from them on average (docs/training-store.md).
+        exact_decoding: decode to the very levels that Pillow and OpenCV give; the workers' quicker decoding lies about
+            1 of 255 levels from them on average (docs/training-store.md).
         device: to which batches go; None leaves them in memory.
         skip_bad: go on without pictures that cannot be read; ``bad`` has them and why.
 
