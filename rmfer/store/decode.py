@@ -25,6 +25,9 @@ log = logging.getLogger("rmfer")
 # Small enough that all threads end together, large enough that handing work over costs nothing.
 PIECE = 34
 
+# libjpeg-turbo's quicker transform and colour upsampling.
+QUICK = {"fastdct": True, "fastupsample": True}
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -59,7 +62,7 @@ class Decoder:
 
     def __init__(self, reader: ImageReader, *, size: int, workers: int, exact: bool) -> None:
         self.reader, self.size, self.workers = reader, size, workers
-        self._how = {"fastdct": not exact, "fastupsample": not exact}
+        self._how = {} if exact else QUICK
         self._scratch = threading.local()
         self._scale = np.tile(np.asarray([1 / (255 * s) for s in RMSET_STD], np.float32), size)
         self._shift = np.tile(-np.asarray(RMSET_MEAN, np.float32) / np.asarray(RMSET_STD, np.float32), size)

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from PIL import Image
 from small_shards import picture, wall
@@ -18,6 +19,7 @@ from small_shards import picture, wall
 from rmfer.errors import RmferError, ShardError
 from rmfer.store import AnchorBatch, AnchorLoader, ImageReader, SamplerSettings, open_index
 from rmfer.store.augment import augment
+from rmfer.store.decode import QUICK
 from rmfer.store.device import DeviceStage, augment_batch, normalize
 
 Make = Callable[..., list[Path]]
@@ -66,8 +68,23 @@ def test_quick_decoding_stays_near_the_exact(folder: Path) -> None:
     ):
         for a, b in zip(quick, exact, strict=True):
             difference = (a.images.float() - b.images.float()).abs()
-            assert 0 < float(difference.mean()) < 2.5, "in 255 levels"
+            # These pictures have colours such as no face has; of faces see below.
+            assert 0 < float(difference.mean()) < 8, "in 255 levels"
             assert float(difference.max()) <= 64
+
+
+def test_quick_decoding_of_faces_stays_nearer() -> None:
+    from rmset_builder.demo import load_scene  # noqa: PLC0415
+    from rmset_builder.demo_scene import draw_frame  # noqa: PLC0415
+
+    frame = draw_frame(load_scene(), 0)
+    for x in (20, frame.shape[1] // 2 - 130, frame.shape[1] - 280):
+        face = np.ascontiguousarray(frame[40:300, x : x + 260])
+        file = simplejpeg.encode_jpeg(face, 95, "BGR", "420")
+        exact = simplejpeg.decode_jpeg(file, "RGB").astype(np.int64)
+        difference = np.abs(exact - simplejpeg.decode_jpeg(file, "RGB", **QUICK))
+        assert difference.mean() < 2
+        assert difference.max() <= 96
 
 
 def test_augmented_by_the_plan_wherever_it_is_done(folder: Path) -> None:
