@@ -37,6 +37,19 @@ from rmfer.store.sampler import AnchorSampler
 
 WARM_UP = 6
 
+# Which side is divided by which; "both" are those where both have the same decoder.
+RATIOS = {
+    "cpu_augmentation_to_authors_warm": ("ours_cpu_augmentation_warm", "authors_warm"),
+    "cpu_augmentation_to_authors_cold": ("ours_cpu_augmentation_cold", "authors_cold"),
+    "cpu_augmentation_exact_decoding_to_authors_warm": ("ours_cpu_augmentation_exact_decoding_warm", "authors_warm"),
+    "left_to_device_to_memory_warm": ("ours_augmentation_left_to_device_warm", "from_memory"),
+    "left_to_device_to_memory_cold": ("ours_augmentation_left_to_device_cold", "from_memory"),
+    "left_to_device_to_memory_both_quick_warm": ("ours_augmentation_left_to_device_warm", "from_memory_quick_decoder"),
+    "left_to_device_to_memory_both_quick_cold": ("ours_augmentation_left_to_device_cold", "from_memory_quick_decoder"),
+    "left_to_device_to_memory_both_exact_warm": ("ours_left_to_device_exact_decoding_warm", "from_memory"),
+    "left_to_device_to_memory_both_exact_cold": ("ours_left_to_device_exact_decoding_cold", "from_memory"),
+}
+
 
 def repeat(shards: Path, out: Path, faces: int) -> int:
     """Copy every shard under new names until there are ``faces``; how many there are."""
@@ -102,8 +115,9 @@ def ours(shards: Path, sets: int, epoch: int, workers: int, **options: Any) -> f
         return rate(iter(loader), sets)
 
 
-def from_memory(shards: Path, sets: int, workers: int) -> float:
+def from_memory(shards: Path, sets: int, workers: int, *, exact: bool = True) -> float:
     """Sets a second when the same files are in memory and only decoded, each thread into the memory of a set."""
+    how = {"fastdct": not exact, "fastupsample": not exact}
     index = open_index(shards)
     sampler, reader = AnchorSampler(index), ImageReader(index)
     files = [[bytes(f) for f in reader.read_many(sampler.draw(epoch=0, number=n).rows)] for n in range(sets)]  # type: ignore[arg-type]
@@ -114,12 +128,17 @@ def from_memory(shards: Path, sets: int, workers: int) -> float:
         if not hasattr(own, "out"):
             own.out = np.zeros((len(some), 260, 260, 3), np.uint8)
         for file, place in zip(some, own.out, strict=True):
-            simplejpeg.decode_jpeg(file, "RGB", buffer=place)
+            simplejpeg.decode_jpeg(file, "RGB", buffer=place, **how)
 
     with ThreadPoolExecutor(workers) as pool:
         began = time.perf_counter()
         list(pool.map(decode, files))
         return sets / (time.perf_counter() - began)
+
+
+def ratio(found: dict[str, list[float]], name: str, to: str) -> float:
+    """The median over the rounds of how many times the rate of ``to`` that of ``name`` is."""
+    return round(statistics.median(a / b for a, b in zip(found[name], found[to], strict=True)), 2)
 
 
 def main() -> None:
@@ -144,7 +163,7 @@ def main() -> None:
         tables = authors_layout.write(folder, jpegs)
         os.sync()
         sides: dict[str, Callable[[int], float]] = {}
-        few, workers = max(2, options.sets // 12), options.workers
+        few, workers = max(2, options.sets // 8), options.workers
 
         def theirs(_: int) -> float:
             return rate(authors_layout.loader(tables, sets=few + WARM_UP, workers=workers), few)
@@ -156,19 +175,24 @@ def main() -> None:
 
             return run
 
-        def augmented(number: int) -> float:
-            return ours(folder, options.sets, number, workers)
+        def mine(**how: Any) -> Callable[[int], float]:
+            return lambda number: ours(folder, options.sets, number, workers, **how)
 
-        def left_to_device(number: int) -> float:
-            return ours(folder, options.sets, number, workers, augment="later")
+        def memory(*, exact: bool) -> Callable[[int], float]:
+            return lambda _: from_memory(folder, options.sets, workers, exact=exact)
 
+        # What is compared with each other stands together, so that it meets the same of whatever else the machine does.
+        sides["ours_cpu_augmentation_warm"] = mine()
         sides["authors_warm"] = theirs
-        sides["ours_cpu_augmentation_warm"] = augmented
-        sides["from_memory"] = lambda _: from_memory(folder, options.sets, workers)
-        sides["ours_augmentation_left_to_device_warm"] = left_to_device
+        sides["ours_cpu_augmentation_exact_decoding_warm"] = mine(exact_decoding=True)
+        sides["ours_augmentation_left_to_device_warm"] = mine(augment="later")
+        sides["ours_left_to_device_exact_decoding_warm"] = mine(augment="later", exact_decoding=True)
+        sides["from_memory"] = memory(exact=True)
+        sides["from_memory_quick_decoder"] = memory(exact=False)
+        sides["ours_augmentation_left_to_device_cold"] = cold(mine(augment="later"), folder)
+        sides["ours_left_to_device_exact_decoding_cold"] = cold(mine(augment="later", exact_decoding=True), folder)
+        sides["ours_cpu_augmentation_cold"] = cold(mine(), folder)
         sides["authors_cold"] = cold(theirs, jpegs)
-        sides["ours_cpu_augmentation_cold"] = cold(augmented, folder)
-        sides["ours_augmentation_left_to_device_cold"] = cold(left_to_device, folder)
         if options.device:
             on_gpu: dict[str, Any] = {"device": options.device, "augment": "device"}
             sides["ours_decoded_on_cpu_augmented_on_gpu"] = lambda n: ours(folder, options.sets, n, workers, **on_gpu)
@@ -182,9 +206,6 @@ def main() -> None:
         shutil.rmtree(jpegs)
     median = {name: statistics.median(values) for name, values in found.items()}
 
-    def ratio(name: str, to: str) -> float:
-        return round(statistics.median(a / b for a, b in zip(found[name], found[to], strict=True)), 2)
-
     keep(
         "anchor_sets",
         {
@@ -193,12 +214,7 @@ def main() -> None:
             "rounds": options.rounds,
             "gpu": torch.cuda.get_device_name(options.device) if options.device else None,
             "sets_per_s": {name: round(value, 2) for name, value in median.items()},
-            "ratios": {
-                "cpu_augmentation_to_authors_warm": ratio("ours_cpu_augmentation_warm", "authors_warm"),
-                "cpu_augmentation_to_authors_cold": ratio("ours_cpu_augmentation_cold", "authors_cold"),
-                "left_to_device_to_memory_warm": ratio("ours_augmentation_left_to_device_warm", "from_memory"),
-                "left_to_device_to_memory_cold": ratio("ours_augmentation_left_to_device_cold", "from_memory"),
-            },
+            "ratios": {name: ratio(found, *pair) for name, pair in RATIOS.items()},
         },
         packages=("torch", "torchvision", "pillow", "pandas", "simplejpeg", "numba"),
     )

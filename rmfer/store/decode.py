@@ -25,6 +25,9 @@ log = logging.getLogger("rmfer")
 # Small enough that all threads end together, large enough that handing work over costs nothing.
 PIECE = 34
 
+# libjpeg-turbo's quicker transform and colour upsampling.
+QUICK = {"fastdct": True, "fastupsample": True}
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -54,18 +57,23 @@ class Decoder:
         reader: of the pictures.
         size: H and W; pictures of another size are resized.
         workers: threads.
+        exact: decode as everybody does, or with libjpeg-turbo's quicker transform and colour upsampling.
     """
 
-    def __init__(self, reader: ImageReader, *, size: int, workers: int) -> None:
+    def __init__(self, reader: ImageReader, *, size: int, workers: int, exact: bool) -> None:
         self.reader, self.size, self.workers = reader, size, workers
+        self._how = {} if exact else QUICK
         self._scratch = threading.local()
         self._scale = np.tile(np.asarray([1 / (255 * s) for s in RMSET_STD], np.float32), size)
         self._shift = np.tile(-np.asarray(RMSET_MEAN, np.float32) / np.asarray(RMSET_STD, np.float32), size)
         # No part of OpenCV's is used here that would be faster with threads of its own.
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+        # Asks for a step's pages when the step is queued, so that they are there when its turn to be decoded comes.
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def close(self) -> None:
         """End the threads; what they have not begun they never begin."""
+        self._ahead.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
 
     def start(self, filling: Filling, places: Sequence[int] | None = None) -> Filling:
@@ -73,6 +81,7 @@ class Decoder:
         chosen = np.arange(len(filling.rows)) if places is None else np.asarray(places)
         if filling.out is None and not filling.files:
             filling.files = [None] * len(filling.rows)
+        self._ahead.submit(self.reader.will_need, filling.rows[chosen])
         filling.pieces = [
             self._pool.submit(self._fill, filling, chosen[at : at + PIECE]) for at in range(0, len(chosen), PIECE)
         ]
@@ -81,7 +90,6 @@ class Decoder:
     def _fill(self, filling: Filling, places: npt.NDArray[np.int64]) -> list[tuple[int, ShardError]]:
         faults: list[tuple[int, ShardError]] = []
         rows = filling.rows[places]
-        self.reader.will_need(rows)
         out = None if filling.out is None else filling.out.numpy()
         for place, row, found in zip(places.tolist(), rows.tolist(), self.reader.read_many(rows), strict=True):
             try:
@@ -101,9 +109,9 @@ class Decoder:
         """Decode into ``into`` (H, W, 3), RGB."""
         try:
             try:
-                pixels = simplejpeg.decode_jpeg(file, "RGB", buffer=into)
+                pixels = simplejpeg.decode_jpeg(file, "RGB", buffer=into, **self._how)
             except ValueError:  # too large for the buffer, or damaged
-                pixels = simplejpeg.decode_jpeg(file, "RGB")
+                pixels = simplejpeg.decode_jpeg(file, "RGB", **self._how)
         except ValueError as error:
             raise self.reader.fault(row, f"its picture cannot be decoded ({error})") from error
         if pixels.shape != into.shape:

@@ -76,6 +76,8 @@ class AnchorLoader:
         size: height and width of the pictures, pixels.
         augment: where: "cpu" by the workers, "device" by ``device``, "later" by the caller, "off" never.
         decode_on: "cpu", or "cuda" for nvJPEG on ``device``.
+        exact_decoding: decode to the very levels that Pillow and OpenCV give; the workers' quicker decoding lies about
+            1 of 255 levels from them on average (docs/training-store.md).
         device: to which batches go; None leaves them in memory.
         skip_bad: go on without pictures that cannot be read; ``bad`` has them and why.
 
@@ -101,6 +103,7 @@ class AnchorLoader:
         size: int = 260,
         augment: Augment = "cpu",
         decode_on: Literal["cpu", "cuda"] = "cpu",
+        exact_decoding: bool = False,
         device: torch.device | str | None = None,
         skip_bad: bool = False,
     ) -> None:
@@ -123,7 +126,7 @@ class AnchorLoader:
         self._finished = augment == "cpu" or (augment == "off" and not on_gpu)
         self._buffers = BufferPool(self._shape, np.float32 if self._finished else np.uint8, pinned=on_gpu)
         self._stage = DeviceStage(self.device, size=size) if self.device is not None else None
-        self._decoder = Decoder(ImageReader(index), size=size, workers=workers)
+        self._decoder = Decoder(ImageReader(index), size=size, workers=workers, exact=exact_decoding)
 
     def __len__(self) -> int:
         return self.steps_per_epoch

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from PIL import Image
 from small_shards import picture, wall
@@ -18,6 +19,7 @@ from small_shards import picture, wall
 from rmfer.errors import RmferError, ShardError
 from rmfer.store import AnchorBatch, AnchorLoader, ImageReader, SamplerSettings, open_index
 from rmfer.store.augment import augment
+from rmfer.store.decode import QUICK
 from rmfer.store.device import DeviceStage, augment_batch, normalize
 
 Make = Callable[..., list[Path]]
@@ -44,7 +46,8 @@ def same(a: AnchorBatch, b: AnchorBatch) -> bool:
 
 def test_tensors_are_the_pictures(folder: Path) -> None:
     reader = ImageReader(open_index(folder))
-    with AnchorLoader(folder, SETTINGS, steps_per_epoch=3, augment="off", **FEW) as loader:
+    options: dict[str, Any] = {"steps_per_epoch": 3, "augment": "off", "exact_decoding": True, **FEW}
+    with AnchorLoader(folder, SETTINGS, **options) as loader:
         for step, batch in enumerate(loader):
             assert (batch.epoch, batch.step, len(batch.sets)) == (0, step, 2)
             assert batch.images.shape == (2, 15, 3, SIZE, SIZE)
@@ -55,6 +58,33 @@ def test_tensors_are_the_pictures(folder: Path) -> None:
                     pixels = torch.from_numpy(by_pillow(bytes(reader.read(row)))).permute(2, 0, 1)
                     torch.testing.assert_close(batch.images[number, place], normalize(pixels), rtol=0, atol=1e-5)
     assert step == 2
+
+
+def test_quick_decoding_stays_near_the_exact(folder: Path) -> None:
+    options: dict[str, Any] = {"steps_per_epoch": 3, "augment": "later", **FEW}
+    with (
+        AnchorLoader(folder, SETTINGS, **options) as quick,
+        AnchorLoader(folder, SETTINGS, exact_decoding=True, **options) as exact,
+    ):
+        for a, b in zip(quick, exact, strict=True):
+            difference = (a.images.float() - b.images.float()).abs()
+            # These pictures have colours such as no face has; of faces see below.
+            assert 0 < float(difference.mean()) < 8, "in 255 levels"
+            assert float(difference.max()) <= 64
+
+
+def test_quick_decoding_of_faces_stays_nearer() -> None:
+    from rmset_builder.demo import load_scene  # noqa: PLC0415
+    from rmset_builder.demo_scene import draw_frame  # noqa: PLC0415
+
+    frame = draw_frame(load_scene(), 0)
+    for x in (20, frame.shape[1] // 2 - 130, frame.shape[1] - 280):
+        face = np.ascontiguousarray(frame[40:300, x : x + 260])
+        file = simplejpeg.encode_jpeg(face, 95, "BGR", "420")
+        exact = simplejpeg.decode_jpeg(file, "RGB").astype(np.int64)
+        difference = np.abs(exact - simplejpeg.decode_jpeg(file, "RGB", **QUICK))
+        assert difference.mean() < 2
+        assert difference.max() <= 96
 
 
 def test_augmented_by_the_plan_wherever_it_is_done(folder: Path) -> None:
@@ -134,7 +164,8 @@ def test_a_state_of_something_else(folder: Path) -> None:
 def test_pictures_of_another_size_are_resized(tmp_path: Path, make_shards: Make) -> None:
     make_shards(tmp_path, "v", wall(80, 4), size=64)
     for size in (32, 100):
-        with AnchorLoader(tmp_path, SETTINGS, steps_per_epoch=1, size=size, workers=1, augment="later") as loader:
+        options: dict[str, Any] = {"size": size, "workers": 1, "augment": "later", "exact_decoding": True}
+        with AnchorLoader(tmp_path, SETTINGS, steps_per_epoch=1, **options) as loader:
             (batch,) = loader
             face = batch.images[0, 0].permute(1, 2, 0).numpy()
             whole = by_pillow(picture(int(batch.rows[0, 0]), 64))
