@@ -67,12 +67,10 @@ def start(start_rmset: Start) -> Start:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Every file that two runs have in common."""
-    return {
-        str(path.relative_to(out)): path.read_bytes()
-        for path in out.rglob("*")
-        if path.is_file() and path.suffix != ".lock" and path.name != "videos.parquet"
-    }
+    """Every file that two runs have in common, hidden ones too, but locks and what a worker in a hurry left at work."""
+    found = (path for path in out.rglob("*") if path.is_file() and path.suffix != ".lock")
+    names = {str(path.relative_to(out)): path for path in found if path.name != "videos.parquet"}
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".work/")}
 
 
 def records(out: Path) -> dict[str, VideoRecord]:
