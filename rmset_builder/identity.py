@@ -34,7 +34,7 @@ class IdentityRules:
             whichever is shorter, is left out.
     """
 
-    same: float = 0.36
+    same: float = 0.33
     perhaps_twice: float = 0.45
     twice: float = 0.75
     doubt: float = 0.20

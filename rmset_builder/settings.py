@@ -37,7 +37,7 @@ class ExtractSettings(BaseModel):
     faces_per_track: Annotated[
         int, Field(ge=1, le=100, description="faces embedded of a track that is no doubtful case")
     ] = 2
-    same_person: Annotated[Share, Field(description="least cosine similarity of one person's tracks")] = 0.36
+    same_person: Annotated[Share, Field(description="least cosine similarity of one person's tracks")] = 0.33
     min_presence_s: Annotated[float, Field(ge=0, description="identities on screen for less are left out, seconds")] = (
         1.0
     )

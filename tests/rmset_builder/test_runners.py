@@ -187,12 +187,15 @@ def test_closing_answers_what_waits_and_ends_the_thread() -> None:
     runner = SharedBatchRunner(watched, BATCH, Device())
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "batches"]
     watched.gate.clear()
-    with ThreadPoolExecutor(5) as pool:
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(runner.run, rows_of(BATCH, seed=99))
+        assert watched.running.wait(_PATIENCE_S)
         waiting = [pool.submit(runner.run, rows_of(3, seed)) for seed in range(4)]
-        while runner._waiting.qsize() < 3:
+        while runner._waiting.qsize() < 4:
             threading.Event().wait(0.001)
         closing_ = pool.submit(runner.close)
         watched.gate.set()
+        assert_tripled(first.result(timeout=_PATIENCE_S), rows_of(BATCH, seed=99))
         for seed, future in enumerate(waiting):
             assert_tripled(future.result(timeout=_PATIENCE_S), rows_of(3, seed))
         closing_.result(timeout=_PATIENCE_S)
