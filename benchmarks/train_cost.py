@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from rmfer.training.anchors import open_anchors
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.objective import Objective
-from rmfer.training.stepping import Stepper
+from rmfer.training.stepping import Stepper, precision_of
+from rmfer.training.stepping import autocast as autocast_of
 
 WARM_UP = 3
 Step = Callable[[], object]
@@ -149,7 +151,7 @@ def main() -> None:
         )
         batches, sets = forever(labelled), forever(anchors)
         pictures = torch.randn(101, 3, arguments.size, arguments.size, device=device).to(memory_format=layout)
-        autocast = Stepper(Objective(net(), adam, ranks), adam, ranks).autocast
+        autocast = partial(autocast_of, adam, device)
         sides = {
             "ours_sam": our_step(net(), batches, sets, with_sam, ranks),
             "eac_sam": eac_step(net(), batches, with_sam, autocast),
@@ -173,7 +175,7 @@ def main() -> None:
         "backbone": arguments.backbone,
         "size": arguments.size,
         "device": str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
-        "precision": str(Stepper(Objective(net(), adam, ranks), adam, ranks).dtype).removeprefix("torch."),
+        "precision": str(precision_of(adam, device)).removeprefix("torch."),
         "steps": arguments.steps,
         "seconds_a_step": {name: round(value, 4) for name, value in median.items()},
         "minutes_an_epoch": {name: round(value * per_epoch, 2) for name, value in median.items()},

@@ -13,7 +13,7 @@ from rmfer.files import whole_file
 from rmfer.training.config import FREE_ON_RESUME
 
 FORMAT = 1
-NAME = "last.ckpt"
+CHECKPOINT = "last.ckpt"
 
 
 @dataclass
@@ -35,31 +35,31 @@ class Position:
         return asdict(self)
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, state: dict[str, Any], name: str = CHECKPOINT) -> None:
     """Write ``state`` (tensors and plain values) as the run's last checkpoint.
 
     Raises:
         RmferError: the disk is full or the folder cannot be written to; the checkpoint before it stays.
     """
     try:
-        with whole_file(folder / NAME) as temporary:
+        with whole_file(folder / name) as temporary:
             torch.save({"format": FORMAT, **state}, temporary)
     except (OSError, RuntimeError) as error:  # torch hides a full disk behind a RuntimeError
         raise RmferError(
-            f"{folder / NAME} cannot be written ({error}); the checkpoint before it stays",
+            f"{folder / name} cannot be written ({error}); the checkpoint before it stays",
             remedy="make room, then go on with --resume",
         ) from error
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any]:
+def load_checkpoint(folder: Path, name: str = CHECKPOINT) -> dict[str, Any]:
     """The run's last checkpoint, on the CPU.
 
     Raises:
         RmferError: there is none, or it cannot be read.
     """
-    path = folder / NAME
+    path = folder / name
     if not path.is_file():
-        raise RmferError(f"{folder} holds no {NAME}, so there is nothing to go on with", remedy="begin without --resume")
+        raise RmferError(f"{folder} holds no {name}, so there is nothing to go on with", remedy="begin without --resume")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's loader raises whatever a damaged file leads it to

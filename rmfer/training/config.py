@@ -61,7 +61,6 @@ class TrainConfig(BaseModel):
     rho: float = Field(0.05, gt=0, description="SAM's radius.")
     epochs_pre: int = Field(3, ge=0, description="Epochs before ACL joins.")
     epochs: int = Field(30, ge=1)
-    steps_per_epoch: int | None = Field(None, ge=1, description="By default labelled pictures / batch_size.")
     pretrain_epochs: int = Field(0, ge=0, description="SimCLR on the shards first, for so many epochs.")
     pretrain_batch: int = Field(128, ge=2, description="Faces a step of SimCLR, over all processes.")
     pretrain_lr: float = Field(1e-4, gt=0)

@@ -18,14 +18,15 @@ from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
 from rmfer.errors import RmferError
 from rmfer.model.saved import ModelInfo, save_model
-from rmfer.training.anchors import open_anchors
-from rmfer.training.checkpoint import Position, check_same_run, load_checkpoint, save_checkpoint
+from rmfer.training.anchors import need_shards, open_anchors
+from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
 from rmfer.training.objective import ChosenShape, Losses, Mixed, Objective
 from rmfer.training.setup import build_net, labelled_splits, prepare_torch
+from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
 from rmfer.training.validation import accuracies
 
@@ -78,12 +79,15 @@ class Trainer:
     def __init__(self, run: Run, ranks: Ranks, console: Console, *, resume: bool) -> None:
         self.run, self.ranks, self.config = run, ranks, run.config
         prepare_torch(self.config)
-        state = load_checkpoint(run.folder) if resume else None
+        # A run that was killed before its first checkpoint begins anew.
+        state = load_checkpoint(run.folder) if resume and (run.folder / CHECKPOINT).exists() else None
         if state is not None:
             check_same_run(state["run"], self._same())
 
         train_split, valid_split = labelled_splits(run.benchmark, self.config)
         self.net = build_net(self.config, run.benchmark.classes, ranks, console, fresh=state is None)
+        if self.config.pretrain_epochs and state is None:
+            pretrain(self.net, self.config, need_shards(run.shards), run.folder, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
         with ExitStack() as stack:
             self.labelled = stack.enter_context(LabelledLoader(train_split, **_labelled_options(run, ranks)))
@@ -135,7 +139,7 @@ class Trainer:
         self._began = time.monotonic()
 
         for batch in self.labelled:
-            self.stepper.set_lr(learning_rate(config, self._step_of_run, self.steps))
+            self.stepper.lr = learning_rate(config, self._step_of_run, self.steps)
             losses = self._train_step(batch, next(anchors).images if anchors is not None else None)
             at.step = batch.step + 1
             self._note(losses)
@@ -160,10 +164,9 @@ class Trainer:
             found = accuracies(
                 self.net,
                 self.valid,
+                self.config,
                 classes=self.run.benchmark.classes,
-                head=config.evaluate_with,
                 ranks=self.ranks,
-                autocast=self.stepper.autocast,
             )
         self.log.write("epoch", {"epoch": at.epoch, "seconds": at.seconds, **found}, step=self._step_of_run)
         self.log.tell(_epoch_line(at, config, found))
@@ -315,7 +318,6 @@ def _labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:
         "workers": config.workers,
         "device": ranks.device if ranks.device.type == "cuda" else None,
         "classes": run.benchmark.classes,
-        "steps_per_epoch": config.steps_per_epoch,
     }
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
 import torch
 from rich.console import Console
 
 from rmfer.datasets.benchmark import Benchmark
-from rmfer.datasets.split import Split
+from rmfer.datasets.split import Split, hold_out
 from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet
 from rmfer.model.weights import load_weights
@@ -38,17 +37,10 @@ def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, S
             f"{benchmark.path} ({benchmark.title}) has no labelled training pictures",
             remedy="`rmfer benchmark` tells which sets can be trained on",
         )
-    train = benchmark.splits["train"]
-    if "valid" in benchmark.splits:
-        return train, benchmark.splits["valid"]
-    if not config.holdout:
-        return train, None
-    numbers = np.random.Generator(np.random.Philox(config.seed))
-    kept = np.ones(len(train), bool)
-    for label in range(benchmark.classes):
-        own = np.flatnonzero(train.labels == label)
-        kept[numbers.permutation(own)[: round(config.holdout * len(own))]] = False
-    return train.subset("train", np.flatnonzero(kept)), train.subset("valid", np.flatnonzero(~kept))
+    train, valid = benchmark.splits["train"], benchmark.splits.get("valid")
+    if valid is None and config.holdout:
+        return hold_out(train, config.holdout, seed=config.seed)
+    return train, valid
 
 
 def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console, *, fresh: bool) -> RmferNet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -31,11 +31,10 @@ class Stepper:
     """
 
     def __init__(self, objective: Objective, config: TrainConfig, ranks: Ranks) -> None:
-        self.objective, self.device_type = objective, ranks.device.type
-        self.dtype = precision_of(config, ranks.device)
+        self.objective, self.config, self.device = objective, config, ranks.device
         trained = [weights for weights in objective.parameters() if weights.requires_grad]
         self.optimizer = _optimizer(trained, config)
-        self.scaler = torch.amp.GradScaler(self.device_type, enabled=self.dtype is torch.float16)
+        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=precision_of(config, ranks.device) is torch.float16)
         self.sam = Sam(self.optimizer, rho=config.rho, scaler=self.scaler) if config.sam else None
         self._statistics = statistics_of(objective.net)
         self._forward: nn.Module = objective
@@ -61,19 +60,18 @@ class Stepper:
 
     def choose(self, images: Tensor) -> tuple[Tensor, ChosenShape]:
         """`Objective.choose`; once a step, for both passes."""
-        with self.autocast():
+        with autocast(self.config, self.device):
             return self.objective.choose(images)
 
-    def autocast(self) -> Any:
-        """The context in which the network is run."""
-        if self.dtype is torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device_type, self.dtype)
-
-    def set_lr(self, lr: float) -> None:
+    @property
+    def lr(self) -> float:
         """The learning rate of the steps to come."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @lr.setter
+    def lr(self, value: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = value
 
     def state_dict(self) -> dict[str, Any]:
         """Of optimiser and scaler."""
@@ -85,7 +83,7 @@ class Stepper:
         self.scaler.load_state_dict(state["scaler"])
 
     def _pass(self, images: Tensor, labels: Tensor, faces: ChosenShape | None, mixed: Mixed | None) -> Losses:
-        with self.autocast():
+        with autocast(self.config, self.device):
             losses: Losses = self._forward(images, labels, faces, mixed)
         self.scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
         return losses
@@ -102,6 +100,12 @@ def precision_of(config: TrainConfig, device: torch.device) -> torch.dtype:
     if config.precision == "float16" and device.type == "cpu":
         raise RmferError("precision float16 needs a GPU", remedy="use --set precision=bfloat16 or float32")
     return _DTYPES[config.precision]
+
+
+def autocast(config: TrainConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """The context in which the network is run."""
+    dtype = precision_of(config, device)
+    return nullcontext() if dtype is torch.float32 else torch.autocast(device.type, dtype)
 
 
 def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
