@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from training_helpers import arguments, events, run, seen, start, write_benchmark
+from training_helpers import arguments, events, run, run_process, seen, start, write_benchmark
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_two_processes_take_the_steps_of_one(benchmark: Path, shards: Path, tmp_
     one, two = tmp_path / "one", tmp_path / "two"
     assert run(arguments(benchmark, shards, one, **settings)).returncode == 0
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rmfer")
-    done = run(arguments(benchmark, shards, two, **settings), *launcher)
+    done = run_process(arguments(benchmark, shards, two, **settings), *launcher)
     assert done.returncode == 0, done.stderr
     for first, second in zip(events(one, "steps"), events(two, "steps"), strict=True):
         assert second == pytest.approx(first, rel=1e-3)
