@@ -1,0 +1,1 @@
+"""The network, its weights, and how a trained one lies on disk."""
