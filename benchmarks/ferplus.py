@@ -1,0 +1,119 @@
+"""The paper's comparison on FERPlus, real and complete: base, + IAL, + IAL + ACL, + IAL + ACL without self-masking.
+
+    python benchmarks/ferplus.py [--scale cpu|gpu] [--seeds 42 43 44] [--jobs 2] [--work ferplus-runs]
+
+Every run is `rmfer train` in a process of its own: the same pictures, steps and settings for all but the losses. A run
+that is done is not done again, one that was stopped goes on. Shards are composed and extracted by `ferplus_shards.py`.
+No weights from outside. The validation split (FER2013Valid) names the best epoch; test is read once, after training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from common import HERE, keep, shared
+from ferplus_shards import prepare
+
+ARMS = {
+    "base": ["--preset", "base"],
+    "ial": ["--preset", "ial"],
+    "ial-acl": [],
+    "ial-acl-no-self-masking": ["--preset", "no-self-masking"],
+}
+# From scratch, so the paper's learning rates, which start from weights tuned on AffectNet, do not serve.
+SCALES: dict[str, dict[str, Any]] = {
+    "cpu": {},
+    "gpu": {"backbone": "resnet50", "size": 112, "lr": 1e-3, "epochs": 40, "epochs_pre": 8, "weights": "none"},
+}
+MEASURES = ("overall", "average")
+
+
+def train(arm: str, seed: int, folder: Path, shards: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Run, or go on with, one arm with one seed; its results."""
+    results = folder / "results.json"
+    if not results.is_file():
+        settings = {**SCALES[options.scale], **dict(pair.split("=", 1) for pair in options.set), "seed": seed}
+        command = [sys.executable, "-m", "rmfer", "train", "--rmset", str(shards), "--out", str(folder)]
+        command += ["--benchmark", str(shared() / "data" / "ferplus.zip"), "--preset", "ferplus-average", *ARMS[arm]]
+        for name, value in settings.items():
+            command += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+        if options.device:
+            command += ["--device", options.device]
+        if (folder / "last.ckpt").is_file():
+            command += ["--resume"]
+        threads = str(max(1, (os.cpu_count() or 1) // options.jobs))
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(HERE.parent)}
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "told.txt").open("a") as told:
+            subprocess.run(command, env=environment, check=True, stdout=told, stderr=told)
+    return json.loads(results.read_text())
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Mean and standard deviation (of the sample), in per cent."""
+    return {
+        "mean": round(100 * statistics.mean(values), 2),
+        "sd": round(100 * statistics.stdev(values), 2) if len(values) > 1 else 0.0,
+    }
+
+
+def summary(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Of each arm, split, epoch (last or best) and measure: mean and deviation over the seeds."""
+    return {
+        arm: {
+            f"{split}_{which}_{measure}": spread([run[which][split][measure] for run in runs])
+            for split in ("test", "valid")
+            for which in ("last", "best")
+            for measure in MEASURES
+        }
+        for arm, runs in found.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", choices=SCALES, default="cpu")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--work", type=Path, default=Path("ferplus-runs"))
+    parser.add_argument("--device", help="given to rmfer train")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="given to all runs alike")
+    options = parser.parse_args()
+
+    shards = prepare(options.work)
+    jobs = [(arm, seed) for seed in options.seeds for arm in options.arms]
+    told = threading.Lock()
+
+    def run(job: tuple[str, int]) -> dict[str, Any]:
+        arm, seed = job
+        found = train(arm, seed, options.work / f"{options.scale}-{arm}-{seed}", shards, options)
+        with told:
+            print(f"{arm} seed {seed}: test, last epoch: {found['last']['test']}", flush=True)
+        return found
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        results = dict(zip(jobs, pool.map(run, jobs), strict=True))
+    found = {arm: [results[arm, seed] for seed in options.seeds] for arm in options.arms}
+    kept = {
+        "scale": options.scale,
+        "settings": {**SCALES[options.scale], **dict(pair.split("=", 1) for pair in options.set)},
+        "seeds": options.seeds,
+        "shards": json.loads((shards / "composed.json").read_text()) if (shards / "composed.json").is_file() else None,
+        "arms": summary(found),
+        "runs": found,
+    }
+    keep("ferplus" if options.scale == "cpu" else f"ferplus_{options.scale}", kept, packages=("torch", "timm"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""What a step of the full method costs against EAC's two forwards, at the same labelled batch, in one run.
+
+    python benchmarks/train_cost.py SHARDS [--benchmark ferplus.zip] [--backbone tf_efficientnet_b2] [--size 260] [--steps 20]
+
+Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV 2022,
+as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class activation
+map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the sides take
+turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss but a sum.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import keep
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss
+
+from rmfer.datasets.loader import LabelledLoader
+from rmfer.datasets.recognise import open_benchmark
+from rmfer.model.network import RmferNet
+from rmfer.optim.sam import Sam
+from rmfer.training.anchors import open_anchors
+from rmfer.training.config import TrainConfig
+from rmfer.training.distributed import Ranks
+from rmfer.training.objective import Objective
+from rmfer.training.stepping import Stepper, precision_of
+from rmfer.training.stepping import autocast as autocast_of
+
+WARM_UP = 3
+Step = Callable[[], object]
+Autocast = Callable[[], Any]
+
+
+class Eac(nn.Module):
+    """EAC's loss: the labelled pictures and their mirror images in one forward."""
+
+    def __init__(self, net: RmferNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        count = len(images)
+        maps = self.net.backbone.forward_features(torch.cat([images, images.flip(-1)]))
+        logits = self.net.head_main(self.net.backbone.forward_head(maps[:count], pre_logits=True))
+        weights = self.net.head_main.weight.detach()
+        cams = torch.einsum("cd,bdhw->bchw", weights, maps)
+        return cross_entropy(logits, labels) + 5 * mse_loss(cams[:count], cams[count:].flip(-1))
+
+
+def eac_step(net: RmferNet, batches: Iterator[Any], config: TrainConfig, autocast: Autocast) -> Step:
+    loss_of, optimizer = Eac(net), torch.optim.Adam(net.parameters(), config.lr)
+    sam = Sam(optimizer) if config.sam else None
+
+    def backward(batch: Any) -> None:
+        with autocast():
+            loss = loss_of(batch.images, batch.labels)
+        loss.backward()
+
+    def step() -> None:
+        batch = next(batches)
+        backward(batch)
+        if sam is None:
+            optimizer.step()
+            optimizer.zero_grad()
+            return
+        sam.ascend()
+        backward(batch)
+        sam.descend()
+
+    return step
+
+
+def our_step(net: RmferNet, batches: Iterator[Any], sets: Iterator[Any], config: TrainConfig, ranks: Ranks) -> Step:
+    stepper = Stepper(Objective(net, config, ranks), config, ranks)
+
+    def step() -> None:
+        batch = next(batches)
+        chosen, faces = stepper.choose(next(sets).images)
+        stepper(torch.cat([batch.images, chosen]), batch.labels, faces)
+
+    return step
+
+
+def bare_step(
+    net: RmferNet, images: Tensor, autocast: Autocast, *, seen: int, trained: int, passes: int
+) -> Step:
+    """Forwards without gradients of ``seen`` pictures, then forwards and backwards of ``trained``."""
+
+    def step() -> None:
+        if seen:
+            net.eval()
+            with torch.no_grad(), autocast():
+                net.features_of(images[:seen])
+            net.train()
+        for _ in range(passes):
+            with autocast():
+                total = net.features_of(images[:trained]).sum()
+            total.backward()
+            net.zero_grad()
+
+    return step
+
+
+def forever(loader: Any) -> Iterator[Any]:
+    while True:
+        yield from loader
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("--benchmark", type=Path)
+    parser.add_argument("--backbone", default="tf_efficientnet_b2")
+    parser.add_argument("--size", type=int, default=260)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+
+    device = torch.device(arguments.device)
+    ranks, benchmark = Ranks(0, 1, device), open_benchmark(arguments.benchmark)
+    with_sam = TrainConfig(backbone=arguments.backbone, size=arguments.size, weights="none", epochs_pre=0, lr=1e-5)
+    adam = with_sam.model_copy(update={"sam": False})
+    layout = torch.channels_last
+
+    def net() -> RmferNet:
+        made = RmferNet(arguments.backbone, classes=benchmark.classes)
+        return made.to(device, memory_format=layout).train()
+
+    with ExitStack() as stack:
+        labelled = stack.enter_context(
+            LabelledLoader(
+                benchmark.splits["train"],
+                size=arguments.size,
+                mean=benchmark.mean,
+                std=benchmark.std,
+                classes=benchmark.classes,
+                device=device if device.type == "cuda" else None,
+            )
+        )
+        anchors = stack.enter_context(
+            open_anchors(with_sam, arguments.shards, benchmark, ranks, steps_per_epoch=labelled.steps_per_epoch)
+        )
+        batches, sets = forever(labelled), forever(anchors)
+        pictures = torch.randn(101, 3, arguments.size, arguments.size, device=device).to(memory_format=layout)
+        autocast = partial(autocast_of, adam, device)
+        sides = {
+            "ours_sam": our_step(net(), batches, sets, with_sam, ranks),
+            "eac_sam": eac_step(net(), batches, with_sam, autocast),
+            "ours_sam_bare": bare_step(net(), pictures, autocast, seen=101, trained=43, passes=2),
+            "ours_adam": our_step(net(), batches, sets, adam, ranks),
+            "eac_adam": eac_step(net(), batches, adam, autocast),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
+        for number in range(WARM_UP + arguments.steps):
+            for name, step in sides.items():
+                began = time.perf_counter()
+                step()
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                if number >= WARM_UP:
+                    seconds[name].append(time.perf_counter() - began)
+
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    per_epoch = labelled.steps_per_epoch / 60
+    results = {
+        "backbone": arguments.backbone,
+        "size": arguments.size,
+        "device": str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "precision": str(precision_of(adam, device)).removeprefix("torch."),
+        "steps": arguments.steps,
+        "seconds_a_step": {name: round(value, 4) for name, value in median.items()},
+        "minutes_an_epoch": {name: round(value * per_epoch, 2) for name, value in median.items()},
+        "ratios": {
+            "ours_to_eac_sam": round(median["ours_sam"] / median["eac_sam"], 3),
+            "ours_to_eac_adam": round(median["ours_adam"] / median["eac_adam"], 3),
+            "bare_to_ours_sam": round(median["ours_sam_bare"] / median["ours_sam"], 3),
+        },
+        "pictures_per_s": {
+            "ours_sam": round((101 + 2 * 43) / median["ours_sam"], 1),
+            "bare": round((101 + 2 * 43) / median["ours_sam_bare"], 1),
+        },
+    }
+    for name, ratio in results["ratios"].items():
+        print(f"{name}: {ratio}")
+    keep("train_cost", results, packages=("torch", "timm"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""``rmfer train``: the recogniser, from a labelled benchmark and shards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+
+from rmfer import __version__
+from rmfer.errors import RmferError
+from rmfer.files import whole_file
+from rmfer.training.config import TrainConfig
+from rmfer.training.presets import column_of, load_preset, preset_names, resolve
+
+
+def _list_presets(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    for name in preset_names():
+        preset = load_preset(name)
+        settings = ", ".join(f"{key} {value}" for key, value in preset.settings.items())
+        click.echo(f"{name}\n    {preset.source}\n    {settings}")
+    ctx.exit()
+
+
+def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    for name, field in TrainConfig.model_fields.items():
+        kind = str(field.annotation).replace("typing.", "") if not isinstance(field.annotation, type) else field.annotation.__name__
+        click.echo(f"{name} = {json.dumps(field.default)}\n    {field.description or ''} [{kind}]")
+    ctx.exit()
+
+
+@click.command("train", context_settings={"show_default": True})
+@click.option("--rmset", "shards", type=click.Path(path_type=Path), default=Path("shards"), help="The folder of shards.")
+@click.option(
+    "--benchmark",
+    "benchmark_path",
+    type=click.Path(path_type=Path),
+    help="Folder or zip of FERPlus, RAF-DB, AffectNet, FER2013, or train/CLASS/*.jpg.  [default: the first in data/]",
+)
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    metavar="NAME",
+    help="Settings by name, each over the one before; --list-presets.  [default: Table 8's column of the benchmark]",
+)
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; --list-settings.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/BENCHMARK-PRESETS-SEED]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out where its last checkpoint left it.")
+@click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
+@click.option("--dry-run", is_flag=True, help="Print the resolved settings and check the data, but do not train.")
+@click.option("--list-presets", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="Print all presets.")
+@click.option("--list-settings", is_flag=True, is_eager=True, expose_value=False, callback=_list_settings, help="Print all settings.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    shards: Path,
+    benchmark_path: Path | None,
+    presets: tuple[str, ...],
+    assignments: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    device: str | None,
+    dry_run: bool,
+) -> None:
+    """Train the expression recogniser on a labelled benchmark and the faces of shards.
+
+    \b
+    rmfer train --rmset shards/                              # the benchmark in data/, Table 8's settings for it
+    rmfer train --benchmark ferplus.zip --preset ferplus-average --preset ial
+    rmfer train --set lambda2=0.1 --set epochs=10            # anything else
+    torchrun --nproc-per-node 8 -m rmfer train --set anchors_per_step=8 --set batch_size=256
+
+    The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
+    """
+    # torch takes seconds to import, and --help does without.
+    from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+    from rmfer.training.distributed import join, leave  # noqa: PLC0415
+    from rmfer.training.finish import finish  # noqa: PLC0415
+    from rmfer.training.loop import Interrupted, Run, train  # noqa: PLC0415
+
+    config = resolve(presets, assignments)  # wrong names are told before the benchmark is read
+    benchmark = open_benchmark(benchmark_path, classes=config.classes)
+    column = column_of(benchmark.kind, benchmark.classes)
+    config = resolve(presets, assignments, column=column)
+    if config.classes not in (None, benchmark.classes):
+        benchmark = open_benchmark(benchmark_path, classes=config.classes)
+    names = presets or ((column,) if column else ("custom",))
+    folder = out or Path("runs") / "-".join([benchmark.kind, *names, f"seed{config.seed}"])
+    run = Run(folder, config, benchmark, shards if config.needs_shards else None, names)
+    if dry_run:
+        click.echo(yaml.safe_dump(_told(run), sort_keys=False), nl=False)
+        return
+    _check_folder(folder, resume=resume)
+
+    ranks = join(device)
+    console = Console(stderr=True)
+    try:
+        if ranks.is_first:
+            _write(folder / "config.yaml", yaml.safe_dump(_told(run), sort_keys=False))
+            console.print(f"{benchmark.title} -> {folder} on {ranks.device}, {ranks.world_size} process(es)", highlight=False)
+        try:
+            train(run, ranks, console, resume=resume)
+        except Interrupted:
+            raise click.Abort from None
+        if ranks.is_first:
+            click.echo(finish(run, ranks.device))
+        ranks.wait()
+    finally:
+        leave()
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    begun = (folder / "log.jsonl").exists() or (folder / "last.ckpt").exists()
+    if begun and not resume:
+        raise RmferError(f"{folder} holds a run already", remedy="go on with it (--resume) or give another --out")
+    if resume and not begun:
+        raise RmferError(f"{folder} holds no run to go on with", remedy="begin it without --resume, or give its --out")
+
+
+def _told(run: Any) -> dict[str, Any]:
+    return {
+        "rmfer": __version__,
+        "presets": list(run.presets),
+        "benchmark": {
+            "title": run.benchmark.title,
+            "path": str(run.benchmark.path),
+            "classes": run.benchmark.classes,
+            "digest": run.benchmark.digest,
+            "pictures": {name: len(split) for name, split in run.benchmark.splits.items()},
+        },
+        "shards": str(run.shards) if run.shards else None,
+        "settings": run.config.dump(),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RmferError(f"{path} cannot be written ({error.strerror})", remedy="give another --out") from error

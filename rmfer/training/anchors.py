@@ -1,0 +1,107 @@
+"""Where the anchor sets of ACL come from: shards, or random sets of other pictures (Table 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.random_sets import RandomSets
+from rmfer.datasets.recognise import open_benchmark
+from rmfer.datasets.split import Split
+from rmfer.errors import RmferError
+from rmfer.store.loader import AnchorLoader
+from rmfer.store.sampler import SamplerSettings
+from rmfer.training.config import TrainConfig
+from rmfer.training.distributed import Ranks
+
+AnchorSource = AnchorLoader | RandomSets
+
+
+@contextmanager
+def open_anchors(
+    config: TrainConfig, shards: Path | None, benchmark: Benchmark, ranks: Ranks, *, steps_per_epoch: int
+) -> Iterator[AnchorSource | None]:
+    """The anchor sets of a run; None where no loss needs them.
+
+    Raises:
+        RmferError: what they come from is missing, or cannot give 50 + 50 faces for any anchor.
+    """
+    if not config.uses_acl:
+        yield None
+        return
+    with _source(config, shards, benchmark, ranks, steps_per_epoch) as source:
+        yield source
+
+
+def _source(
+    config: TrainConfig, shards: Path | None, benchmark: Benchmark, ranks: Ranks, steps_per_epoch: int
+) -> AnchorSource:
+    on_gpu = ranks.device.type == "cuda"
+    if config.anchors_per_step % ranks.world_size:
+        raise RmferError(
+            f"anchors_per_step {config.anchors_per_step} cannot be shared by {ranks.world_size} processes",
+            remedy=f"use a multiple, for example --set anchors_per_step={ranks.world_size}",
+        )
+    own = config.anchors_per_step // ranks.world_size
+    if config.acl_source == "shards":
+        return AnchorLoader(
+            need_shards(shards),
+            SamplerSettings(
+                seed=config.seed,
+                anchors_per_step=own,
+                positives=config.positives,
+                negatives=config.negatives,
+                frame_stride=config.frame_stride,
+            ),
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            steps_per_epoch=steps_per_epoch,
+            workers=config.workers,
+            size=config.size,
+            augment=("device" if on_gpu else "cpu") if config.augment else "off",
+            device=ranks.device if on_gpu else None,
+        )
+    split, of = _other(config, benchmark)
+    return RandomSets(
+        split,
+        anchors_per_step=own,
+        positives=config.positives,
+        negatives=config.negatives,
+        size=config.size,
+        seed=config.seed,
+        rank=ranks.rank,
+        world_size=ranks.world_size,
+        steps_per_epoch=steps_per_epoch,
+        augment=config.augment,
+        mean=of.mean,
+        std=of.std,
+        workers=config.workers,
+        device=ranks.device if on_gpu else None,
+    )
+
+
+def _other(config: TrainConfig, benchmark: Benchmark) -> tuple[Split, Benchmark]:
+    if config.acl_source == "benchmark":
+        return benchmark.splits["train"], benchmark
+    if config.celeba is None:
+        raise RmferError("acl_source celeba needs CelebA", remedy="say where it lies: --set celeba=FOLDER_OR_ZIP")
+    found = open_benchmark(Path(config.celeba))
+    if found.kind != "celeba":
+        raise RmferError(f"{config.celeba} holds {found.title}, not CelebA", remedy="--set celeba=FOLDER_OR_ZIP")
+    return found.splits["train"], found
+
+
+def need_shards(shards: Path | None) -> Path:
+    """``shards``, which this run cannot do without.
+
+    Raises:
+        RmferError: there are none.
+    """
+    if shards is None or not shards.is_dir():
+        raise RmferError(
+            f"these settings train on shards, and {shards or 'shards/'} is no folder",
+            remedy="say where they lie (--rmset FOLDER), make them (`rmset extract`), or train without: --preset ial",
+        )
+    return shards

@@ -1,0 +1,134 @@
+"""What a run is made of: every setting of training, with the paper's default and where it is from."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from rmfer.errors import RmferError
+
+# What may differ between a run and its resumption: it changes neither the weights nor the figures.
+FREE_ON_RESUME = frozenset({"epochs", "workers", "log_every", "checkpoint_minutes", "compile"})
+
+
+class TrainConfig(BaseModel):
+    """All settings of a run; frozen. Wrong values and unknown names raise pydantic's ValidationError.
+
+    The defaults are the paper's for AffectNet-7 (Table 8 and Sec. 1 of its supplement).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # Model
+    backbone: str = Field("tf_efficientnet_b2", description="Any name of timm's.")
+    backbone_args: dict[str, Any] = Field({}, description="Further arguments to timm.create_model.")
+    weights: str = Field("hub", description='"hub": timm\'s pretrained ones; "none": from scratch; or a file.')
+    classes: Literal[7, 8] | None = Field(None, description="7 leaves out contempt; by default what the benchmark has.")
+    size: int = Field(260, ge=16, description="Height and width of the pictures, pixels.")
+
+    # Labelled batches
+    batch_size: int = Field(32, ge=2, description="Labelled pictures a step, over all processes.")
+    balance: Literal["weighted", "exact", "none"] = Field("weighted", description="Classes within a batch.")
+    augment: bool = Field(True, description="The paper's augmentation.")
+    mixup_alpha: float = Field(0.0, ge=0, description="Of the Beta distribution; 0: no mixup.")
+    holdout: float = Field(0.0, ge=0, lt=0.5, description="Share of the training split to validate on, if none is given.")
+
+    # Anchor sets
+    acl_source: Literal["shards", "benchmark", "celeba"] = Field("shards", description="Where anchor sets are from.")
+    celeba: str | None = Field(None, description="CelebA's folder or zip, for acl_source: celeba.")
+    anchors_per_step: int = Field(1, ge=1, description="Over all processes.")
+    positives: int = Field(50, ge=1, description="P.")
+    negatives: int = Field(50, ge=1, description="N.")
+    frame_stride: int = Field(1, ge=1, description="Every how many-th frame counts; not published.")
+
+    # Losses
+    tau: float = Field(0.25, gt=0, description="Temperature of the cosine similarities.")
+    gamma: float = Field(0.1, gt=0, le=1, description="Share of P and N that is kept.")
+    lambda_fer: float = Field(1.0, ge=0, description="Weight of the classification loss.")
+    lambda1: float = Field(1.0, ge=0, description="Weight of IAL.")
+    lambda2: float = Field(1.0, ge=0, description="Weight of ACL.")
+    self_masking: bool = Field(True, description="Leave a face's similarity to itself out.")
+    evaluate_with: Literal["main", "att"] = Field("main", description="Which classifier accuracy is reported from.")
+
+    # Optimisation
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(2e-6, gt=0)
+    schedule: Literal["constant", "linear", "cosine"] = Field("constant", description="Down to 0 at the last step.")
+    warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the learning rate rises to lr.")
+    weight_decay: float = Field(0.0, ge=0)
+    sam: bool = Field(True, description="Sharpness-aware minimisation over the optimiser.")
+    rho: float = Field(0.05, gt=0, description="SAM's radius.")
+    epochs_pre: int = Field(3, ge=0, description="Epochs before ACL joins.")
+    epochs: int = Field(30, ge=1)
+    pretrain_epochs: int = Field(0, ge=0, description="SimCLR on the shards first, for so many epochs.")
+    pretrain_batch: int = Field(128, ge=2, description="Faces a step of SimCLR, over all processes.")
+    pretrain_lr: float = Field(1e-4, gt=0)
+    pretrain_tau: float = Field(0.5, gt=0, description="SimCLR's temperature.")
+
+    # Running
+    select_on: Literal["average", "overall"] = Field("average", description="Validation accuracy that names the best.")
+    seed: int = Field(42, ge=0, lt=2**63)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU, float32 on the CPU."
+    )
+    channels_last: bool = True
+    compile: bool = Field(False, description="torch.compile the backbone.")
+    deterministic: bool = Field(False, description="Only kernels that give the same bits every time.")
+    workers: int | None = Field(None, ge=1, description="Threads that decode; by default one a core.")
+    log_every: int = Field(50, ge=1, description="Steps between lines of the log.")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="Besides the one after each epoch.")
+
+    @field_validator("backbone_args")
+    @classmethod
+    def _plain(cls, value: dict[str, Any]) -> dict[str, Any]:
+        # timm wants tuples where YAML knows lists only.
+        return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.lambda_fer == 0 and self.lambda1 == 0:
+            raise ValueError("lambda_fer and lambda1 are both 0: nothing learns from the labels")
+        if self.lambda_fer == 0 and self.evaluate_with == "main":
+            raise ValueError("lambda_fer is 0, so the main classifier does not learn: set evaluate_with=att")
+        if self.lambda1 == 0 and self.evaluate_with == "att":
+            raise ValueError("lambda1 is 0, so the attention's classifier does not learn: set evaluate_with=main")
+        if self.mixup_alpha and self.lambda1:
+            raise ValueError("mixup mixes labels, which IAL has no place for: set lambda1=0")
+        if self.epochs_pre > self.epochs:
+            raise ValueError(f"epochs_pre {self.epochs_pre} is above epochs {self.epochs}")
+        return self
+
+    @property
+    def uses_acl(self) -> bool:
+        """Whether any epoch has the contrastive loss."""
+        return self.lambda2 > 0 and self.epochs_pre < self.epochs
+
+    @property
+    def needs_shards(self) -> bool:
+        """Whether the run reads faces of shards."""
+        return (self.uses_acl and self.acl_source == "shards") or self.pretrain_epochs > 0
+
+    def dump(self) -> dict[str, Any]:
+        """As plain values, for YAML, JSON and checkpoints."""
+        return self.model_dump(mode="json")
+
+
+def make_config(values: dict[str, Any]) -> TrainConfig:
+    """A configuration from plain ``values``.
+
+    Raises:
+        RmferError: one is unknown, of the wrong kind, or contradicts another; all are named.
+    """
+    try:
+        return TrainConfig(**values)
+    except ValidationError as error:
+        told = "; ".join(_fault(dict(fault)) for fault in error.errors())
+        raise RmferError(f"settings: {told}", remedy="`rmfer train --list-settings` prints them all") from None
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    where, message = ".".join(map(str, fault["loc"])), str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        return f"{where} is no setting"
+    return f"{where} {fault['input']!r}: {message}" if where else message

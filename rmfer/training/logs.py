@@ -1,0 +1,102 @@
+"""What a run tells while it runs: JSON lines and TensorBoard on disk, bars or plain lines on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class RunLog:
+    """Writes ``log.jsonl`` and ``tensorboard/`` of a run folder, and tells the user.
+
+    Args:
+        folder: of the run; None: a process that is not the first, which keeps still.
+        console: stderr.
+        offset: bytes of ``log.jsonl`` that count; what a run wrote after its last checkpoint is cut off, as it will be
+            written again.
+        step: the first step that is still to come.
+    """
+
+    def __init__(self, folder: Path | None, console: Console, *, offset: int = 0, step: int = 0) -> None:
+        self._console, self._last_line = console, time.monotonic()
+        self._bars: Progress | None = None
+        self._bar: TaskID | None = None
+        self._lines = self._board = None
+        if folder is None:
+            return
+        path = folder / "log.jsonl"
+        self._lines = path.open("r+b" if path.exists() else "w+b")
+        self._lines.truncate(offset)
+        self._lines.seek(0, os.SEEK_END)
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)  # type: ignore[no-untyped-call]
+        if console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bars = Progress(*columns, TextColumn("{task.fields[told]}"), console=console, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        if self._lines is not None:
+            self._lines.close()
+        if self._board is not None:
+            self._board.close()  # type: ignore[no-untyped-call]
+
+    def begin_epoch(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """An epoch (from 0) of ``steps`` steps begins, or goes on at ``step``."""
+        if self._bars is not None:
+            if self._bar is not None:
+                self._bars.remove_task(self._bar)
+            self._bar = self._bars.add_task(f"epoch {epoch + 1}/{epochs}", total=steps, completed=step, told="")
+
+    def advance(self, step: int) -> None:
+        """So many steps of the epoch are done."""
+        if self._bars is not None and self._bar is not None:
+            self._bars.update(self._bar, completed=step)
+
+    def write(self, event: str, values: dict[str, Any], *, step: int) -> None:
+        """Keep an event with its ``values``; numbers become curves, ``step`` counting all steps so far."""
+        if self._lines is None or self._board is None:
+            return
+        self._lines.write(json.dumps({"event": event, "step": step, **values}).encode() + b"\n")
+        self._lines.flush()
+        for name, value in values.items():
+            if isinstance(value, float):
+                self._board.add_scalar(f"{event}/{name}", value, step)  # type: ignore[no-untyped-call]
+
+    def tell(self, line: str, *, now_and_then: bool = False) -> None:
+        """Print a line for the user; one that comes ``now_and_then`` is left out where bars or the last line say it."""
+        if self._lines is None:
+            return
+        if now_and_then:
+            if self._bars is not None and self._bar is not None:
+                self._bars.update(self._bar, told=line)
+                return
+            if time.monotonic() - self._last_line < _SECONDS_BETWEEN_LINES:
+                return
+        self._last_line = time.monotonic()
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    def offset(self) -> int:
+        """Bytes written so far, all of them on the disk."""
+        if self._lines is None or self._board is None:
+            return 0
+        os.fsync(self._lines.fileno())
+        self._board.flush()  # type: ignore[no-untyped-call]
+        return self._lines.tell()

@@ -1,0 +1,339 @@
+"""The training loop, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
+from rmfer.errors import RmferError
+from rmfer.model.saved import ModelInfo, save_model
+from rmfer.training.anchors import need_shards, open_anchors
+from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
+from rmfer.training.config import TrainConfig
+from rmfer.training.distributed import Ranks
+from rmfer.training.interrupts import Interrupts
+from rmfer.training.logs import RunLog
+from rmfer.training.objective import ChosenShape, Losses, Mixed, Objective
+from rmfer.training.setup import build_net, labelled_splits, prepare_torch
+from rmfer.training.simclr import pretrain
+from rmfer.training.stepping import Stepper, learning_rate
+from rmfer.training.validation import accuracies
+
+# Processes ask one another this seldom whether to stop: asking makes them wait.
+_STEPS_BETWEEN_QUESTIONS = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, what it trains on, and with which settings; ``presets`` only to be told."""
+
+    folder: Path
+    config: TrainConfig
+    benchmark: Benchmark
+    shards: Path | None = None
+    presets: tuple[str, ...] = ()
+
+
+class Interrupted(Exception):
+    """The user stopped a run; its last step is in the checkpoint."""
+
+
+def train(run: Run, ranks: Ranks, console: Console, *, resume: bool = False) -> Position:
+    """Train from the run's beginning, or its last checkpoint, to its end.
+
+    Leaves ``last.ckpt``, ``last.safetensors``, ``best.safetensors``, ``log.jsonl`` and ``tensorboard/`` in the folder.
+    The same settings, data and number of processes give the same weights, whether or not the run was stopped between.
+
+    Args:
+        run: what to train.
+        ranks: this process among others.
+        console: stderr.
+        resume: go on with the last checkpoint.
+
+    Returns:
+        Where the run ended, with the best epoch's validation accuracies.
+
+    Raises:
+        RmferError: data or settings that cannot serve, or a loss that is no longer finite.
+        Interrupted: the user stopped it.
+    """
+    with Trainer(run, ranks, console, resume=resume) as trainer:
+        trainer.train()
+    return trainer.at
+
+
+class Trainer:
+    """A run in progress; see `train`."""
+
+    def __init__(self, run: Run, ranks: Ranks, console: Console, *, resume: bool) -> None:
+        self.run, self.ranks, self.config = run, ranks, run.config
+        prepare_torch(self.config)
+        # A run that was killed before its first checkpoint begins anew.
+        state = load_checkpoint(run.folder) if resume and (run.folder / CHECKPOINT).exists() else None
+        if state is not None:
+            check_same_run(state["run"], self._same())
+
+        train_split, valid_split = labelled_splits(run.benchmark, self.config)
+        self.net = build_net(self.config, run.benchmark.classes, ranks, console, fresh=state is None)
+        if self.config.pretrain_epochs and state is None:
+            pretrain(self.net, self.config, need_shards(run.shards), run.folder, ranks, console)
+        self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
+        with ExitStack() as stack:
+            self.labelled = stack.enter_context(LabelledLoader(train_split, **_labelled_options(run, ranks)))
+            self.steps = self.labelled.steps_per_epoch
+            self.anchors = stack.enter_context(
+                open_anchors(self.config, run.shards, run.benchmark, ranks, steps_per_epoch=self.steps)
+            )
+            self.valid = stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+
+            self.at, offset = Position(), 0
+            if state is not None:
+                offset = self._load(state)
+            self.sums = torch.tensor(self.at.sums, dtype=torch.float64, device=ranks.device)
+            folder = run.folder if ranks.is_first else None
+            self.log = stack.enter_context(RunLog(folder, console, offset=offset, step=self._step_of_run))
+            self.interrupts = stack.enter_context(Interrupts())
+            self._open = stack.pop_all()
+        self._saved = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    # The loop ---------------------------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """All epochs that are left."""
+        while self.at.epoch < self.config.epochs:
+            self._train_epoch()
+            self._end_epoch()
+            self._save()
+            if self._stop_asked() and self.at.epoch < self.config.epochs:
+                raise Interrupted
+
+    def _train_epoch(self) -> None:
+        config, at = self.config, self.at
+        if at.step == 0:
+            self.labelled.set_epoch(at.epoch)
+        anchors = None
+        if self.anchors is not None and at.epoch >= config.epochs_pre:
+            if at.step == 0:
+                self.anchors.set_epoch(at.epoch)
+            anchors = iter(self.anchors)
+        self.log.begin_epoch(at.epoch, config.epochs, at.step, self.steps)
+        self._began = time.monotonic()
+
+        for batch in self.labelled:
+            self.stepper.lr = learning_rate(config, self._step_of_run, self.steps)
+            losses = self._train_step(batch, next(anchors).images if anchors is not None else None)
+            at.step = batch.step + 1
+            self._note(losses)
+            if at.step < self.steps and at.step % self._patience == 0:
+                self._save_if_due()
+        at.seconds += time.monotonic() - self._began
+
+    def _train_step(self, batch: LabelledBatch, anchor_sets: Tensor | None) -> Losses:
+        images, faces, mixed = batch.images, None, None
+        if self.config.mixup_alpha:
+            images, mixed = self._mix(batch)
+        if anchor_sets is not None:
+            chosen, faces = self.stepper.choose(anchor_sets)
+            images = torch.cat([images, chosen])
+        return self.stepper(images, batch.labels, faces, mixed)
+
+    def _end_epoch(self) -> None:
+        """Validate, tell, and keep the weights: always as the last, and as the best where they are."""
+        at, config = self.at, self.config
+        found: dict[str, float] = {}
+        if self.valid is not None:
+            found = accuracies(
+                self.net,
+                self.valid,
+                self.config,
+                classes=self.run.benchmark.classes,
+                ranks=self.ranks,
+            )
+        self.log.write("epoch", {"epoch": at.epoch, "seconds": at.seconds, **found}, step=self._step_of_run)
+        self.log.tell(_epoch_line(at, config, found))
+        if at.best_epoch is None or not found or found[config.select_on] > at.best[config.select_on]:
+            at.best_epoch, at.best = at.epoch, found
+            self._keep_model("best", found)
+        self._keep_model("last", found)
+        at.epoch, at.step, at.seconds = at.epoch + 1, 0, 0.0
+
+    # What is told and kept --------------------------------------------------------------------------------------------
+
+    def _note(self, losses: Losses) -> None:
+        """Add up the losses, look whether they are numbers, and write a line now and then."""
+        at, ranks, every = self.at, self.ranks, self.config.log_every
+        self.sums += torch.stack(losses).detach()
+        at.summed += 1
+        self.log.advance(at.step)
+        is_due = at.step % every == 0 or at.step == self.steps
+        # Looking makes a GPU wait.
+        if is_due or ranks.device.type == "cpu":
+            self._check_finite()
+        if is_due:
+            means = (ranks.sum(self.sums.clone()) / (at.summed * ranks.world_size)).tolist()
+            told = dict(zip(Losses._fields, means, strict=True))
+            self.log.write("steps", {"epoch": at.epoch, **told, "lr": self.stepper.lr}, step=self._step_of_run)
+            self.log.tell(f"{at.step:,} of {self.steps:,} steps, loss {told['total']:.4f}", now_and_then=True)
+            self.sums.zero_()
+            at.summed = 0
+
+    def _check_finite(self) -> None:
+        values = self.sums.tolist()
+        if all(map(math.isfinite, values)):
+            return
+        at = self.at
+        told = ", ".join(f"{name} {value:.4g}" for name, value in zip(Losses._fields, values, strict=True))
+        raise RmferError(
+            f"the loss is no longer a finite number at step {at.step:,} of epoch {at.epoch + 1} (sums since the last "
+            f"line of the log: {told}); the checkpoint before it stays",
+            remedy="use a smaller learning rate (--set lr=...), or --set precision=float32",
+        )
+
+    def _save_if_due(self) -> None:
+        stop = self._stop_asked()
+        due = time.monotonic() - self._saved > 60 * self.config.checkpoint_minutes
+        if stop or self.ranks.any(due):
+            self.at.seconds += time.monotonic() - self._began
+            self._save()
+            self._began = time.monotonic()
+        if stop:
+            raise Interrupted
+
+    def _stop_asked(self) -> bool:
+        return self.ranks.any(self.interrupts.asked)
+
+    def _save(self) -> None:
+        self._check_finite()
+        self.at.sums = self.sums.tolist()
+        random = self.ranks.collect(self._random_state())
+        if self.ranks.is_first:
+            state = {
+                "run": self._same(),
+                "position": self.at.state_dict(),
+                "net": self.net.state_dict(),
+                "stepper": self.stepper.state_dict(),
+                "labelled": self.labelled.state_dict(),
+                "anchors": None if self.anchors is None else self.anchors.state_dict(),
+                "random": random,
+                "log_offset": self.log.offset(),
+            }
+            save_checkpoint(self.run.folder, state)
+        self._saved = time.monotonic()
+
+    def _load(self, state: dict[str, Any]) -> int:
+        """Go on where ``state`` was; returns how much of the log counts."""
+        self.at = Position(**state["position"])
+        self.net.load_state_dict(state["net"])
+        self.stepper.load_state_dict(state["stepper"])
+        self.labelled.load_state_dict(state["labelled"])
+        if self.anchors is not None:
+            self.anchors.load_state_dict(state["anchors"])
+        random = state["random"][self.ranks.rank]
+        torch.set_rng_state(random["cpu"])
+        if self.ranks.device.type == "cuda":
+            torch.cuda.set_rng_state(random["cuda"], self.ranks.device)
+        return int(state["log_offset"])
+
+    def _random_state(self) -> dict[str, Tensor]:
+        state = {"cpu": torch.get_rng_state()}
+        if self.ranks.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.ranks.device)
+        return state
+
+    def _same(self) -> dict[str, Any]:
+        """What a run and its resumption must share."""
+        return {
+            "config": self.config.dump(),
+            "classes": self.run.benchmark.classes,
+            "benchmark": self.run.benchmark.digest,
+            "world_size": self.ranks.world_size,
+        }
+
+    def _keep_model(self, which: str, found: dict[str, float]) -> None:
+        if not self.ranks.is_first:
+            return
+        run, config = self.run, self.config
+        info = ModelInfo(
+            backbone=config.backbone,
+            backbone_args=config.backbone_args,
+            classes=run.benchmark.classes,
+            size=config.size,
+            mean=run.benchmark.eval_mean,
+            std=run.benchmark.eval_std,
+            benchmark=run.benchmark.title,
+            preset=" ".join(run.presets),
+            epoch=self.at.epoch,
+            which=which,
+            evaluate_with=config.evaluate_with,
+            metrics={f"valid_{name}": value for name, value in found.items()},
+            config=config.dump(),
+        )
+        save_model(run.folder / f"{which}.safetensors", self.net, info)
+
+    def _mix(self, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
+        """Mixup (Table 4): one share for the batch; who is mixed with whom depends on seed, epoch and step alone."""
+        numbers = generator(seed=self.config.seed, epoch=batch.epoch, step=batch.step)
+        return mix(batch.images, batch.labels, alpha=self.config.mixup_alpha, generator=numbers)
+
+    @property
+    def _step_of_run(self) -> int:
+        return self.at.epoch * self.steps + self.at.step
+
+    @property
+    def _patience(self) -> int:
+        return 1 if self.ranks.world_size == 1 else _STEPS_BETWEEN_QUESTIONS
+
+
+def _labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:
+    config = run.config
+    return {
+        "batch_size": config.batch_size,
+        "size": config.size,
+        "seed": config.seed,
+        "rank": ranks.rank,
+        "world_size": ranks.world_size,
+        "balance": config.balance,
+        "augment": config.augment,
+        "mean": run.benchmark.mean,
+        "std": run.benchmark.std,
+        "workers": config.workers,
+        "device": ranks.device if ranks.device.type == "cuda" else None,
+        "classes": run.benchmark.classes,
+    }
+
+
+def _eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
+    config = run.config
+    return {
+        "size": config.size,
+        "rank": ranks.rank,
+        "world_size": ranks.world_size,
+        "mean": run.benchmark.eval_mean,
+        "std": run.benchmark.eval_std,
+        "workers": config.workers,
+        "device": ranks.device if ranks.device.type == "cuda" else None,
+    }
+
+
+def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float]) -> str:
+    told = ", ".join(f"{name} {100 * value:.2f} %" for name, value in found.items())
+    return f"epoch {at.epoch + 1} of {config.epochs}: {at.seconds:,.0f} s" + (f", validation {told}" if told else "")

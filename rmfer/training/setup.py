@@ -1,0 +1,66 @@
+"""What stands before the first step: torch's switches, the splits, the network and its weights."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from rich.console import Console
+
+from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.split import Split, hold_out
+from rmfer.errors import RmferError
+from rmfer.model.network import RmferNet
+from rmfer.model.weights import load_weights
+from rmfer.training.config import TrainConfig
+from rmfer.training.distributed import Ranks
+
+
+def prepare_torch(config: TrainConfig) -> None:
+    """Seed torch, and choose between the quickest and the same kernels every time."""
+    torch.manual_seed(config.seed)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = not config.deterministic
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(config.deterministic)
+
+
+def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, Split | None]:
+    """What is trained and what is validated on; the benchmark's own, or with ``holdout`` a share of each class.
+
+    Raises:
+        RmferError: the benchmark has no expressions, or no training pictures.
+    """
+    if not benchmark.classes or "train" not in benchmark.splits:
+        raise RmferError(
+            f"{benchmark.path} ({benchmark.title}) has no labelled training pictures",
+            remedy="`rmfer benchmark` tells which sets can be trained on",
+        )
+    train, valid = benchmark.splits["train"], benchmark.splits.get("valid")
+    if valid is None and config.holdout:
+        return hold_out(train, config.holdout, seed=config.seed)
+    return train, valid
+
+
+def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console, *, fresh: bool) -> RmferNet:
+    """The network on its device; ``fresh`` with the weights that a run begins with.
+
+    Raises:
+        RmferError: an unknown backbone, or weights that cannot be had.
+    """
+    hub = fresh and config.weights == "hub"
+    net = RmferNet(config.backbone, classes=classes, backbone_args=config.backbone_args, pretrained=hub)
+    if fresh and config.weights not in ("hub", "none"):
+        report = load_weights(net, config.weights)
+        if ranks.is_first:
+            console.print(str(report), highlight=False, soft_wrap=True)
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    net = net.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
+    if ranks.world_size > 1 and ranks.device.type == "cuda":
+        net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    if config.compile:
+        net.backbone.compile()
+    # From here on ranks differ: dropout of the one is not the other's.
+    torch.manual_seed(config.seed + ranks.rank)
+    return net

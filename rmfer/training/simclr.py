@@ -1,0 +1,177 @@
+"""SimCLR on the shards (supplement, Sec. 4 and Table 9): contrastive pre-training, then the head is dropped."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+from torch.optim import Optimizer
+
+from rmfer.errors import RmferError
+from rmfer.losses.nt_xent import nt_xent_loss
+from rmfer.model.network import RmferNet
+from rmfer.store.augment import AugmentPlan
+from rmfer.store.buffers import BufferPool
+from rmfer.store.decode import Decoder, Filling
+from rmfer.store.draws import CROPS, FACES, uniforms
+from rmfer.store.images import ImageReader
+from rmfer.store.index import open_index
+from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_checkpoint
+from rmfer.training.config import TrainConfig
+from rmfer.training.distributed import Ranks
+from rmfer.training.stepping import autocast
+
+PRETRAINED = "pretrain.ckpt"
+# Of the picture's area, as SimCLR has it but for its smallest crops, which would show no expression.
+_AREA = (0.4, 1.0)
+
+
+class FacePairs:
+    """Two views of random faces of the shards, step by step; the same whoever asks, and when.
+
+    Args:
+        shards: their folder.
+        count: faces a step, over all processes.
+        size: height and width, pixels.
+        seed: of the draws.
+        ranks: this process takes its part of each step.
+        workers: threads that decode.
+    """
+
+    def __init__(self, shards: Path, *, count: int, size: int, seed: int, ranks: Ranks, workers: int | None) -> None:
+        if count % ranks.world_size:
+            raise RmferError(f"pretrain_batch {count} cannot be shared by {ranks.world_size} processes")
+        self.index = open_index(shards)
+        if len(self.index) < count:
+            raise RmferError(
+                f"{shards} has {len(self.index):,} faces, fewer than pretrain_batch {count}",
+                remedy="extract more videos or use a smaller pretrain_batch",
+            )
+        self.count, self.size, self.seed, self.ranks = count, size, seed, ranks
+        self._own = count // ranks.world_size
+        self._buffers = BufferPool((2 * self._own, size, size, 3), np.float32, pinned=ranks.device.type == "cuda")
+        workers = workers or torch.get_num_threads()
+        self._decoder = Decoder(ImageReader(self.index), size=size, workers=workers, exact=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._decoder.close()
+
+    @property
+    def steps(self) -> int:
+        """Steps after which as many faces were drawn as there are."""
+        return max(1, len(self.index) // self.count)
+
+    def epoch(self, epoch: int) -> Iterator[Tensor]:
+        """(2 n, 3, H, W) float32 of every step on the device: n faces' first views, then their second."""
+        ahead = self._begin(epoch, 0)
+        for step in range(self.steps):
+            filling, ahead = ahead, self._begin(epoch, step + 1)
+            for _, fault in filling.faults():
+                raise fault
+            assert filling.out is not None
+            images = filling.out.permute(0, 3, 1, 2).to(self.ranks.device, non_blocking=True)
+            numbers = self._uniforms(3 * 2 * self._own, epoch, step, CROPS).reshape(-1, 3)
+            yield crop(images, torch.from_numpy(numbers).float().to(images.device))
+
+    def _begin(self, epoch: int, step: int) -> Filling:
+        numbers = uniforms(self.count, seed=self.seed, epoch=epoch, number=step, purpose=FACES)
+        rows = (numbers * len(self.index)).astype(np.int64)
+        own = rows[self.ranks.rank * self._own : (self.ranks.rank + 1) * self._own]
+        plan = AugmentPlan.of_set(2 * self._own, seed=self.seed, epoch=epoch, number=self._number(step))
+        return self._decoder.start(Filling(np.concatenate([own, own]), self._buffers.take(), plan))
+
+    def _uniforms(self, count: int, epoch: int, step: int, purpose: int) -> Any:
+        return uniforms(count, seed=self.seed, epoch=epoch, number=self._number(step), purpose=purpose)
+
+    def _number(self, step: int) -> int:
+        return step * self.ranks.world_size + self.ranks.rank
+
+
+def crop(images: Tensor, numbers: Tensor) -> Tensor:
+    """A part of each picture, drawn to the whole's size.
+
+    Args:
+        images: (N, 3, H, W).
+        numbers: (N, 3) in [0, 1): how much of the area, and where across and down.
+    """
+    side = (_AREA[0] + (_AREA[1] - _AREA[0]) * numbers[:, 0]).sqrt()
+    theta = images.new_zeros(len(images), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = side
+    theta[:, :, 2] = (2 * numbers[:, 1:] - 1) * (1 - side)[:, None]
+    grid = affine_grid(theta, list(images.shape), align_corners=False)
+    return grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def pretrain(net: RmferNet, config: TrainConfig, shards: Path, folder: Path, ranks: Ranks, console: Console) -> None:
+    """Bring the backbone of ``net`` to the end of SimCLR's epochs, from wherever a run before was stopped.
+
+    The projection serves as SimCLR's head and is then drawn anew.
+
+    Raises:
+        RmferError: shards that cannot serve, or a loss that is no longer a finite number.
+    """
+    optimizer = torch.optim.Adam([*net.backbone.parameters(), *net.projection.parameters()], config.pretrain_lr)
+    same, begin = {"config": config.dump(), "world_size": ranks.world_size}, 0
+    if (folder / PRETRAINED).is_file():
+        state = load_checkpoint(folder, PRETRAINED)
+        check_same_run(state["run"], same)
+        net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+        begin = state["epoch"]
+    options = {"count": config.pretrain_batch, "size": config.size, "seed": config.seed, "workers": config.workers}
+    with FacePairs(shards, ranks=ranks, **options) as pairs:
+        for epoch in range(begin, config.pretrain_epochs):
+            began = time.monotonic()
+            loss = _train_epoch(net, optimizer, pairs, epoch, config, ranks)
+            if not math.isfinite(loss):
+                raise RmferError(
+                    f"SimCLR's loss is no longer a finite number in epoch {epoch + 1}",
+                    remedy="use a smaller learning rate (--set pretrain_lr=...)",
+                )
+            if ranks.is_first:
+                state = {"run": same, "net": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
+                save_checkpoint(folder, state, PRETRAINED)
+                seconds = time.monotonic() - began
+                line = f"SimCLR, epoch {epoch + 1} of {config.pretrain_epochs}: {seconds:,.0f} s, loss {loss:.4f}"
+                console.print(line, highlight=False, soft_wrap=True)
+    torch.manual_seed(config.seed)
+    for part in net.projection:
+        if isinstance(part, torch.nn.Linear):
+            part.reset_parameters()
+    torch.manual_seed(config.seed + ranks.rank)
+
+
+def _train_epoch(
+    net: RmferNet, optimizer: Optimizer, pairs: FacePairs, epoch: int, config: TrainConfig, ranks: Ranks
+) -> float:
+    """One epoch; its mean loss."""
+    total = torch.zeros((), device=ranks.device)
+    for images in pairs.epoch(epoch):
+        with autocast(config, ranks.device):
+            z = net.embed(images)[1].float()
+        first, second = z.chunk(2)
+        loss = nt_xent_loss(ranks.gather(first), ranks.gather(second), tau=config.pretrain_tau)
+        (loss / ranks.world_size).backward()  # type: ignore[no-untyped-call]
+        for group in optimizer.param_groups:
+            for weights in group["params"]:
+                if weights.grad is not None:
+                    # Every process has the whole loss, but the gradient only by way of its own faces.
+                    ranks.sum(weights.grad)
+        optimizer.step()
+        optimizer.zero_grad()
+        total += loss.detach()
+    return float(total) / pairs.steps

@@ -1,0 +1,195 @@
+"""Whole runs of ``rmfer train``: what they leave, how they go on, and what they say when they cannot."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from training_helpers import arguments, events, run, run_process, seen, start, write_benchmark
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_benchmark(tmp_path_factory.mktemp("benchmark"))
+
+
+@pytest.fixture
+def shards(make_shards: Callable[..., list[Path]], tmp_path: Path) -> Path:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    make_shards(folder, "wall", seen(), size=32)
+    return folder
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    first, second = load_file(a), load_file(b)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_run_learns_and_leaves_what_it_promises(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = run(arguments(benchmark, shards, out, epochs=4))
+    assert done.returncode == 0, done.stderr
+
+    losses = [line["fer"] for line in events(out, "steps")]
+    assert losses[-1] < losses[0]
+    acl = {line["epoch"]: line["acl"] for line in events(out, "steps")}
+    assert acl[0] == 0
+    assert all(acl[epoch] > 0 for epoch in (1, 2, 3))
+    assert [line["epoch"] for line in events(out, "epoch")] == [0, 1, 2, 3]
+
+    told = yaml.safe_load((out / "config.yaml").read_text())
+    assert told["settings"]["backbone"] == "test_resnet"
+    assert told["benchmark"]["pictures"] == {"train": 56, "valid": 21, "test": 21}
+    results = json.loads((out / "results.json").read_text())
+    for which in ("last", "best"):
+        assert set(results[which]) >= {"epoch", "valid", "test"}
+        assert 0 <= results[which]["test"]["average"] <= 1
+    best = max(events(out, "epoch"), key=lambda line: line["average"])
+    assert results["best"]["valid"]["average"] == best["average"]
+    assert (out / "MODEL_CARD.md").read_text().startswith("#")
+    assert any((out / "tensorboard").iterdir())
+
+    again = run(arguments(benchmark, shards, out, epochs=4))
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+
+
+def test_killed_at_any_moment_it_goes_on_bit_for_bit(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    line = {"checkpoint_minutes": 0.0001, "epochs": 3}
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert run(arguments(benchmark, shards, whole, **line)).returncode == 0
+
+    steps = len(events(whole, "steps"))
+    for kill_after in (2, steps - 3):
+        resume = ["--resume"] if stopped.exists() else []
+        with start([*arguments(benchmark, shards, stopped, **line), *resume]) as process:
+            deadline = time.monotonic() + 120
+            while not (stopped / "log.jsonl").exists() or len(events(stopped, "steps")) < kill_after:
+                assert process.poll() is None, process.stderr and process.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            process.kill()
+            process.wait()
+    done = run([*arguments(benchmark, shards, stopped, **line), "--resume"])
+    assert done.returncode == 0, done.stderr
+
+    for which in ("last", "best"):
+        assert same_weights(whole / f"{which}.safetensors", stopped / f"{which}.safetensors")
+    for event in ("steps", "epoch"):
+        assert events(whole, event) == events(stopped, event)
+
+
+def test_ctrl_c_ends_after_the_step_and_resume_goes_on(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with start(arguments(benchmark, shards, out, epochs=200)) as process:
+        deadline = time.monotonic() + 120
+        while not (out / "log.jsonl").exists() or len(events(out, "steps")) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert (out / "last.ckpt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"lambda1": 0.5}, "lambda1 (then 1.0, now 0.5)"),
+        ({"seed": 1}, "seed (then 42, now 1)"),
+    ],
+)
+def test_resume_refuses_other_settings(
+    benchmark: Path, shards: Path, tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    out = tmp_path / "run"
+    assert run(arguments(benchmark, shards, out, epochs=1, lambda2=0)).returncode == 0
+    done = run([*arguments(benchmark, shards, out, epochs=2, **{"lambda2": 0, **change}), "--resume"])
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_resume_with_eight_classes_instead_of_seven(shards: Path, tmp_path: Path) -> None:
+    benchmark = write_benchmark(tmp_path / "eight", classes=8)
+    out = tmp_path / "run"
+    line = arguments(benchmark, shards, out, epochs=1, lambda2=0, classes=7)
+    assert run(line).returncode == 0
+    done = run([*arguments(benchmark, shards, out, epochs=2, lambda2=0, classes=8), "--resume"])
+    assert done.returncode == 2
+    assert "classes (then 7, now 8)" in done.stderr
+
+
+def test_two_processes_take_the_steps_of_one(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    # Without batch-norm, whose statistics processes on a CPU cannot share.
+    settings = {"backbone": "test_convnext", "anchors_per_step": 2, "epochs": 2, "lambda2": 0.5}
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run(arguments(benchmark, shards, one, **settings)).returncode == 0
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rmfer")
+    done = run_process(arguments(benchmark, shards, two, **settings), *launcher)
+    assert done.returncode == 0, done.stderr
+    for first, second in zip(events(one, "steps"), events(two, "steps"), strict=True):
+        assert second == pytest.approx(first, rel=1e-3)
+    weights, others = load_file(one / "last.safetensors"), load_file(two / "last.safetensors")
+    for key, value in weights.items():
+        torch.testing.assert_close(others[key], value, rtol=1e-2, atol=1e-4)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
+    benchmark: Path, shards: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    done = run(arguments(benchmark, shards, out, lr=1e30, sam=False))
+    assert done.returncode == 2
+    assert "no longer a finite number at step" in done.stderr
+    assert "smaller learning rate" in done.stderr
+    if (out / "last.ckpt").exists():
+        state = torch.load(out / "last.ckpt", weights_only=True)
+        assert all(value.isfinite().all() for value in state["net"].values())
+
+
+def test_too_few_faces_for_a_set_is_told(
+    benchmark: Path, make_shards: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    make_shards(folder, "alone", [(frame, 0, 0) for frame in range(50)], size=32)
+    done = run(arguments(benchmark, folder, tmp_path / "run"))
+    assert done.returncode == 2
+    assert "anchor set" in done.stderr
+
+
+def test_no_shards_is_told_with_ways_out(benchmark: Path, tmp_path: Path) -> None:
+    done = run(arguments(benchmark, tmp_path / "nowhere", tmp_path / "run"))
+    assert done.returncode == 2
+    assert "--preset ial" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_sets_of_the_labelled_pictures_themselves(benchmark: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    line = arguments(benchmark, tmp_path / "none", out, acl_source="benchmark", epochs=2, holdout=0)
+    done = run(line)
+    assert done.returncode == 0, done.stderr
+    assert events(out, "steps")[-1]["acl"] > 0
+
+
+def test_simclr_first_then_fine_tuning(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    line = arguments(
+        benchmark, shards, out, lambda1=0, lambda2=0, epochs=1, epochs_pre=0, pretrain_epochs=2, pretrain_batch=16
+    )
+    done = run(line)
+    assert done.returncode == 0, done.stderr
+    assert "SimCLR 2 of 2" in done.stderr
+    assert (out / "results.json").is_file()
