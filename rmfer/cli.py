@@ -14,6 +14,9 @@ from rmfer.errors import RmferError
 _COMMANDS = {
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
+    "evaluate": "Accuracies of a trained model on a benchmark, with intervals and confusion matrix.",
+    "predict": "Expressions of the faces in pictures and videos.",
+    "export": "A trained model as an ONNX file.",
 }
 
 
