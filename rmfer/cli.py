@@ -12,6 +12,7 @@ from rmfer import __version__
 from rmfer.errors import RmferError
 
 _COMMANDS = {
+    "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
 }

@@ -32,7 +32,9 @@ class TrainConfig(BaseModel):
     balance: Literal["weighted", "exact", "none"] = Field("weighted", description="Classes within a batch.")
     augment: bool = Field(True, description="The paper's augmentation.")
     mixup_alpha: float = Field(0.0, ge=0, description="Of the Beta distribution; 0: no mixup.")
-    holdout: float = Field(0.0, ge=0, lt=0.5, description="Share of the training split to validate on, if none is given.")
+    holdout: float = Field(
+        0.0, ge=0, lt=0.5, description="Share of the training split to validate on, if none is given."
+    )
 
     # Anchor sets
     acl_source: Literal["shards", "benchmark", "celeba"] = Field("shards", description="Where anchor sets are from.")

@@ -5,26 +5,27 @@ from __future__ import annotations
 import math
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
 from rmfer.errors import RmferError
+from rmfer.losses.mixup import Mixed, mix
 from rmfer.model.saved import ModelInfo, save_model
-from rmfer.training.anchors import need_shards, open_anchors
+from rmfer.store.draws import MIXUP
+from rmfer.training.anchors import open_anchors
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
-from rmfer.training.objective import ChosenShape, Losses, Mixed, Objective
+from rmfer.training.objective import Losses, Objective
+from rmfer.training.run import InterruptedRun, Run
 from rmfer.training.setup import build_net, labelled_splits, prepare_torch
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
@@ -32,21 +33,6 @@ from rmfer.training.validation import accuracies
 
 # Processes ask one another this seldom whether to stop: asking makes them wait.
 _STEPS_BETWEEN_QUESTIONS = 20
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's folder, what it trains on, and with which settings; ``presets`` only to be told."""
-
-    folder: Path
-    config: TrainConfig
-    benchmark: Benchmark
-    shards: Path | None = None
-    presets: tuple[str, ...] = ()
-
-
-class Interrupted(Exception):
-    """The user stopped a run; its last step is in the checkpoint."""
 
 
 def train(run: Run, ranks: Ranks, console: Console, *, resume: bool = False) -> Position:
@@ -66,7 +52,7 @@ def train(run: Run, ranks: Ranks, console: Console, *, resume: bool = False) -> 
 
     Raises:
         RmferError: data or settings that cannot serve, or a loss that is no longer finite.
-        Interrupted: the user stopped it.
+        InterruptedRun: the user stopped it.
     """
     with Trainer(run, ranks, console, resume=resume) as trainer:
         trainer.train()
@@ -87,7 +73,7 @@ class Trainer:
         train_split, valid_split = labelled_splits(run.benchmark, self.config)
         self.net = build_net(self.config, run.benchmark.classes, ranks, console, fresh=state is None)
         if self.config.pretrain_epochs and state is None:
-            pretrain(self.net, self.config, need_shards(run.shards), run.folder, ranks, console)
+            pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
         with ExitStack() as stack:
             self.labelled = stack.enter_context(LabelledLoader(train_split, **_labelled_options(run, ranks)))
@@ -95,7 +81,9 @@ class Trainer:
             self.anchors = stack.enter_context(
                 open_anchors(self.config, run.shards, run.benchmark, ranks, steps_per_epoch=self.steps)
             )
-            self.valid = stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+            self.valid = (
+                stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+            )
 
             self.at, offset = Position(), 0
             if state is not None:
@@ -124,7 +112,7 @@ class Trainer:
             self._end_epoch()
             self._save()
             if self._stop_asked() and self.at.epoch < self.config.epochs:
-                raise Interrupted
+                raise InterruptedRun
 
     def _train_epoch(self) -> None:
         config, at = self.config, self.at
@@ -216,7 +204,7 @@ class Trainer:
             self._save()
             self._began = time.monotonic()
         if stop:
-            raise Interrupted
+            raise InterruptedRun
 
     def _stop_asked(self) -> bool:
         return self.ranks.any(self.interrupts.asked)
@@ -291,7 +279,9 @@ class Trainer:
 
     def _mix(self, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
         """Mixup (Table 4): one share for the batch; who is mixed with whom depends on seed, epoch and step alone."""
-        numbers = generator(seed=self.config.seed, epoch=batch.epoch, step=batch.step)
+        numbers = np.random.Generator(
+            np.random.Philox(key=self.config.seed, counter=[0, batch.step, batch.epoch, MIXUP])
+        )
         return mix(batch.images, batch.labels, alpha=self.config.mixup_alpha, generator=numbers)
 
     @property

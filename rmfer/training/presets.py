@@ -1,4 +1,4 @@
-"""Named settings: one YAML for each column of Table 8 and each row of the paper's comparisons, laid over one another."""
+"""Named settings: a YAML for each column of Table 8 and each row of the paper's comparisons, laid over one another."""
 
 from __future__ import annotations
 
