@@ -37,3 +37,17 @@ class ShardError(RmferError):
         super().__init__(f"{where}: {message}", remedy=remedy)
         self.path = path
         self.row = row
+
+
+class BenchmarkError(RmferError):
+    """A benchmark cannot be trusted: a file of it is missing or wrong.
+
+    Args:
+        where: the file, where one can be named with its line or its place in a zip.
+        message: what is wrong with it.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, where: str, message: str, *, remedy: str) -> None:
+        super().__init__(f"{where}: {message}", remedy=remedy)
+        self.where = where

@@ -47,9 +47,9 @@ class AugmentPlan:
         return len(self.kind)
 
     @classmethod
-    def of_set(cls, count: int, *, seed: int, epoch: int, number: int) -> AugmentPlan:
-        """The plan for the ``count`` pictures of an anchor set; the same whoever asks, and when."""
-        numbers = uniforms(count * _NUMBERS, seed=seed, epoch=epoch, number=number, purpose=AUGMENT)
+    def of_set(cls, count: int, *, seed: int, epoch: int, number: int, purpose: int = AUGMENT) -> AugmentPlan:
+        """The plan for the ``count`` pictures of an anchor set or a batch; the same whoever asks, and when."""
+        numbers = uniforms(count * _NUMBERS, seed=seed, epoch=epoch, number=number, purpose=purpose)
         numbers = numbers.reshape(count, _NUMBERS)
         choice = (numbers[:, 0] * 3).astype(np.int64)
         kind = np.select(
@@ -59,6 +59,10 @@ class AugmentPlan:
         )
         strength = (2 * numbers[:, 2:6] - 1) * STRENGTH + (1, 1, 1, 0)
         return cls(kind.astype(np.uint8), strength.astype(np.float32), np.argsort(numbers[:, 6:10], axis=1))
+
+    def part(self, places: slice) -> AugmentPlan:
+        """The plan for the pictures at ``places`` alone."""
+        return AugmentPlan(self.kind[places], self.strength[places], self.order[places])
 
     @classmethod
     def none(cls, count: int) -> AugmentPlan:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-DRAW, AUGMENT = 0, 1
+DRAW, AUGMENT, LABELLED, LABELLED_AUGMENT, RANDOM_SETS, RANDOM_SETS_AUGMENT, HOLD_OUT = range(7)
 
 Floats = npt.NDArray[np.float64]
 

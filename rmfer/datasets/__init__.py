@@ -1,0 +1,31 @@
+"""Benchmarks as they are distributed, and their labelled pictures as batches; see docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.recognise import open_benchmark
+from rmfer.datasets.split import Split, hold_out
+
+if TYPE_CHECKING:
+    from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
+
+__all__ = [
+    "Benchmark",
+    "EvalLoader",
+    "LabelledBatch",
+    "LabelledLoader",
+    "Split",
+    "hold_out",
+    "open_benchmark",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # The loaders need torch, which takes seconds to import and which the readers do without.
+    if name in ("EvalLoader", "LabelledBatch", "LabelledLoader"):
+        from rmfer.datasets import loader  # noqa: PLC0415
+
+        return getattr(loader, name)
+    raise AttributeError(name)

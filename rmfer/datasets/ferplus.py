@@ -1,0 +1,121 @@
+"""FERPlus: FER2013's faces, judged anew by ten people each (method.md, "Label orders and layouts").
+
+``fer2013new.csv`` has the votes that papers count: the class counts of the paper's Table 10 are its own, in all 16
+cells. The ``label.csv`` that lie beside the pictures have other votes for 4 to 8 % of them, and are used only where
+nothing else is.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.images import ImageFiles
+from rmfer.datasets.layout import Layout, choose_classes, make_split, text_lines, wrong_line
+from rmfer.datasets.split import Int64s, Split
+from rmfer.datasets.tree import Tree, is_file, is_folder
+
+TITLE = "FERPlus"
+VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+VOTES_FILE = "fer2013new.csv"
+# Split, as the column Usage calls it, its folder.
+SPLITS = (
+    ("train", "Training", "FER2013Train"),
+    ("valid", "PublicTest", "FER2013Valid"),
+    ("test", "PrivateTest", "FER2013Test"),
+)
+_NO_PICTURE = "no picture"
+
+
+class Votes(NamedTuple):
+    """Lines of a table of votes: file names and (N, 10) votes."""
+
+    names: list[str]
+    votes: Int64s
+
+
+def winners(votes: Int64s) -> Int64s:
+    """(N,) which of `VOTES` has the most of (N, 10) votes; of equals the first."""
+    return np.argmax(votes, axis=1).astype(np.int64)
+
+
+def read_votes(tree: Tree, name: str = VOTES_FILE) -> dict[str, Votes]:
+    """The lines of ``fer2013new.csv``, by what they say in the column Usage.
+
+    Raises:
+        BenchmarkError: a line is wrong.
+    """
+    rows = csv.reader(text_lines(tree, name))
+    found: dict[str, tuple[list[str], list[list[int]]]] = {usage: ([], []) for _, usage, _ in SPLITS}
+    next(rows, None)  # the names of the columns
+    for number, row in enumerate(rows, 2):
+        votes = _parse(tree, name, number, row)
+        if row[0] not in found:
+            raise wrong_line(tree, name, number, f"Usage {row[0]!r} is none of {', '.join(found)}")
+        names, all_votes = found[row[0]]
+        names.append(row[1].strip())
+        all_votes.append(votes)
+    return {usage: _votes(names, votes) for usage, (names, votes) in found.items()}
+
+
+def _matches(tree: Tree) -> bool:
+    return is_file(tree, "FER2013Train/label.csv") or _folder(tree) is not None
+
+
+def _folder(tree: Tree) -> str | None:
+    """Where the splits' folders are, below or beside ``fer2013new.csv``."""
+    below = [folder for folder in ("", "data/") if is_folder(tree, f"{folder}FER2013Train")]
+    return below[0] if below and is_file(tree, VOTES_FILE) else None
+
+
+def _read(tree: Tree, classes: int | None) -> Benchmark:
+    chosen = choose_classes(TITLE, classes, most=8)
+    folder = _folder(tree)
+    table = None if folder is None else read_votes(tree)
+    splits: dict[str, Split] = {}
+    for split, usage, own in SPLITS:
+        place = f"{folder or ''}{own}"
+        if split == "valid" and not is_folder(tree, place):
+            continue
+        lines = _label_file(tree, f"{place}/label.csv") if table is None else table[usage]
+        # Those without a name were not given out, as nobody found a face in them.
+        codes = np.where([bool(name) for name in lines.names], winners(lines.votes), len(VOTES))
+        images = ImageFiles(tree, [f"{place}/{name}" for name in lines.names])
+        splits[split] = make_split(split, images, codes, (*VOTES, _NO_PICTURE), classes=chosen)
+    notes = () if table else (f"labels are those of label.csv; papers count those of {VOTES_FILE}, put it there",)
+    return Benchmark(LAYOUT.kind, TITLE, tree.path, chosen, splits, notes=notes)
+
+
+def _label_file(tree: Tree, name: str) -> Votes:
+    """Lines such as ``fer0000000.png,"(0, 0, 48, 48)",4,0,0,1,3,2,0,0,0,0``."""
+    rows = list(csv.reader(text_lines(tree, name)))
+    return _votes([row[0] for row in rows if row], [_parse(tree, name, at, row) for at, row in enumerate(rows, 1)])
+
+
+def _votes(names: list[str], votes: list[list[int]]) -> Votes:
+    return Votes(names, np.asarray(votes, np.int64).reshape(-1, len(VOTES)))
+
+
+def _parse(tree: Tree, name: str, line: int, row: Sequence[str]) -> list[int]:
+    """The ten votes of a line that has two fields before them."""
+    try:
+        votes = [int(field) for field in row[2:]]
+    except ValueError:
+        votes = []
+    if len(votes) != len(VOTES) or min(votes) < 0 or not any(votes):
+        raise wrong_line(tree, name, line, f"has no {len(VOTES)} votes after its first two fields")
+    return votes
+
+
+LAYOUT = Layout(
+    "ferplus",
+    TITLE,
+    f"{VOTES_FILE} and FER2013Train/, FER2013Valid/, FER2013Test/",
+    "https://github.com/microsoft/FERPlus",
+    _matches,
+    _read,
+)
