@@ -1,0 +1,163 @@
+"""A trained network as an ONNX file that any runtime can read, checked against torch before it gets its name."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from rmfer.errors import RmferError
+from rmfer.files import whole_file
+from rmfer.labels import class_names
+from rmfer.model.network import RmferNet
+from rmfer.model.saved import ModelInfo
+
+INPUT, OUTPUT = "images", "logits"
+OPSET = 18
+LARGEST_DIFFERENCE = 1e-4
+# 1: what is most often asked for, and what exporters like to take for a constant; 5: none of the sizes it was traced at.
+BATCHES = (1, 5)
+
+_TRACED_AT = 2
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and the largest absolute difference of a logit between torch and ONNX Runtime."""
+
+    path: Path
+    difference: float
+    metadata: dict[str, str]
+
+
+class _Logits(nn.Module):
+    """A network reduced to the classifier that it is to be used with."""
+
+    def __init__(self, net: RmferNet, head: str) -> None:
+        super().__init__()
+        self.net, self.head = net, head
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net.logits(images, head=self.head)
+
+
+def export_onnx(net: RmferNet, info: ModelInfo, path: Path) -> Exported:
+    """Write ``net`` as one ONNX file, whole or not at all.
+
+    Its input ``images`` is (batch, 3, size, size) float32, RGB in [0, 1], minus ``mean``, divided by ``std``; its output
+    ``logits`` (batch, classes) float32. The batch may be of any size. Classes, mean, std and size are in its metadata.
+
+    Args:
+        net: on the CPU; is in evaluation mode afterwards.
+        info: what belongs to it.
+        path: the file.
+
+    Raises:
+        RmferError: it cannot be exported or written, or ONNX Runtime's logits differ by more than 1e-4.
+
+    Example:
+        >>> session = onnxruntime.InferenceSession("model.onnx")  # doctest: +SKIP
+        >>> session.run(["logits"], {"images": images})[0].argmax(1)  # doctest: +SKIP
+    """
+    module = _Logits(net, info.evaluate_with).eval()
+    metadata = onnx_metadata(info)
+    try:
+        with whole_file(path) as temporary:
+            _write(module, info, temporary, metadata)
+            difference = largest_difference(module, temporary, size=info.size)
+            if not difference <= LARGEST_DIFFERENCE:  # nan too
+                raise RmferError(
+                    f"{path} was not written: ONNX Runtime's logits differ from torch's by {difference:.2g}, "
+                    f"more than {LARGEST_DIFFERENCE:.0e}",
+                    remedy="try another version of torch or onnxruntime",
+                )
+    except OSError as error:
+        raise RmferError(f"{path} cannot be written ({error.strerror or error})", remedy="give another file") from error
+    return Exported(path, difference, metadata)
+
+
+def onnx_metadata(info: ModelInfo) -> dict[str, str]:
+    """What whoever reads the file must know of its input and output; lists are JSON."""
+    return {
+        "classes": json.dumps(class_names(info.classes)),
+        "mean": json.dumps(info.mean),
+        "std": json.dumps(info.std),
+        "size": str(info.size),
+        "channels": "RGB",
+        "backbone": info.backbone,
+        "benchmark": info.benchmark,
+        "preset": info.preset,
+        "epoch": str(info.epoch + 1),
+    }
+
+
+def largest_difference(module: nn.Module, path: Path, *, size: int) -> float:
+    """The largest absolute difference between torch's and ONNX Runtime's logits, on random pictures in `BATCHES`."""
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    numbers = torch.Generator().manual_seed(0)
+    differences = []
+    for batch in BATCHES:
+        images = torch.randn(batch, 3, size, size, generator=numbers)
+        with torch.inference_mode():
+            wanted = module(images).numpy()
+        found = session.run([OUTPUT], {INPUT: images.numpy()})[0]
+        if found.shape != wanted.shape:
+            return float("inf")
+        differences.append(np.abs(found - wanted).max())
+    return float(np.max(differences))
+
+
+def _write(module: nn.Module, info: ModelInfo, path: Path, metadata: dict[str, str]) -> None:
+    images = torch.zeros(_TRACED_AT, 3, info.size, info.size)
+    try:
+        with _quiet():
+            torch.onnx.export(
+                module,
+                (images,),
+                path,
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=OPSET,
+                external_data=False,
+                verbose=False,
+            )
+        model = onnx.load(path)
+    except OSError:
+        raise
+    except Exception as error:  # the exporter lets through whatever its many parts raise
+        raise RmferError(
+            f"{info.backbone} cannot be exported ({type(error).__name__}: {str(error).strip().splitlines()[0]})",
+            remedy="try another version of torch and onnxscript (the extra `train` says which were tested)",
+        ) from error
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of its steps on stdout, and of its own deprecations."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
