@@ -100,6 +100,7 @@ def command(
     """
     # torch takes seconds to import, and --help does without.
     from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+    from rmfer.training.anchors import need_shards  # noqa: PLC0415
     from rmfer.training.distributed import join, leave  # noqa: PLC0415
     from rmfer.training.finish import finish  # noqa: PLC0415
     from rmfer.training.loop import train  # noqa: PLC0415
@@ -117,6 +118,8 @@ def command(
     if dry_run:
         click.echo(yaml.safe_dump(_told(run), sort_keys=False), nl=False)
         return
+    if config.needs_shards:
+        need_shards(shards)
     _check_folder(folder, resume=resume)
 
     ranks = join(device)
