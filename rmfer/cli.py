@@ -12,6 +12,7 @@ from rmfer import __version__
 from rmfer.errors import RmferError
 
 _COMMANDS = {
+    "benchmark": "Recognise a benchmark: count its classes, find pictures that it has twice.",
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
 }
