@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import BenchmarkError, RmferError
-from rmfer.files import whole_file
 from rmfer.labels import class_names
 
 SETTINGS_FILE = "synthetic.json"
@@ -104,8 +103,7 @@ def write_benchmark(out: Path, settings: Settings | None = None) -> bool:
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         _write(unfinished, settings)
-        with whole_file(unfinished / SETTINGS_FILE) as path:
-            path.write_text(wanted, encoding="utf-8")
+        (unfinished / SETTINGS_FILE).write_text(wanted, encoding="utf-8")
         unfinished.rename(out)
     except OSError as error:
         raise RmferError(f"{out} cannot be written ({error.strerror})", remedy="name another folder") from error
@@ -135,7 +133,8 @@ def draw(face: Face, size: int, rng: np.random.Generator) -> Image:
     # Light from one side, then the sensor's noise.
     picture *= np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size, dtype=np.float32)[None, :, None]
     picture += rng.normal(0, rng.uniform(2, 10), picture.shape).astype(np.float32)
-    return picture.clip(0, 255).round().astype(np.uint8)
+    drawn: Image = picture.clip(0, 255).round().astype(np.uint8)
+    return drawn
 
 
 class _Pen:
@@ -200,7 +199,8 @@ class _Pen:
     def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
         """Points of the face as OpenCV's fixed-point pixels."""
         pixels = (points * self.half) @ self.turn.T + self.middle
-        return (pixels * 2**_SUBPIXEL).round().astype(np.int32)
+        fixed: npt.NDArray[np.int32] = (pixels * 2**_SUBPIXEL).round().astype(np.int32)
+        return fixed
 
 
 def _colour(levels: npt.ArrayLike) -> Colour:
