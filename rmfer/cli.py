@@ -13,6 +13,7 @@ from rmfer.errors import RmferError
 
 _COMMANDS = {
     "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
+    "benchmark": "Recognise a benchmark: count its classes, find pictures that it has twice.",
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-DRAW, AUGMENT, LABELLED, LABELLED_AUGMENT, RANDOM_SETS, RANDOM_SETS_AUGMENT, HOLD_OUT = range(7)
+DRAW, AUGMENT, LABELLED, LABELLED_AUGMENT, RANDOM_SETS, RANDOM_SETS_AUGMENT, HOLD_OUT, MIXUP, FACES, CROPS = range(10)
 
 Floats = npt.NDArray[np.float64]
 
