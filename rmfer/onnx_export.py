@@ -26,7 +26,7 @@ from rmfer.model.saved import ModelInfo
 INPUT, OUTPUT = "images", "logits"
 OPSET = 18
 LARGEST_DIFFERENCE = 1e-4
-# 1: what is most often asked for, and what exporters like to take for a constant; 5: none of the sizes it was traced at.
+# 1 is what exporters like to take for a constant; 5 is no batch that they have seen.
 BATCHES = (1, 5)
 
 _TRACED_AT = 2
@@ -56,8 +56,9 @@ class _Logits(nn.Module):
 def export_onnx(net: RmferNet, info: ModelInfo, path: Path) -> Exported:
     """Write ``net`` as one ONNX file, whole or not at all.
 
-    Its input ``images`` is (batch, 3, size, size) float32, RGB in [0, 1], minus ``mean``, divided by ``std``; its output
-    ``logits`` (batch, classes) float32. The batch may be of any size. Classes, mean, std and size are in its metadata.
+    Its input ``images`` is (batch, 3, size, size) float32, RGB in [0, 1], minus ``mean``, divided by ``std``; its
+    output ``logits`` (batch, classes) float32. The batch may be of any size; classes, mean, std and size are in the
+    metadata.
 
     Args:
         net: on the CPU; is in evaluation mode afterwards.

@@ -1,4 +1,4 @@
-"""Overall and average accuracy and recalls, all of them of one confusion matrix.
+"""Overall and average accuracy and recalls, all of them of one confusion matrix (supplement, Eq. 1 and 2).
 
 A confusion matrix is (C, C): row = the label, column = the expression found, so each image is counted once. Every
 function takes stacks of them too, (..., C, C).
@@ -65,7 +65,8 @@ def absent_classes(confusion: npt.NDArray[Any]) -> tuple[int, ...]:
 
 def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Shares:
     top, bottom = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    found: Shares = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    return found
 
 
 def _plain(values: Shares) -> Any:

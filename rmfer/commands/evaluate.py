@@ -1,0 +1,77 @@
+"""``rmfer evaluate``: a trained model on a benchmark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from rmfer.progress import counted
+
+if TYPE_CHECKING:
+    from rmfer.datasets.benchmark import Benchmark
+
+_FOLDER = "evaluation"
+
+
+@click.command("evaluate", context_settings={"show_default": True})
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--benchmark",
+    "benchmark_path",
+    type=click.Path(path_type=Path),
+    help="Folder or zip of FERPlus, RAF-DB, AffectNet, FER2013, or test/CLASS/*.jpg.  [default: the first in data/]",
+)
+@click.option("--split", type=click.Choice(["train", "valid", "test"]), default="test", help="The benchmark's split.")
+@click.option("--which", type=click.Choice(["best", "last"]), default="best", help="The epoch, where MODEL is a run.")
+@click.option("--out", type=click.Path(path_type=Path), help=f"Folder to write to.  [default: {_FOLDER}/ of the run]")
+@click.option("--batch-size", type=click.IntRange(1), default=64, help="Images at a time; changes speed alone.")
+@click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    *,
+    model: Path,
+    benchmark_path: Path | None,
+    split: str,
+    which: str,
+    out: Path | None,
+    batch_size: int,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Evaluate MODEL, a run's folder or a .safetensors file, on a benchmark.
+
+    Prints overall and average accuracy and each class's recall with confidence intervals. Writes all figures as
+    BENCHMARK-SPLIT-WHICH.json, the confusion matrix as .png, and every image's probabilities as .csv.
+    """
+    # torch takes seconds to import, and --help does without.
+    from rmfer.devices import named_device  # noqa: PLC0415
+    from rmfer.evaluate import evaluate, find_split  # noqa: PLC0415
+    from rmfer.evaluation_files import report, write_evaluation, write_probabilities  # noqa: PLC0415
+    from rmfer.model.saved import load_model  # noqa: PLC0415
+
+    place = named_device(device)
+    net, info = load_model(model, which=which, device=place)
+    benchmark = _open_for(info.classes, benchmark_path)
+    images = find_split(benchmark, split)
+    folder = out or (model if model.is_dir() else model.parent) / _FOLDER
+    stem = f"{benchmark.kind}-{split}-{info.which}"
+    with counted("images", len(images), Console(stderr=True)) as advance:
+        found, probabilities = evaluate(
+            net, info, benchmark, split, device=place, batch_size=batch_size, advance=advance
+        )
+    written = write_evaluation(found, folder, stem)
+    write_probabilities(folder / f"{stem}.csv", images, probabilities, found.names)
+    click.echo(json.dumps(found.as_json()) if as_json else report(found))
+    click.echo(f"-> {written[1]}, with {stem}.json and {stem}.csv beside it", err=True)
+
+
+def _open_for(classes: int, path: Path | None) -> Benchmark:
+    """The benchmark with the model's classes; with its own where it has fewer."""
+    from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+
+    benchmark = open_benchmark(path)
+    return open_benchmark(path, classes=classes) if benchmark.classes > classes else benchmark

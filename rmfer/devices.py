@@ -1,0 +1,22 @@
+"""Which device a name means."""
+
+from __future__ import annotations
+
+import torch
+
+from rmfer.errors import RmferError
+from rmfer.store.device import check_device
+
+
+def named_device(name: str | None = None) -> torch.device:
+    """The device of that name: "cpu", "cuda", "cuda:1"; None is the GPU where there is one, else the CPU.
+
+    Raises:
+        RmferError: no such device, or it is not there.
+    """
+    try:
+        found = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError:
+        raise RmferError(f"--device {name} is no device", remedy="use cpu, cuda or cuda:N") from None
+    check_device(found)
+    return found
