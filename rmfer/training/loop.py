@@ -17,7 +17,7 @@ from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
 from rmfer.errors import RmferError
 from rmfer.losses.mixup import Mixed, mix
 from rmfer.model.saved import ModelInfo, save_model
-from rmfer.store.draws import MIXUP
+from rmfer.store.draws import MIXUP, SHIFT, uniforms
 from rmfer.training.anchors import open_anchors
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
@@ -27,6 +27,7 @@ from rmfer.training.logs import RunLog
 from rmfer.training.objective import Losses, Objective
 from rmfer.training.run import InterruptedRun, Run
 from rmfer.training.setup import build_net, labelled_splits, prepare_torch
+from rmfer.training.shift import shift
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
 from rmfer.training.validation import accuracies
@@ -137,8 +138,10 @@ class Trainer:
 
     def _train_step(self, batch: LabelledBatch, anchor_sets: Tensor | None) -> Losses:
         images, faces, mixed = batch.images, None, None
+        if self.config.shift:
+            images = shift(images, self._numbers(batch, SHIFT, 2 * len(images)), reach=self.config.shift)
         if self.config.mixup_alpha:
-            images, mixed = self._mix(batch)
+            images, mixed = self._mix(images, batch)
         if anchor_sets is not None:
             chosen, faces = self.stepper.choose(anchor_sets)
             images = torch.cat([images, chosen])
@@ -277,12 +280,18 @@ class Trainer:
         )
         save_model(run.folder / f"{which}.safetensors", self.net, info)
 
-    def _mix(self, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
+    def _mix(self, images: Tensor, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
         """Mixup (Table 4): one share for the batch; who is mixed with whom depends on seed, epoch and step alone."""
-        numbers = np.random.Generator(
-            np.random.Philox(key=self.config.seed, counter=[0, batch.step, batch.epoch, MIXUP])
+        numbers = np.random.Philox(key=self.config.seed, counter=[0, batch.step, batch.epoch, MIXUP])
+        return mix(images, batch.labels, alpha=self.config.mixup_alpha, generator=np.random.Generator(numbers))
+
+    def _numbers(self, batch: LabelledBatch, purpose: int, count: int) -> Tensor:
+        """(count,) in [0, 1), this process's part of what one alone would draw."""
+        ranks = self.ranks
+        numbers = uniforms(
+            count * ranks.world_size, seed=self.config.seed, epoch=batch.epoch, number=batch.step, purpose=purpose
         )
-        return mix(batch.images, batch.labels, alpha=self.config.mixup_alpha, generator=numbers)
+        return torch.from_numpy(numbers[ranks.rank * count : (ranks.rank + 1) * count])
 
     @property
     def _step_of_run(self) -> int:

@@ -116,7 +116,8 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float
     total, warmup = config.epochs * steps_per_epoch, config.warmup_epochs * steps_per_epoch
     if step < warmup:
         return config.lr * (step + 1) / (warmup + 1)
-    left = 1 - (step - warmup) / max(total - warmup, 1)
+    begin = max(warmup, config.decay_from * total)
+    left = 1.0 if step < begin else 1 - (step - begin) / (total - begin)
     if config.schedule == "linear":
         return config.lr * left
     if config.schedule == "cosine":
