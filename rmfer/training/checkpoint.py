@@ -28,6 +28,8 @@ class Position:
     # Sums over the steps since the log's last line.
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
     summed: int = 0
+    # Of the total loss over the epoch's steps that the log has told of.
+    epoch_loss: float = 0.0
     seconds: float = 0.0
 
     def state_dict(self) -> dict[str, Any]:

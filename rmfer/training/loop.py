@@ -159,13 +159,14 @@ class Trainer:
                 classes=self.run.benchmark.classes,
                 ranks=self.ranks,
             )
-        self.log.write("epoch", {"epoch": at.epoch, "seconds": at.seconds, **found}, step=self._step_of_run)
+        told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found}
+        self.log.write("epoch", told, step=self._step_of_run)
         self.log.tell(_epoch_line(at, config, found))
         if at.best_epoch is None or not found or found[config.select_on] > at.best[config.select_on]:
             at.best_epoch, at.best = at.epoch, found
             self._keep_model("best", found)
         self._keep_model("last", found)
-        at.epoch, at.step, at.seconds = at.epoch + 1, 0, 0.0
+        at.epoch, at.step, at.seconds, at.epoch_loss = at.epoch + 1, 0, 0.0, 0.0
 
     # What is told and kept --------------------------------------------------------------------------------------------
 
@@ -184,6 +185,7 @@ class Trainer:
             told = dict(zip(Losses._fields, means, strict=True))
             self.log.write("steps", {"epoch": at.epoch, **told, "lr": self.stepper.lr}, step=self._step_of_run)
             self.log.tell(f"{at.step:,} of {self.steps:,} steps, loss {told['total']:.4f}", now_and_then=True)
+            at.epoch_loss += told["total"] * at.summed / self.steps
             self.sums.zero_()
             at.summed = 0
 
@@ -335,4 +337,5 @@ def _eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
 
 def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float]) -> str:
     told = ", ".join(f"{name} {100 * value:.2f} %" for name, value in found.items())
-    return f"epoch {at.epoch + 1} of {config.epochs}: {at.seconds:,.0f} s" + (f", validation {told}" if told else "")
+    line = f"epoch {at.epoch + 1} of {config.epochs}: {at.seconds:,.0f} s, loss {at.epoch_loss:.4f}"
+    return line + (f", validation {told}" if told else "")
