@@ -14,6 +14,7 @@ from rmfer.errors import RmferError
 _COMMANDS = {
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
+    "convert": "Make weights out of a pickled network without running it.",
 }
 
 
