@@ -16,6 +16,7 @@ _COMMANDS = {
     "benchmark": "Recognise a benchmark: count its classes, find pictures that it has twice.",
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
+    "convert": "Make weights out of a pickled network without running it.",
 }
 
 

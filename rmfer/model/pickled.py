@@ -40,7 +40,7 @@ _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DEEPEST = 100
 
 
-class UnsafePickle(Exception):
+class UnsafePickleError(Exception):
     """A pickle asks for more than tensors in shells; the message says what."""
 
 
@@ -55,7 +55,7 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
     try:
         root = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
         return _tensors(root)
-    except UnsafePickle as error:
+    except UnsafePickleError as error:
         raise RmferError(f"{path} is refused: {error}", remedy="fetch it anew from its authors") from error
     except Exception as error:  # a damaged pickle can lead to any
         words = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -129,10 +129,10 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in _DTYPES:
             return _StorageKind(_DTYPES[name])
         if "_rebuild_" in name:
-            raise UnsafePickle(f"it holds tensors of a kind that is not read here ({module}.{name})")
+            raise UnsafePickleError(f"it holds tensors of a kind that is not read here ({module}.{name})")
         if module.partition(".")[0] in _LIBRARIES:
             return type(name, (_Shell,), {})
-        raise UnsafePickle(f"it wants to use {module}.{name}, which no network needs")
+        raise UnsafePickleError(f"it wants to use {module}.{name}, which no network needs")
 
     def persistent_load(self, pid: Any) -> Any:
         """The storage, or (in the old format) the class with its source text, that ``pid`` names."""
@@ -140,16 +140,16 @@ class _Unpickler(pickle.Unpickler):
             return pid[1]
         kind, key, count = pid[1], pid[2], pid[4]
         if pid[0] != "storage" or self._storage is None or not isinstance(kind, _StorageKind):
-            raise UnsafePickle("it refers to something that is no tensor")
+            raise UnsafePickleError("it refers to something that is no tensor")
         if len(pid) > 5 and pid[5] is not None:
-            raise UnsafePickle("its tensors are views of a kind that is not read here")
+            raise UnsafePickleError("its tensors are views of a kind that is not read here")
         return self._storage(kind.dtype, str(key), int(count))
 
 
 def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     tensor = storage.as_strided(tuple(size), tuple(stride), offset)  # which looks at the bounds
     if tensor.numel() > storage.numel():
-        raise UnsafePickle("it holds a tensor that is larger than its data")
+        raise UnsafePickleError("it holds a tensor that is larger than its data")
     return tensor
 
 
@@ -173,13 +173,13 @@ def _read_zip(path: Path) -> Any:
         entries = {entry.filename: entry for entry in archive.infolist()}
         programs = [name for name in entries if name.endswith("/data.pkl")]
         if len(programs) != 1:
-            raise UnsafePickle("its archive is not one of torch's")
+            raise UnsafePickleError("its archive is not one of torch's")
         folder = programs[0].removesuffix("data.pkl")
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
-            raise UnsafePickle("its archive is compressed, as torch's never are")
+            raise UnsafePickleError("its archive is compressed, as torch's never are")
         order = archive.read(f"{folder}byteorder").decode() if f"{folder}byteorder" in entries else "little"
         if order != sys.byteorder:
-            raise UnsafePickle(f"its numbers are {order}-endian")
+            raise UnsafePickleError(f"its numbers are {order}-endian")
         known: dict[str, Tensor] = {}
 
         def storage(dtype: torch.dtype, key: str, count: int) -> Tensor:
@@ -200,35 +200,35 @@ def _read_legacy(path: Path) -> Any:
         if key not in known:
             left -= count * dtype.itemsize
             if count < 0 or left < 0:
-                raise UnsafePickle("it announces more numbers than it holds")
+                raise UnsafePickleError("it announces more numbers than it holds")
             known[key] = torch.zeros(count, dtype=dtype)  # filled below, once they are reached
         return _same_kind(known[key], dtype)
 
     with path.open("rb") as file:
         if _Unpickler(file).load() != _LEGACY_MAGIC or _Unpickler(file).load() != _LEGACY_PROTOCOL:
-            raise UnsafePickle("it is not in a format of torch's")
+            raise UnsafePickleError("it is not in a format of torch's")
         system = _Unpickler(file).load()
         if system.get("little_endian") is not True:
-            raise UnsafePickle("its numbers are big-endian")
+            raise UnsafePickleError("its numbers are big-endian")
         root = _Unpickler(file, storage).load()
         for key in _Unpickler(file).load():
             numbers = known[str(key)]
             count = int.from_bytes(file.read(8), "little")
             if count != numbers.numel():
-                raise UnsafePickle("the lengths of its tensors contradict each other")
+                raise UnsafePickleError("the lengths of its tensors contradict each other")
             numbers.copy_(_numbers(file.read(count * numbers.itemsize), numbers.dtype, count))
     return root
 
 
 def _numbers(data: bytes, dtype: torch.dtype, count: int) -> Tensor:
     if len(data) != count * dtype.itemsize:
-        raise UnsafePickle("it is cut short: a tensor lacks numbers")
+        raise UnsafePickleError("it is cut short: a tensor lacks numbers")
     return torch.frombuffer(bytearray(data), dtype=dtype) if data else torch.empty(0, dtype=dtype)
 
 
 def _same_kind(storage: Tensor, dtype: torch.dtype) -> Tensor:
     if storage.dtype != dtype:
-        raise UnsafePickle("one of its tensors is read as two kinds of numbers")
+        raise UnsafePickleError("one of its tensors is read as two kinds of numbers")
     return storage
 
 
@@ -244,10 +244,10 @@ def _tensors(root: Any) -> dict[str, Tensor]:
 def _of_module(module: Any, prefix: str, depth: int) -> dict[str, Tensor]:
     """As ``state_dict`` would list them."""
     if depth > _DEEPEST:
-        raise UnsafePickle("its parts contain each other without end")
+        raise UnsafePickleError("its parts contain each other without end")
     state = module.state if isinstance(module, _Shell) else None
     if not isinstance(state, dict) or "_modules" not in state:
-        raise UnsafePickle("it holds no network")
+        raise UnsafePickleError("it holds no network")
     passing = state.get("_non_persistent_buffers_set") or ()
     own = {**state["_parameters"], **{name: t for name, t in state["_buffers"].items() if name not in passing}}
     found = {f"{prefix}{name}": tensor for name, tensor in own.items() if isinstance(tensor, Tensor)}

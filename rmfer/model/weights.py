@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from rmfer.errors import RmferError
+from rmfer.files import whole_file
 from rmfer.model.network import RmferNet
 
 Weights = Mapping[str, Tensor]
@@ -65,15 +66,17 @@ def load_weights(net: RmferNet, source: str | Path) -> WeightsReport:
         source: a .safetensors file, or a checkpoint of torch's that holds tensors and plain values only.
 
     Raises:
-        RmferError: the file is missing, damaged, would run code, or fits nowhere.
+        RmferError: the file is missing, damaged, would run code, or fits less than half of the backbone.
     """
     path = Path(source)
     found = _named_as_here(read_weights(path), net)
     own = net.state_dict()
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
-    if not any(name.startswith("backbone.") for name in fitting):
+    backbone = [name for name in own if name.startswith("backbone.")]
+    fits = sum(name in fitting for name in backbone)
+    if 2 * fits < len(backbone):
         raise RmferError(
-            f"nothing in {path} fits the backbone: it has {_few(sorted(found)) or 'no weights'}",
+            f"{path} fits {fits:,} of the backbone's {len(backbone):,} tensors; it has {_few(sorted(found)) or 'none'}",
             remedy="choose the backbone that it was made with (--set backbone=NAME)",
         )
     if not any(name.startswith("head_att.") for name in found):
@@ -120,6 +123,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             remedy=f"a whole pickled network can be made safe: `rmfer convert {path} --out WEIGHTS.safetensors`",
         ) from error
     return tensors_of(state)
+
+
+def write_weights(path: Path, weights: Weights, told: dict[str, str]) -> None:
+    """Write a .safetensors file with ``told`` in its header; it is whole afterwards, or as it was.
+
+    Raises:
+        RmferError: the disk is full or the folder cannot be written to.
+    """
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    try:
+        with whole_file(path) as temporary:
+            # Not save_file, which would let nobody but the user read it.
+            temporary.write_bytes(safetensors.torch.save(plain, told))
+    except OSError as error:
+        raise RmferError(f"{path} cannot be written ({error})", remedy="make room, or choose another folder") from error
 
 
 def tensors_of(state: object) -> dict[str, Tensor]:
