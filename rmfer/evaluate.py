@@ -17,16 +17,18 @@ from rmfer.datasets.split import Split
 from rmfer.errors import RmferError
 from rmfer.labels import class_names
 from rmfer.measures import (
-    Intervals,
+    AccuracyIntervals,
+    Interval,
     absent_classes,
+    accuracy_intervals,
     average_accuracy,
-    bootstrap,
     class_recalls,
     confusion_matrix,
     overall_accuracy,
+    recall_intervals,
 )
 from rmfer.measures.accuracy import Counts
-from rmfer.measures.bootstrap import DRAWS, LEVEL, SEED, Interval
+from rmfer.measures.intervals import DRAWS, LEVEL, SEED
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
 
@@ -75,9 +77,14 @@ class Evaluation:
         return tuple(self.names[label] for label in absent_classes(self.confusion))
 
     @cached_property
-    def intervals(self) -> Intervals:
-        """Of overall and average accuracy and recalls: 95 %, percentile bootstrap over images."""
-        return bootstrap(self.confusion)
+    def intervals(self) -> AccuracyIntervals:
+        """Of overall and average accuracy: 95 %, percentile bootstrap over images."""
+        return accuracy_intervals(self.confusion)
+
+    @property
+    def recall_intervals(self) -> tuple[Interval | None, ...]:
+        """(C,) of the recalls: 95 %, Wilson's score interval; None for a class without an image."""
+        return recall_intervals(self.confusion)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,10 +118,16 @@ class Evaluation:
             },
             "overall_accuracy": _measured(self.overall, intervals.overall),
             "average_accuracy": _measured(self.average, intervals.average),
-            "intervals": {"level": LEVEL, "method": "percentile bootstrap over images", "draws": DRAWS, "seed": SEED},
+            "intervals": {
+                "level": LEVEL,
+                "accuracies": f"percentile bootstrap over images, {DRAWS} draws, seed {SEED}",
+                "recalls": "Wilson score",
+            },
             "recalls": {
                 name: {"images": count, **(_measured(recall, interval) if interval else {"value": None})}
-                for name, count, recall, interval in zip(self.names, counts, recalls, intervals.recalls, strict=True)
+                for name, count, recall, interval in zip(
+                    self.names, counts, recalls, self.recall_intervals, strict=True
+                )
             },
             "confusion": {
                 "rows": "label",

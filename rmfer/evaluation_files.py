@@ -12,7 +12,7 @@ from rmfer.errors import RmferError
 from rmfer.evaluate import Evaluation, Probabilities
 from rmfer.files import whole_file
 from rmfer.measures import Interval, class_recalls
-from rmfer.measures.bootstrap import LEVEL
+from rmfer.measures.intervals import LEVEL
 from rmfer.measures.picture import write_confusion
 
 
@@ -72,10 +72,15 @@ def report(evaluation: Evaluation) -> str:
         "",
         f"{'label':<{wide}}  images   recall",
     ]
-    for name, count, recall, interval in zip(evaluation.names, counts, recalls, intervals.recalls, strict=True):
+    for name, count, recall, interval in zip(
+        evaluation.names, counts, recalls, evaluation.recall_intervals, strict=True
+    ):
         share = f"{100 * recall:6.2f} %  ({_told(interval)})" if interval else "     -"
         lines.append(f"{name:<{wide}}  {count:6,}  {share}")
-    lines += ["", f"in brackets: {100 * LEVEL:.0f} % bootstrap intervals"]
+    lines += [
+        "",
+        f"in brackets: {100 * LEVEL:.0f} % intervals, of accuracies by bootstrap over images, of recalls Wilson's",
+    ]
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)])
 
 

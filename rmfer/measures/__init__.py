@@ -10,16 +10,17 @@ from rmfer.measures.accuracy import (
     overall_accuracy,
     row_shares,
 )
-from rmfer.measures.bootstrap import Interval, Intervals, bootstrap
+from rmfer.measures.intervals import AccuracyIntervals, Interval, accuracy_intervals, recall_intervals
 
 __all__ = [
+    "AccuracyIntervals",
     "Interval",
-    "Intervals",
     "absent_classes",
+    "accuracy_intervals",
     "average_accuracy",
-    "bootstrap",
     "class_recalls",
     "confusion_matrix",
     "overall_accuracy",
+    "recall_intervals",
     "row_shares",
 ]
