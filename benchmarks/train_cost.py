@@ -3,8 +3,8 @@
     python benchmarks/train_cost.py SHARDS [--benchmark ferplus.zip] [--backbone NAME] [--size 260] [--steps 20]
 
 Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV
-2022, as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class activation
-map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the sides take
+2022, as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class
+activation map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the sides take
 turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss but a sum.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from rmfer.errors import RmferError
 from rmfer.losses.mixup import Mixed, mix
 from rmfer.model.saved import ModelInfo, save_model
 from rmfer.store.draws import MIXUP, SHIFT, uniforms
-from rmfer.training.anchors import open_anchors
+from rmfer.training.anchors import AnchorSource, open_anchors
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
@@ -123,18 +124,23 @@ class Trainer:
         if self.anchors is not None and at.epoch >= config.epochs_pre:
             if at.step == 0:
                 self.anchors.set_epoch(at.epoch)
-            anchors = iter(self.anchors)
+            anchors = self._anchor_sets(self.anchors)
         self.log.begin_epoch(at.epoch, config.epochs, at.step, self.steps)
         self._began = time.monotonic()
 
         for batch in self.labelled:
             self.stepper.lr = learning_rate(config, self._step_of_run, self.steps)
-            losses = self._train_step(batch, next(anchors).images if anchors is not None else None)
+            losses = self._train_step(batch, next(anchors) if anchors is not None else None)
             at.step = batch.step + 1
             self._note(losses)
             if at.step < self.steps and at.step % self._patience == 0:
                 self._save_if_due()
         at.seconds += time.monotonic() - self._began
+
+    @staticmethod
+    def _anchor_sets(source: AnchorSource) -> Iterator[Tensor]:
+        for batch in source:
+            yield batch.images
 
     def _train_step(self, batch: LabelledBatch, anchor_sets: Tensor | None) -> Losses:
         images, faces, mixed = batch.images, None, None
