@@ -4,8 +4,9 @@
 
 Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV
 2022, as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class
-activation map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the sides take
-turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss but a sum.
+activation map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the
+sides take turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss
+but a sum.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Objective(nn.Module):
             if config.lambda1:
                 ial = self._ial(f, z[:count], labels)
             if faces:
-                parts = z[count:].view(faces.anchors, -1, z.shape[1]).split([1, faces.positives, faces.negatives], 1)  # type: ignore[no-untyped-call]
+                parts = z[count:].view(faces.anchors, -1, z.shape[1]).split([1, faces.positives, faces.negatives], 1)
                 acl = acl_loss(parts[0][:, 0], *parts[1:], tau=config.tau, self_mask=config.self_masking)
         total = config.lambda_fer * fer + config.lambda1 * ial + config.lambda2 * acl
         return Losses(total, fer.detach(), ial.detach(), acl.detach())
@@ -80,7 +80,7 @@ class Objective(nn.Module):
         """Every process attends to the faces of all, as one process with the whole batch would."""
         config, ranks = self.config, self.ranks
         everyone = ranks.gather(torch.cat([f, z], dim=1))
-        all_f, all_z = everyone.split([f.shape[1], z.shape[1]], dim=1)
+        all_f, all_z = everyone[:, : f.shape[1]], everyone[:, f.shape[1] :]
         return ial_loss(
             f,
             z,
