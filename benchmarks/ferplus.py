@@ -43,7 +43,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "warmup_epochs": 0.25,
         "schedule": "linear",
         "decay_from": 0.7,
-        "epochs": 10,
+        "epochs": 8,
         "epochs_pre": 2,
         "workers": 1,
     },
