@@ -14,11 +14,15 @@ demo: install
 	$(BIN)/rmset extract "$(VIDEO)" --out $(DEMO)/shards
 	$(BIN)/rmset stats $(DEMO)/shards --paper
 	$(BIN)/rmset contact $(DEMO)/shards --out $(DEMO)/contact.png
+	$(BIN)/python -m rmfer.datasets.synthetic --out $(DEMO)/benchmark
+	@rm -rf $(DEMO)/run
+	$(BIN)/rmfer train --rmset $(DEMO)/shards --benchmark $(DEMO)/benchmark --preset demo --out $(DEMO)/run
 	@echo
 	@echo "video          $(VIDEO)"
 	@echo "shards         $(DEMO)/shards/*-*.parquet"
 	@echo "statistics     $(BIN)/rmset stats $(DEMO)/shards   (from $(DEMO)/shards/videos.parquet)"
 	@echo "contact sheet  $(DEMO)/contact.png"
+	@echo "training       $(DEMO)/run   (benchmark: cartoon faces in $(DEMO)/benchmark, so its accuracy says nothing)"
 
 test: install check
 	$(BIN)/python -m pytest

@@ -1,11 +1,12 @@
 """What a step of the full method costs against EAC's two forwards, at the same labelled batch, in one run.
 
-    python benchmarks/train_cost.py SHARDS [--benchmark ferplus.zip] [--backbone tf_efficientnet_b2] [--size 260] [--steps 20]
+    python benchmarks/train_cost.py SHARDS [--benchmark ferplus.zip] [--backbone NAME] [--size 260] [--steps 20]
 
-Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV 2022,
-as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class activation
-map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the sides take
-turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss but a sum.
+Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV
+2022, as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class
+activation map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the
+sides take turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss
+but a sum.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Eac(nn.Module):
         self.net = net
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of (B, 3, H, W) pictures with labels (B,)."""
         count = len(images)
         maps = self.net.backbone.forward_features(torch.cat([images, images.flip(-1)]))
         logits = self.net.head_main(self.net.backbone.forward_head(maps[:count], pre_logits=True))
@@ -57,6 +59,7 @@ class Eac(nn.Module):
 
 
 def eac_step(net: RmferNet, batches: Iterator[Any], config: TrainConfig, autocast: Autocast) -> Step:
+    """EAC's step, with SAM or without."""
     loss_of, optimizer = Eac(net), torch.optim.Adam(net.parameters(), config.lr)
     sam = Sam(optimizer) if config.sam else None
 
@@ -80,6 +83,7 @@ def eac_step(net: RmferNet, batches: Iterator[Any], config: TrainConfig, autocas
 
 
 def our_step(net: RmferNet, batches: Iterator[Any], sets: Iterator[Any], config: TrainConfig, ranks: Ranks) -> Step:
+    """The full method's step."""
     stepper = Stepper(Objective(net, config, ranks), config, ranks)
 
     def step() -> None:
@@ -90,9 +94,7 @@ def our_step(net: RmferNet, batches: Iterator[Any], sets: Iterator[Any], config:
     return step
 
 
-def bare_step(
-    net: RmferNet, images: Tensor, autocast: Autocast, *, seen: int, trained: int, passes: int
-) -> Step:
+def bare_step(net: RmferNet, images: Tensor, autocast: Autocast, *, seen: int, trained: int, passes: int) -> Step:
     """Forwards without gradients of ``seen`` pictures, then forwards and backwards of ``trained``."""
 
     def step() -> None:
@@ -111,11 +113,13 @@ def bare_step(
 
 
 def forever(loader: Any) -> Iterator[Any]:
+    """Its batches, epoch after epoch."""
     while True:
         yield from loader
 
 
 def main() -> None:
+    """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shards", type=Path)
     parser.add_argument("--benchmark", type=Path)

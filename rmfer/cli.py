@@ -12,11 +12,14 @@ from rmfer import __version__
 from rmfer.errors import RmferError
 
 _COMMANDS = {
-    "index": "Build or describe the index of a folder of shards.",
-    "sample": "Draw anchor sets: print who they are, or show them as a picture.",
+    "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
     "evaluate": "Accuracies of a trained model on a benchmark, with intervals and confusion matrix.",
     "predict": "Expressions of the faces in pictures and videos.",
     "export": "A trained model as an ONNX file.",
+    "convert": "Make weights out of a pickled network without running it.",
+    "benchmark": "Recognise a benchmark: count its classes, find pictures that it has twice.",
+    "index": "Build or describe the index of a folder of shards.",
+    "sample": "Draw anchor sets: print who they are, or show them as a picture.",
 }
 
 

@@ -31,13 +31,19 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     if not wanted or ctx.resilient_parsing:
         return
     for name, field in TrainConfig.model_fields.items():
-        kind = str(field.annotation).replace("typing.", "") if not isinstance(field.annotation, type) else field.annotation.__name__
+        kind = (
+            str(field.annotation).replace("typing.", "")
+            if not isinstance(field.annotation, type)
+            else field.annotation.__name__
+        )
         click.echo(f"{name} = {json.dumps(field.default)}\n    {field.description or ''} [{kind}]")
     ctx.exit()
 
 
 @click.command("train", context_settings={"show_default": True})
-@click.option("--rmset", "shards", type=click.Path(path_type=Path), default=Path("shards"), help="The folder of shards.")
+@click.option(
+    "--rmset", "shards", type=click.Path(path_type=Path), default=Path("shards"), help="The folder of shards."
+)
 @click.option(
     "--benchmark",
     "benchmark_path",
@@ -52,12 +58,23 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Settings by name, each over the one before; --list-presets.  [default: Table 8's column of the benchmark]",
 )
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; --list-settings.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/BENCHMARK-PRESETS-SEED]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/BENCHMARK-PRESETS-SEED]"
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where its last checkpoint left it.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings and check the data, but do not train.")
-@click.option("--list-presets", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="Print all presets.")
-@click.option("--list-settings", is_flag=True, is_eager=True, expose_value=False, callback=_list_settings, help="Print all settings.")
+@click.option(
+    "--list-presets", is_flag=True, is_eager=True, expose_value=False, callback=_list_presets, help="Print all presets."
+)
+@click.option(
+    "--list-settings",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_settings,
+    help="Print all settings.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -83,9 +100,11 @@ def command(
     """
     # torch takes seconds to import, and --help does without.
     from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+    from rmfer.training.anchors import need_shards  # noqa: PLC0415
     from rmfer.training.distributed import join, leave  # noqa: PLC0415
     from rmfer.training.finish import finish  # noqa: PLC0415
-    from rmfer.training.loop import Interrupted, Run, train  # noqa: PLC0415
+    from rmfer.training.loop import train  # noqa: PLC0415
+    from rmfer.training.run import InterruptedRun, Run  # noqa: PLC0415
 
     config = resolve(presets, assignments)  # wrong names are told before the benchmark is read
     benchmark = open_benchmark(benchmark_path, classes=config.classes)
@@ -99,6 +118,8 @@ def command(
     if dry_run:
         click.echo(yaml.safe_dump(_told(run), sort_keys=False), nl=False)
         return
+    if config.needs_shards:
+        need_shards(shards)
     _check_folder(folder, resume=resume)
 
     ranks = join(device)
@@ -106,11 +127,15 @@ def command(
     try:
         if ranks.is_first:
             _write(folder / "config.yaml", yaml.safe_dump(_told(run), sort_keys=False))
-            console.print(f"{benchmark.title} -> {folder} on {ranks.device}, {ranks.world_size} process(es)", highlight=False)
+            console.print(
+                f"{benchmark.title} -> {folder} on {ranks.device}, {ranks.world_size} process(es)", highlight=False
+            )
         try:
             train(run, ranks, console, resume=resume)
-        except Interrupted:
-            raise click.Abort from None
+        except InterruptedRun:
+            if ranks.is_first:
+                click.echo(f"rmfer: interrupted; the same command with --resume goes on with {folder}", err=True)
+            ctx.exit(130)
         if ranks.is_first:
             click.echo(finish(run, ranks.device))
         ranks.wait()

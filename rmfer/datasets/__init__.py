@@ -10,12 +10,15 @@ from rmfer.datasets.split import Split, hold_out
 
 if TYPE_CHECKING:
     from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
+    from rmfer.datasets.random_sets import RandomBatch, RandomSets
 
 __all__ = [
     "Benchmark",
     "EvalLoader",
     "LabelledBatch",
     "LabelledLoader",
+    "RandomBatch",
+    "RandomSets",
     "Split",
     "hold_out",
     "open_benchmark",
@@ -28,4 +31,8 @@ def __getattr__(name: str) -> Any:
         from rmfer.datasets import loader  # noqa: PLC0415
 
         return getattr(loader, name)
+    if name in ("RandomBatch", "RandomSets"):
+        from rmfer.datasets import random_sets  # noqa: PLC0415
+
+        return getattr(random_sets, name)
     raise AttributeError(name)

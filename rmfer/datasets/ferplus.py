@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rmfer.datasets import fer2013
 from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.images import ImageFiles
-from rmfer.datasets.layout import Layout, choose_classes, make_split, text_lines, wrong_line
+from rmfer.datasets.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, text_lines, wrong_line
 from rmfer.datasets.split import Int64s, Split
 from rmfer.datasets.tree import Tree, is_file, is_folder
+from rmfer.errors import BenchmarkError
 
 TITLE = "FERPlus"
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
@@ -40,7 +42,8 @@ class Votes(NamedTuple):
 
 def winners(votes: Int64s) -> Int64s:
     """(N,) which of `VOTES` has the most of (N, 10) votes; of equals the first."""
-    return np.argmax(votes, axis=1).astype(np.int64)
+    first: Int64s = np.argmax(votes, axis=1)
+    return first
 
 
 def read_votes(tree: Tree, name: str = VOTES_FILE) -> dict[str, Votes]:
@@ -63,31 +66,62 @@ def read_votes(tree: Tree, name: str = VOTES_FILE) -> dict[str, Votes]:
 
 
 def _matches(tree: Tree) -> bool:
-    return is_file(tree, "FER2013Train/label.csv") or _folder(tree) is not None
+    if is_file(tree, VOTES_FILE) and (_folder(tree) is not None or fer2013.table_of(tree)):
+        return True
+    return is_file(tree, "FER2013Train/label.csv")
 
 
 def _folder(tree: Tree) -> str | None:
-    """Where the splits' folders are, below or beside ``fer2013new.csv``."""
-    below = [folder for folder in ("", "data/") if is_folder(tree, f"{folder}FER2013Train")]
-    return below[0] if below and is_file(tree, VOTES_FILE) else None
+    """Where the splits' folders are: here, or in ``data/``, as in the repository that they are from."""
+    below = (folder for folder in ("", "data/") if is_folder(tree, f"{folder}FER2013Train"))
+    return next(below, None)
 
 
 def _read(tree: Tree, classes: int | None) -> Benchmark:
     chosen = choose_classes(TITLE, classes, most=8)
     folder = _folder(tree)
-    table = None if folder is None else read_votes(tree)
-    splits: dict[str, Split] = {}
+    table = read_votes(tree) if is_file(tree, VOTES_FILE) else None
+    if folder is None and table is not None:
+        splits = _of_pixels(tree, table, chosen)
+    else:
+        splits = _of_folders(tree, folder or "", table, chosen)
+    notes = () if table else (f"labels are those of label.csv; papers count those of {VOTES_FILE}, put it there",)
+    return Benchmark(LAYOUT.kind, TITLE, tree.path, chosen, splits, notes=notes)
+
+
+def _of_folders(tree: Tree, folder: str, table: dict[str, Votes] | None, classes: int) -> dict[str, Split]:
+    splits = {}
     for split, usage, own in SPLITS:
-        place = f"{folder or ''}{own}"
+        place = folder + own
         if split == "valid" and not is_folder(tree, place):
             continue
         lines = _label_file(tree, f"{place}/label.csv") if table is None else table[usage]
-        # Those without a name were not given out, as nobody found a face in them.
-        codes = np.where([bool(name) for name in lines.names], winners(lines.votes), len(VOTES))
         images = ImageFiles(tree, [f"{place}/{name}" for name in lines.names])
-        splits[split] = make_split(split, images, codes, (*VOTES, _NO_PICTURE), classes=chosen)
-    notes = () if table else (f"labels are those of label.csv; papers count those of {VOTES_FILE}, put it there",)
-    return Benchmark(LAYOUT.kind, TITLE, tree.path, chosen, splits, notes=notes)
+        splits[split] = make_split(split, images, _codes(lines), (*VOTES, _NO_PICTURE), classes=classes)
+    return splits
+
+
+def _of_pixels(tree: Tree, table: dict[str, Votes], classes: int) -> dict[str, Split]:
+    """With FER2013's own table, whose lines are the votes' lines."""
+    name = fer2013.table_of(tree)
+    assert name is not None
+    rows, splits = fer2013.read_table(tree, name), {}
+    for split, usage, _ in SPLITS:
+        lines, items = table[usage], np.flatnonzero(rows.usages == usage)
+        if len(items) != len(lines.names):
+            raise BenchmarkError(
+                tree.where(name),
+                f"has {len(items):,} pictures for {usage}, {VOTES_FILE} votes on {len(lines.names):,}",
+                remedy=AS_DISTRIBUTED,
+            )
+        meanings = (*VOTES, _NO_PICTURE)
+        splits[split] = make_split(split, rows.images, _codes(lines), meanings, classes=classes, items=items)
+    return splits
+
+
+def _codes(lines: Votes) -> Int64s:
+    # Those without a name were not given out, as nobody found a face in them.
+    return np.where([bool(name) for name in lines.names], winners(lines.votes), len(VOTES))
 
 
 def _label_file(tree: Tree, name: str) -> Votes:
@@ -114,7 +148,7 @@ def _parse(tree: Tree, name: str, line: int, row: Sequence[str]) -> list[int]:
 LAYOUT = Layout(
     "ferplus",
     TITLE,
-    f"{VOTES_FILE} and FER2013Train/, FER2013Valid/, FER2013Test/",
+    f"{VOTES_FILE} and FER2013Train/, FER2013Valid/, FER2013Test/ (or fer2013.csv)",
     "https://github.com/microsoft/FERPlus",
     _matches,
     _read,

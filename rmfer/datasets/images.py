@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -33,7 +34,35 @@ class Images(Protocol):
         """(H, W, 3) RGB; not to be written to."""
 
 
-class ImageFiles:
+class Kept(ABC):
+    """Pictures that stay in memory once they are decoded, if there is room for all of them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Pixels] = {}
+        self._room = KEEP
+        self._keep: bool | None = None
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def _decode(self, number: int) -> Pixels: ...
+
+    def decode(self, number: int) -> Pixels:
+        """See `Images`."""
+        if (kept := self._kept.get(number)) is not None:
+            return kept
+        pixels = self._decode(number)
+        pixels.flags.writeable = False
+        if self._keep is None:
+            self._keep = pixels.nbytes * len(self) <= KEEP
+        if self._keep and pixels.nbytes <= self._room:
+            self._room -= pixels.nbytes
+            self._kept[number] = pixels
+        return pixels
+
+
+class ImageFiles(Kept):
     """Pictures that are files of a tree.
 
     Args:
@@ -43,10 +72,8 @@ class ImageFiles:
     """
 
     def __init__(self, tree: Tree, names: Sequence[str], boxes: npt.NDArray[np.int64] | None = None) -> None:
+        super().__init__()
         self.tree, self.names, self.boxes = tree, names, boxes
-        self._kept: dict[int, Pixels] = {}
-        self._room = KEEP
-        self._keep: bool | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -58,18 +85,6 @@ class ImageFiles:
     def read(self, number: int) -> bytes:
         """See `Images`."""
         return self.tree.read(self.names[number])
-
-    def decode(self, number: int) -> Pixels:
-        """See `Images`."""
-        if (kept := self._kept.get(number)) is not None:
-            return kept
-        pixels = self._decode(number)
-        if self._keep is None:
-            self._keep = pixels.nbytes * len(self) <= KEEP
-        if self._keep and pixels.nbytes <= self._room:
-            self._room -= pixels.nbytes
-            self._kept[number] = pixels
-        return pixels
 
     def _decode(self, number: int) -> Pixels:
         data = self.read(number)
@@ -83,7 +98,6 @@ class ImageFiles:
         pixels = cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
         if self.boxes is not None:
             pixels = _cut(pixels, self.boxes[number].tolist())
-        pixels.flags.writeable = False
         return pixels  # type: ignore[no-any-return]
 
     def check(self, numbers: npt.NDArray[np.int64]) -> None:

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
-from rmfer.datasets import ferplus
+from rmfer.datasets import affectnet, celeba, fer2013, ferplus, folders, raf_db
 from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.layout import Layout
 from rmfer.datasets.tree import Tree, open_tree
 from rmfer.errors import BenchmarkError
 
+log = logging.getLogger("rmfer")
+
 # Where a benchmark is looked for when none is named.
 DATA = Path("data")
 
 # The first that matches is it: what has more of a layout stands before what has less.
-LAYOUTS: tuple[Layout, ...] = (ferplus.LAYOUT,)
+LAYOUTS: tuple[Layout, ...] = (
+    ferplus.LAYOUT,
+    raf_db.LAYOUT,
+    affectnet.CSV,
+    affectnet.NPY,
+    fer2013.LAYOUT,
+    folders.LAYOUT,
+    celeba.LAYOUT,
+)
+LABELLED = tuple(layout for layout in LAYOUTS if layout is not celeba.LAYOUT)
+
+_HELP = "any of these will do, as a folder or a zip:\n" + "\n".join(
+    f"  {layout.title}: {layout.looked_for}\n    {layout.source}" for layout in LAYOUTS
+)
 
 _DEEP = 2  # how far down within what is named
 _WIDE = 200  # how many folders are looked into
+_TOLD = 8  # how many names of what was found instead are told
 
 
 def open_benchmark(path: Path | None = None, *, classes: int | None = None) -> Benchmark:
-    """The benchmark in the folder or zip ``path``; None: the first that is recognised below ``data/``.
+    """The benchmark in the folder or zip ``path``; None: the first with expressions that is found in ``data/``.
 
     Args:
-        path: the benchmark's, or of something that has it up to two folders down.
+        path: the benchmark's, or a folder that has it up to two folders down or as a zip.
         classes: 7 leaves contempt out; by default all that the benchmark has.
 
     Raises:
@@ -36,47 +54,50 @@ def open_benchmark(path: Path | None = None, *, classes: int | None = None) -> B
         >>> open_benchmark(Path("data/ferplus.zip")).splits["test"].counts(8).sum()  # doctest: +SKIP
         3546
     """
-    places = [path] if path is not None else _places(DATA)
-    for place in places:
-        try:
-            tree = open_tree(place)
-        except BenchmarkError:
-            if path is not None:
-                raise
-            continue
-        if (found := recognise(tree)) is not None:
+    if path is None and not DATA.is_dir():
+        raise BenchmarkError(f"{DATA}/", "does not exist", remedy=f"put a benchmark there or name one; {_HELP}")
+    place = DATA if path is None else path
+    tree = open_tree(place)
+    layouts = LABELLED if path is None else LAYOUTS
+    for inner in _with_zips(tree):
+        if (found := recognise(inner, layouts)) is not None:
             layout, below = found
             return layout.read(below, classes)
-    raise _nothing(path, places)
+    raise BenchmarkError(str(place), "is no benchmark and has none" + _instead(tree), remedy=_HELP)
 
 
-def recognise(tree: Tree) -> tuple[Layout, Tree] | None:
+def _with_zips(tree: Tree) -> Iterator[Tree]:
+    """The tree itself, and the zips right in it if it is a folder."""
+    yield tree
+    if tree.path.is_dir():
+        for name in sorted(tree.files()):
+            if name.lower().endswith(".zip"):
+                try:
+                    yield open_tree(tree.path / name)
+                except BenchmarkError as error:  # perhaps the next is one
+                    log.warning("passed over: %s", error)
+
+
+def recognise(tree: Tree, layouts: Sequence[Layout] = LAYOUTS) -> tuple[Layout, Tree] | None:
     """The layout of a tree, and where in it the benchmark begins; None where there is none."""
     for below in _candidates(tree):
-        for layout in LAYOUTS:
+        for layout in layouts:
             if layout.matches(below):
                 return layout, below
     return None
 
 
 def _candidates(tree: Tree) -> Iterator[Tree]:
-    level = [tree]
-    seen = 0
+    """The tree itself, the folders in it, and those in them."""
+    level, left = [tree], _WIDE
     for _ in range(_DEEP + 1):
         yield from level
-        seen += len(level)
-        level = [inner.at(name) for inner in level for name in sorted(inner.folders())[: _WIDE - seen]]
-        level = level[: max(0, _WIDE - seen)]
+        inner = (below.at(name) for below in level for name in sorted(below.folders()))
+        level = list(islice(inner, left))
+        left -= len(level)
 
 
-def _places(data: Path) -> list[Path]:
-    """``data`` itself, and zips in it."""
-    if not data.is_dir():
-        return []
-    return [data, *sorted(data.glob("*.zip"))]
-
-
-def _nothing(path: Path | None, places: Sequence[Path]) -> BenchmarkError:
-    where = str(path or f"{DATA}/")
-    looked = "; ".join(f"{layout.title}: {layout.looked_for} ({layout.source})" for layout in LAYOUTS)
-    return BenchmarkError(where, f"no benchmark found; looked for {looked}", remedy="put one there, or name another")
+def _instead(tree: Tree) -> str:
+    names = sorted([*(f"{name}/" for name in tree.folders()), *tree.files()])
+    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+    return f"; what lies there: {', '.join(names[:_TOLD])}{more}" if names else "; it is empty"

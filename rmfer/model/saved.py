@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors.torch
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from rmfer.errors import RmferError
-from rmfer.files import whole_file
 from rmfer.model.network import RmferNet
+from rmfer.model.weights import write_weights
 from rmfer.store.device import check_device
 
 FORMAT = "1"
@@ -62,13 +61,7 @@ def save_model(path: Path, net: RmferNet, info: ModelInfo) -> None:
     Raises:
         RmferError: the disk is full or the folder cannot be written to.
     """
-    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    told = {_FORMAT_KEY: FORMAT, _INFO_KEY: json.dumps(asdict(info))}
-    try:
-        with whole_file(path) as temporary:
-            safetensors.torch.save_file(weights, temporary, metadata=told)
-    except (OSError, SafetensorError) as error:
-        raise RmferError(f"{path} cannot be written ({error})", remedy="make room, or choose another folder") from error
+    write_weights(path, net.state_dict(), {_FORMAT_KEY: FORMAT, _INFO_KEY: json.dumps(asdict(info))})
 
 
 def load_model(path: Path, *, which: str = "best", device: torch.device | str = "cpu") -> tuple[RmferNet, ModelInfo]:

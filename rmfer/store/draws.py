@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-DRAW, AUGMENT, LABELLED, LABELLED_AUGMENT, RANDOM_SETS, RANDOM_SETS_AUGMENT, HOLD_OUT = range(7)
+DRAW, AUGMENT, LABELLED, LABELLED_AUGMENT, RANDOM_SETS, RANDOM_SETS_AUGMENT, HOLD_OUT, MIXUP, FACES, CROPS, SHIFT = (
+    range(11)
+)
 
 Floats = npt.NDArray[np.float64]
 

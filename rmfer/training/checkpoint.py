@@ -28,6 +28,8 @@ class Position:
     # Sums over the steps since the log's last line.
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
     summed: int = 0
+    # Of the total loss over the epoch's steps that the log has told of.
+    epoch_loss: float = 0.0
     seconds: float = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -59,7 +61,9 @@ def load_checkpoint(folder: Path, name: str = CHECKPOINT) -> dict[str, Any]:
     """
     path = folder / name
     if not path.is_file():
-        raise RmferError(f"{folder} holds no {name}, so there is nothing to go on with", remedy="begin without --resume")
+        raise RmferError(
+            f"{folder} holds no {name}, so there is nothing to go on with", remedy="begin without --resume"
+        )
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's loader raises whatever a damaged file leads it to
@@ -86,7 +90,9 @@ def check_same_run(state: dict[str, Any], now: dict[str, Any]) -> None:
         for key, value in now_config.items()
         if key not in FREE_ON_RESUME and then_config.get(key) != value
     ]
-    differing += [(key, state.get(key), value) for key, value in now.items() if key != "config" and state.get(key) != value]
+    differing += [
+        (key, state.get(key), value) for key, value in now.items() if key != "config" and state.get(key) != value
+    ]
     if differing:
         told = ", ".join(f"{key} (then {then}, now {value})" for key, then, value in differing)
         raise RmferError(

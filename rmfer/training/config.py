@@ -31,8 +31,11 @@ class TrainConfig(BaseModel):
     batch_size: int = Field(32, ge=2, description="Labelled pictures a step, over all processes.")
     balance: Literal["weighted", "exact", "none"] = Field("weighted", description="Classes within a batch.")
     augment: bool = Field(True, description="The paper's augmentation.")
+    shift: int = Field(0, ge=0, description="Labelled pictures are moved by up to so many pixels, at random; ours.")
     mixup_alpha: float = Field(0.0, ge=0, description="Of the Beta distribution; 0: no mixup.")
-    holdout: float = Field(0.0, ge=0, lt=0.5, description="Share of the training split to validate on, if none is given.")
+    holdout: float = Field(
+        0.0, ge=0, lt=0.5, description="Share of the training split to validate on, if none is given."
+    )
 
     # Anchor sets
     acl_source: Literal["shards", "benchmark", "celeba"] = Field("shards", description="Where anchor sets are from.")
@@ -55,6 +58,7 @@ class TrainConfig(BaseModel):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(2e-6, gt=0)
     schedule: Literal["constant", "linear", "cosine"] = Field("constant", description="Down to 0 at the last step.")
+    decay_from: float = Field(0.0, ge=0, lt=1, description="Share of all steps after which the schedule goes down.")
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the learning rate rises to lr.")
     weight_decay: float = Field(0.0, ge=0)
     sam: bool = Field(True, description="Sharpness-aware minimisation over the optimiser.")

@@ -31,7 +31,7 @@ class Ranks:
         """(N, ...) of every process, joined in the order of ranks to (W N, ...), with gradients back to all."""
         if self.world_size == 1:
             return values
-        gathered: Tensor = _Gather.apply(values, self.rank, self.world_size)  # type: ignore[no-untyped-call]
+        gathered: Tensor = _Gather.apply(values, self.rank, self.world_size)
         return gathered
 
     def sum(self, values: Tensor) -> Tensor:

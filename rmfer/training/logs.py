@@ -38,7 +38,7 @@ class RunLog:
         self._lines = path.open("r+b" if path.exists() else "w+b")
         self._lines.truncate(offset)
         self._lines.seek(0, os.SEEK_END)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)  # type: ignore[no-untyped-call]
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
         if console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bars = Progress(*columns, TextColumn("{task.fields[told]}"), console=console, transient=True)
@@ -56,7 +56,7 @@ class RunLog:
         if self._lines is not None:
             self._lines.close()
         if self._board is not None:
-            self._board.close()  # type: ignore[no-untyped-call]
+            self._board.close()
 
     def begin_epoch(self, epoch: int, epochs: int, step: int, steps: int) -> None:
         """An epoch (from 0) of ``steps`` steps begins, or goes on at ``step``."""
@@ -78,7 +78,7 @@ class RunLog:
         self._lines.flush()
         for name, value in values.items():
             if isinstance(value, float):
-                self._board.add_scalar(f"{event}/{name}", value, step)  # type: ignore[no-untyped-call]
+                self._board.add_scalar(f"{event}/{name}", value, step)
 
     def tell(self, line: str, *, now_and_then: bool = False) -> None:
         """Print a line for the user; one that comes ``now_and_then`` is left out where bars or the last line say it."""
@@ -98,5 +98,5 @@ class RunLog:
         if self._lines is None or self._board is None:
             return 0
         os.fsync(self._lines.fileno())
-        self._board.flush()  # type: ignore[no-untyped-call]
+        self._board.flush()
         return self._lines.tell()

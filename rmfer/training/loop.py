@@ -4,49 +4,37 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
 from rmfer.errors import RmferError
+from rmfer.losses.mixup import Mixed, mix
 from rmfer.model.saved import ModelInfo, save_model
-from rmfer.training.anchors import need_shards, open_anchors
+from rmfer.store.draws import MIXUP, SHIFT, uniforms
+from rmfer.training.anchors import AnchorSource, open_anchors
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
-from rmfer.training.objective import ChosenShape, Losses, Mixed, Objective
+from rmfer.training.objective import Losses, Objective
+from rmfer.training.run import InterruptedRun, Run
 from rmfer.training.setup import build_net, labelled_splits, prepare_torch
+from rmfer.training.shift import shift
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
 from rmfer.training.validation import accuracies
 
 # Processes ask one another this seldom whether to stop: asking makes them wait.
 _STEPS_BETWEEN_QUESTIONS = 20
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's folder, what it trains on, and with which settings; ``presets`` only to be told."""
-
-    folder: Path
-    config: TrainConfig
-    benchmark: Benchmark
-    shards: Path | None = None
-    presets: tuple[str, ...] = ()
-
-
-class Interrupted(Exception):
-    """The user stopped a run; its last step is in the checkpoint."""
 
 
 def train(run: Run, ranks: Ranks, console: Console, *, resume: bool = False) -> Position:
@@ -66,7 +54,7 @@ def train(run: Run, ranks: Ranks, console: Console, *, resume: bool = False) -> 
 
     Raises:
         RmferError: data or settings that cannot serve, or a loss that is no longer finite.
-        Interrupted: the user stopped it.
+        InterruptedRun: the user stopped it.
     """
     with Trainer(run, ranks, console, resume=resume) as trainer:
         trainer.train()
@@ -87,7 +75,7 @@ class Trainer:
         train_split, valid_split = labelled_splits(run.benchmark, self.config)
         self.net = build_net(self.config, run.benchmark.classes, ranks, console, fresh=state is None)
         if self.config.pretrain_epochs and state is None:
-            pretrain(self.net, self.config, need_shards(run.shards), run.folder, ranks, console)
+            pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
         with ExitStack() as stack:
             self.labelled = stack.enter_context(LabelledLoader(train_split, **_labelled_options(run, ranks)))
@@ -95,7 +83,9 @@ class Trainer:
             self.anchors = stack.enter_context(
                 open_anchors(self.config, run.shards, run.benchmark, ranks, steps_per_epoch=self.steps)
             )
-            self.valid = stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+            self.valid = (
+                stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+            )
 
             self.at, offset = Position(), 0
             if state is not None:
@@ -124,7 +114,7 @@ class Trainer:
             self._end_epoch()
             self._save()
             if self._stop_asked() and self.at.epoch < self.config.epochs:
-                raise Interrupted
+                raise InterruptedRun
 
     def _train_epoch(self) -> None:
         config, at = self.config, self.at
@@ -134,23 +124,30 @@ class Trainer:
         if self.anchors is not None and at.epoch >= config.epochs_pre:
             if at.step == 0:
                 self.anchors.set_epoch(at.epoch)
-            anchors = iter(self.anchors)
+            anchors = self._anchor_sets(self.anchors)
         self.log.begin_epoch(at.epoch, config.epochs, at.step, self.steps)
         self._began = time.monotonic()
 
         for batch in self.labelled:
             self.stepper.lr = learning_rate(config, self._step_of_run, self.steps)
-            losses = self._train_step(batch, next(anchors).images if anchors is not None else None)
+            losses = self._train_step(batch, next(anchors) if anchors is not None else None)
             at.step = batch.step + 1
             self._note(losses)
             if at.step < self.steps and at.step % self._patience == 0:
                 self._save_if_due()
         at.seconds += time.monotonic() - self._began
 
+    @staticmethod
+    def _anchor_sets(source: AnchorSource) -> Iterator[Tensor]:
+        for batch in source:
+            yield batch.images
+
     def _train_step(self, batch: LabelledBatch, anchor_sets: Tensor | None) -> Losses:
         images, faces, mixed = batch.images, None, None
+        if self.config.shift:
+            images = shift(images, self._numbers(batch, SHIFT, 2 * len(images)), reach=self.config.shift)
         if self.config.mixup_alpha:
-            images, mixed = self._mix(batch)
+            images, mixed = self._mix(images, batch)
         if anchor_sets is not None:
             chosen, faces = self.stepper.choose(anchor_sets)
             images = torch.cat([images, chosen])
@@ -168,13 +165,14 @@ class Trainer:
                 classes=self.run.benchmark.classes,
                 ranks=self.ranks,
             )
-        self.log.write("epoch", {"epoch": at.epoch, "seconds": at.seconds, **found}, step=self._step_of_run)
+        told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found}
+        self.log.write("epoch", told, step=self._step_of_run)
         self.log.tell(_epoch_line(at, config, found))
         if at.best_epoch is None or not found or found[config.select_on] > at.best[config.select_on]:
             at.best_epoch, at.best = at.epoch, found
             self._keep_model("best", found)
         self._keep_model("last", found)
-        at.epoch, at.step, at.seconds = at.epoch + 1, 0, 0.0
+        at.epoch, at.step, at.seconds, at.epoch_loss = at.epoch + 1, 0, 0.0, 0.0
 
     # What is told and kept --------------------------------------------------------------------------------------------
 
@@ -193,6 +191,7 @@ class Trainer:
             told = dict(zip(Losses._fields, means, strict=True))
             self.log.write("steps", {"epoch": at.epoch, **told, "lr": self.stepper.lr}, step=self._step_of_run)
             self.log.tell(f"{at.step:,} of {self.steps:,} steps, loss {told['total']:.4f}", now_and_then=True)
+            at.epoch_loss += told["total"] * at.summed / self.steps
             self.sums.zero_()
             at.summed = 0
 
@@ -216,7 +215,7 @@ class Trainer:
             self._save()
             self._began = time.monotonic()
         if stop:
-            raise Interrupted
+            raise InterruptedRun
 
     def _stop_asked(self) -> bool:
         return self.ranks.any(self.interrupts.asked)
@@ -289,10 +288,18 @@ class Trainer:
         )
         save_model(run.folder / f"{which}.safetensors", self.net, info)
 
-    def _mix(self, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
+    def _mix(self, images: Tensor, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
         """Mixup (Table 4): one share for the batch; who is mixed with whom depends on seed, epoch and step alone."""
-        numbers = generator(seed=self.config.seed, epoch=batch.epoch, step=batch.step)
-        return mix(batch.images, batch.labels, alpha=self.config.mixup_alpha, generator=numbers)
+        numbers = np.random.Philox(key=self.config.seed, counter=[0, batch.step, batch.epoch, MIXUP])
+        return mix(images, batch.labels, alpha=self.config.mixup_alpha, generator=np.random.Generator(numbers))
+
+    def _numbers(self, batch: LabelledBatch, purpose: int, count: int) -> Tensor:
+        """(count,) in [0, 1), this process's part of what one alone would draw."""
+        ranks = self.ranks
+        numbers = uniforms(
+            count * ranks.world_size, seed=self.config.seed, epoch=batch.epoch, number=batch.step, purpose=purpose
+        )
+        return torch.from_numpy(numbers[ranks.rank * count : (ranks.rank + 1) * count])
 
     @property
     def _step_of_run(self) -> int:
@@ -336,4 +343,5 @@ def _eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
 
 def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float]) -> str:
     told = ", ".join(f"{name} {100 * value:.2f} %" for name, value in found.items())
-    return f"epoch {at.epoch + 1} of {config.epochs}: {at.seconds:,.0f} s" + (f", validation {told}" if told else "")
+    line = f"epoch {at.epoch + 1} of {config.epochs}: {at.seconds:,.0f} s, loss {at.epoch_loss:.4f}"
+    return line + (f", validation {told}" if told else "")

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from rmfer.losses.acl import acl_loss, choose
 from rmfer.losses.ial import ial_loss
-from rmfer.losses.mixup import mixup_loss
+from rmfer.losses.mixup import Mixed, mixup_loss
 from rmfer.model.network import RmferNet
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
@@ -33,13 +33,6 @@ class ChosenShape(NamedTuple):
     negatives: int
 
 
-class Mixed(NamedTuple):
-    """The second labels of mixed pictures (B,) int64, and the first labels' share."""
-
-    labels: Tensor
-    share: float
-
-
 class Objective(nn.Module):
     """The network with its losses, so that whatever wraps modules (DDP) sees one forward for one step.
 
@@ -53,7 +46,9 @@ class Objective(nn.Module):
         net.head_att.requires_grad_(config.lambda1 > 0)
         net.projection.requires_grad_(config.lambda1 > 0 or config.uses_acl)
 
-    def forward(self, images: Tensor, labels: Tensor, faces: ChosenShape | None = None, mixed: Mixed | None = None) -> Losses:
+    def forward(
+        self, images: Tensor, labels: Tensor, faces: ChosenShape | None = None, mixed: Mixed | None = None
+    ) -> Losses:
         """The losses of a labelled batch and of chosen faces.
 
         The two share one forward, so batch-norm's statistics are those of both together.
@@ -76,7 +71,7 @@ class Objective(nn.Module):
             if config.lambda1:
                 ial = self._ial(f, z[:count], labels)
             if faces:
-                parts = z[count:].unflatten(0, (faces.anchors, -1)).split([1, faces.positives, faces.negatives], 1)
+                parts = z[count:].view(faces.anchors, -1, z.shape[1]).split([1, faces.positives, faces.negatives], 1)
                 acl = acl_loss(parts[0][:, 0], *parts[1:], tau=config.tau, self_mask=config.self_masking)
         total = config.lambda_fer * fer + config.lambda1 * ial + config.lambda2 * acl
         return Losses(total, fer.detach(), ial.detach(), acl.detach())
@@ -85,7 +80,7 @@ class Objective(nn.Module):
         """Every process attends to the faces of all, as one process with the whole batch would."""
         config, ranks = self.config, self.ranks
         everyone = ranks.gather(torch.cat([f, z], dim=1))
-        all_f, all_z = everyone.split([f.shape[1], z.shape[1]], dim=1)
+        all_f, all_z = everyone[:, : f.shape[1]], everyone[:, f.shape[1] :]
         return ial_loss(
             f,
             z,
@@ -111,7 +106,8 @@ class Objective(nn.Module):
         sets, stop = images.shape[:2], 1 + self.config.positives
         everyone = images.flatten(0, 1)
         self.net.eval()
-        z = self.net.embed(everyone)[1].unflatten(0, sets)
+        z = self.net.embed(everyone)[1]
+        z = z.view(*sets, z.shape[1])
         self.net.train()
         chosen = choose(z[:, 0], z[:, 1:stop], z[:, stop:], gamma=self.config.gamma)
         anchor = torch.zeros_like(chosen.positives[:, :1])

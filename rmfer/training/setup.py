@@ -56,9 +56,9 @@ def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console,
         if ranks.is_first:
             console.print(str(report), highlight=False, soft_wrap=True)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    net = net.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
+    net.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
     if ranks.world_size > 1 and ranks.device.type == "cuda":
-        net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        net.backbone = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net.backbone)  # type: ignore[no-untyped-call]
     if config.compile:
         net.backbone.compile()
     # From here on ranks differ: dropout of the one is not the other's.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +26,11 @@ from rmfer.store.decode import Decoder, Filling
 from rmfer.store.draws import CROPS, FACES, uniforms
 from rmfer.store.images import ImageReader
 from rmfer.store.index import open_index
+from rmfer.training.anchors import need_shards
 from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
+from rmfer.training.run import Run
 from rmfer.training.stepping import autocast
 
 PRETRAINED = "pretrain.ckpt"
@@ -40,27 +43,28 @@ class FacePairs:
 
     Args:
         shards: their folder.
-        count: faces a step, over all processes.
-        size: height and width, pixels.
-        seed: of the draws.
+        config: faces a step (``pretrain_batch``, over all processes), size, seed, workers.
         ranks: this process takes its part of each step.
-        workers: threads that decode.
+
+    Raises:
+        RmferError: there are fewer faces than a step needs, or they cannot be shared equally.
     """
 
-    def __init__(self, shards: Path, *, count: int, size: int, seed: int, ranks: Ranks, workers: int | None) -> None:
-        if count % ranks.world_size:
-            raise RmferError(f"pretrain_batch {count} cannot be shared by {ranks.world_size} processes")
+    def __init__(self, shards: Path, config: TrainConfig, ranks: Ranks) -> None:
+        self.count, self.seed, self.ranks = config.pretrain_batch, config.seed, ranks
+        if self.count % ranks.world_size:
+            raise RmferError(f"pretrain_batch {self.count} cannot be shared by {ranks.world_size} processes")
         self.index = open_index(shards)
-        if len(self.index) < count:
+        if len(self.index) < self.count:
             raise RmferError(
-                f"{shards} has {len(self.index):,} faces, fewer than pretrain_batch {count}",
-                remedy="extract more videos or use a smaller pretrain_batch",
+                f"{shards} has {len(self.index):,} faces, fewer than pretrain_batch {self.count}",
+                remedy="extract more videos, or use a smaller pretrain_batch",
             )
-        self.count, self.size, self.seed, self.ranks = count, size, seed, ranks
-        self._own = count // ranks.world_size
-        self._buffers = BufferPool((2 * self._own, size, size, 3), np.float32, pinned=ranks.device.type == "cuda")
-        workers = workers or torch.get_num_threads()
-        self._decoder = Decoder(ImageReader(self.index), size=size, workers=workers, exact=False)
+        self._own = self.count // ranks.world_size
+        shape = (2 * self._own, config.size, config.size, 3)
+        self._buffers = BufferPool(shape, np.float32, pinned=ranks.device.type == "cuda")
+        workers = config.workers or os.cpu_count() or 1
+        self._decoder = Decoder(ImageReader(self.index), size=config.size, workers=workers, exact=False)
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +120,7 @@ def crop(images: Tensor, numbers: Tensor) -> Tensor:
     return grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def pretrain(net: RmferNet, config: TrainConfig, shards: Path, folder: Path, ranks: Ranks, console: Console) -> None:
+def pretrain(net: RmferNet, run: Run, ranks: Ranks, console: Console) -> None:
     """Bring the backbone of ``net`` to the end of SimCLR's epochs, from wherever a run before was stopped.
 
     The projection serves as SimCLR's head and is then drawn anew.
@@ -124,6 +128,7 @@ def pretrain(net: RmferNet, config: TrainConfig, shards: Path, folder: Path, ran
     Raises:
         RmferError: shards that cannot serve, or a loss that is no longer a finite number.
     """
+    config, folder = run.config, run.folder
     optimizer = torch.optim.Adam([*net.backbone.parameters(), *net.projection.parameters()], config.pretrain_lr)
     same, begin = {"config": config.dump(), "world_size": ranks.world_size}, 0
     if (folder / PRETRAINED).is_file():
@@ -132,11 +137,10 @@ def pretrain(net: RmferNet, config: TrainConfig, shards: Path, folder: Path, ran
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
         begin = state["epoch"]
-    options = {"count": config.pretrain_batch, "size": config.size, "seed": config.seed, "workers": config.workers}
-    with FacePairs(shards, ranks=ranks, **options) as pairs:
+    with FacePairs(need_shards(run.shards), config, ranks) as pairs:
         for epoch in range(begin, config.pretrain_epochs):
             began = time.monotonic()
-            loss = _train_epoch(net, optimizer, pairs, epoch, config, ranks)
+            loss = _train_epoch(net, optimizer, pairs, epoch, config=config)
             if not math.isfinite(loss):
                 raise RmferError(
                     f"SimCLR's loss is no longer a finite number in epoch {epoch + 1}",
@@ -155,10 +159,9 @@ def pretrain(net: RmferNet, config: TrainConfig, shards: Path, folder: Path, ran
     torch.manual_seed(config.seed + ranks.rank)
 
 
-def _train_epoch(
-    net: RmferNet, optimizer: Optimizer, pairs: FacePairs, epoch: int, config: TrainConfig, ranks: Ranks
-) -> float:
+def _train_epoch(net: RmferNet, optimizer: Optimizer, pairs: FacePairs, epoch: int, *, config: TrainConfig) -> float:
     """One epoch; its mean loss."""
+    ranks = pairs.ranks
     total = torch.zeros((), device=ranks.device)
     for images in pairs.epoch(epoch):
         with autocast(config, ranks.device):

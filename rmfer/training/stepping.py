@@ -12,11 +12,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from rmfer.errors import RmferError
+from rmfer.losses.mixup import Mixed
 from rmfer.optim.sam import Sam
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
-from rmfer.training.objective import ChosenShape, Losses, Mixed, Objective
+from rmfer.training.objective import ChosenShape, Losses, Objective
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -34,7 +35,9 @@ class Stepper:
         self.objective, self.config, self.device = objective, config, ranks.device
         trained = [weights for weights in objective.parameters() if weights.requires_grad]
         self.optimizer = _optimizer(trained, config)
-        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=precision_of(config, ranks.device) is torch.float16)
+        self.scaler = torch.amp.GradScaler(
+            ranks.device.type, enabled=precision_of(config, ranks.device) is torch.float16
+        )
         self.sam = Sam(self.optimizer, rho=config.rho, scaler=self.scaler) if config.sam else None
         self._statistics = statistics_of(objective.net)
         self._forward: nn.Module = objective
@@ -113,7 +116,8 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float
     total, warmup = config.epochs * steps_per_epoch, config.warmup_epochs * steps_per_epoch
     if step < warmup:
         return config.lr * (step + 1) / (warmup + 1)
-    left = 1 - (step - warmup) / max(total - warmup, 1)
+    begin = max(warmup, config.decay_from * total)
+    left = 1.0 if step < begin else 1 - (step - begin) / (total - begin)
     if config.schedule == "linear":
         return config.lr * left
     if config.schedule == "cosine":

@@ -30,7 +30,7 @@ def test_columns_of_table_8(name: str) -> None:
 
 def test_every_preset_resolves_and_names_its_place_in_the_paper() -> None:
     for name in preset_names():
-        assert "Table" in load_preset(name).source
+        assert "Table" in load_preset(name).source or name == "demo"
         assert isinstance(resolve([name], []), TrainConfig)
 
 
@@ -62,7 +62,7 @@ def test_presets_lie_over_one_another_and_assignments_over_all() -> None:
 
 def test_the_benchmarks_column_comes_first_unless_another_is_asked_for() -> None:
     assert column_of("raf-db", 7) == "raf-db"
-    assert column_of("folders", 7) is None
+    assert column_of("celeba", 0) is None
     assert resolve(["ial"], [], column="raf-db").lr == 1e-4
     assert resolve(["affectnet-7"], [], column="raf-db").lr == 2e-6
 

@@ -1,0 +1,127 @@
+"""``rmfer benchmark``: what a folder or zip was recognised as, and how many pictures each class has."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rmfer.datasets import Benchmark, open_benchmark
+from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
+from rmfer.labels import class_names
+
+_COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
+
+
+@click.command("benchmark", context_settings={"show_default": True})
+@click.argument("path", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
+@click.option("--classes", type=click.Choice(["7", "8"]), help="7 leaves out contempt.  [default: all it has]")
+@click.option("--duplicates", is_flag=True, help="Decode every picture, and count those with the very same pixels.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, *, path: Path | None, classes: str | None, duplicates: bool, as_json: bool) -> None:
+    """Say which benchmark the folder or zip DIR is, and count its classes as the paper's Table 10 does.
+
+    Known are FERPlus, RAF-DB, AffectNet, FER2013 and CelebA as they are distributed, and folders named after
+    expressions. Without DIR: the first with expressions in data/.
+
+    Exit code 1: with --duplicates, some pictures cannot be decoded, as told on stderr.
+    """
+    benchmark = open_benchmark(path, classes=int(classes) if classes else None)
+    found = find_duplicates(benchmark, workers=os.cpu_count() or 1, progress=_tell) if duplicates else None
+    if as_json:
+        click.echo(json.dumps(_described(benchmark, found)))
+    else:
+        _print(benchmark, found)
+    for fault in found.faults if found else ():
+        click.echo(str(fault), err=True)
+    ctx.exit(1 if found and found.faults else 0)
+
+
+def _tell(done: int, total: int) -> None:
+    if sys.stderr.isatty() or done == total:
+        end = done == total
+        click.echo(
+            f"\r{done:,} of {total:,} pictures" if sys.stderr.isatty() else f"{done:,} pictures", nl=end, err=True
+        )
+
+
+def _print(benchmark: Benchmark, found: Duplicates | None) -> None:
+    what = f"{benchmark.classes} expressions" if benchmark.classes else "no expressions, identities instead"
+    click.echo(f"{benchmark.path}: {benchmark.title} ({benchmark.kind}), {what}\n")
+    for line in _table(benchmark):
+        click.echo(line)
+    for split in benchmark.splits.values():
+        if split.dropped:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in split.dropped.items())
+            click.echo(f"\nleft out of {_COLUMNS[split.name].lower()}: {reasons}", nl=False)
+    if any(split.dropped for split in benchmark.splits.values()):
+        click.echo()
+    for note in benchmark.notes:
+        click.echo(f"\nnote: {note}")
+    if found is not None:
+        click.echo("\nthe very same pixels:")
+        for line in _duplicate_lines(benchmark, found):
+            click.echo(f"  {line}")
+
+
+def _table(benchmark: Benchmark) -> list[str]:
+    splits = list(benchmark.splits.values())
+    rows = [["Expression" if benchmark.classes else "", *(_COLUMNS[split.name] for split in splits)]]
+    if benchmark.classes:
+        counts = [split.counts(benchmark.classes).tolist() for split in splits]
+        for at, name in enumerate(class_names(benchmark.classes)):
+            rows.append([name.capitalize(), *(f"{column[at]:,}" for column in counts)])
+    else:
+        rows.append(["Identities", *(f"{len(set(split.labels.tolist())):,}" for split in splits)])
+    rows.append(["Total", *(f"{len(split):,}" for split in splits)])
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+
+
+def _duplicate_lines(benchmark: Benchmark, found: Duplicates) -> list[str]:
+    lines = []
+    for name, split in benchmark.splits.items():
+        lines.append(f"{_COLUMNS[name].lower()}: {found.within(name):,} of {len(split):,} are there before")
+    for one, other in pairs(benchmark):
+        count, total = found.across(one, other), len(benchmark.splits[other])
+        lines.append(f"{_COLUMNS[other].lower()}: {count:,} of {total:,} are in {_COLUMNS[one].lower()} too")
+    return [*lines, f"{found.conflicting(benchmark):,} of {len(found.groups):,} such pictures have more than one label"]
+
+
+def _described(benchmark: Benchmark, found: Duplicates | None) -> dict[str, Any]:
+    names = class_names(benchmark.classes) if benchmark.classes else ()
+    told: dict[str, Any] = {
+        "kind": benchmark.kind,
+        "title": benchmark.title,
+        "path": str(benchmark.path),
+        "classes": list(names),
+        "splits": {
+            name: {
+                "images": len(split),
+                "counts": dict(zip(names, split.counts(len(names)).tolist(), strict=True)) if names else {},
+                "left_out": dict(split.dropped),
+            }
+            for name, split in benchmark.splits.items()
+        },
+        "notes": list(benchmark.notes),
+        "digest": benchmark.digest,
+    }
+    if found is not None:
+        told["duplicates"] = {
+            "within": {name: found.within(name) for name in benchmark.splits},
+            "across": {f"{one}, {other}": found.across(one, other) for one, other in pairs(benchmark)},
+            "conflicting": found.conflicting(benchmark),
+            "groups": [[benchmark.splits[p.split].name_of(p.number) for p in group] for group in found.groups],
+            "faults": [str(fault) for fault in found.faults],
+        }
+    return told
