@@ -132,6 +132,18 @@ def test_fer2013_with_other_columns_and_ferplus_votes(tmp_path: Path) -> None:
         open_benchmark(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", np.asarray([1, 2]), np.asarray("x"), np.asarray("11")])
+def test_labels_that_are_no_number(content: bytes | np.ndarray, tmp_path: Path) -> None:
+    small_benchmarks.affectnet_npy(tmp_path)
+    path = tmp_path / "val_set/annotations/2_exp.npy"
+    path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
+    with pytest.raises(BenchmarkError, match=rf"^{re.escape(str(path))}: has no number from 0 to 10"):
+        open_benchmark(tmp_path)
+    for same_number in (np.asarray([2]), np.asarray(2, np.int8), np.asarray(b"2"), np.asarray(2.0)):
+        np.save(path, same_number)
+        assert open_benchmark(tmp_path).splits["test"].labels[2] == 2
+
+
 def test_ferplus_without_its_votes_says_so(tmp_path: Path) -> None:
     small_benchmarks.ferplus(tmp_path)
     assert open_benchmark(tmp_path).notes == ()
