@@ -23,7 +23,7 @@ _FOLDER = "evaluation"
     "--benchmark",
     "benchmark_path",
     type=click.Path(path_type=Path),
-    help="Folder or zip of FERPlus, RAF-DB, AffectNet, FER2013, or test/CLASS/*.jpg.  [default: the first in data/]",
+    help="Folder or zip of FERPlus, RAF-DB, AffectNet, FER2013, or train/CLASS/*.jpg.  [default: the first in data/]",
 )
 @click.option("--split", type=click.Choice(["train", "valid", "test"]), default="test", help="The benchmark's split.")
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", help="The epoch, where MODEL is a run.")

@@ -33,7 +33,7 @@ _INK: Colour = (24, 24, 22)
 # Smaller pictures are drawn larger, so that a label fits on them.
 LEAST_SIDE = 640
 # The font's size is the larger of two shares, of the picture's longer side and of the face's width.
-_LEAST_FONT, _MOST_FONT, _OF_PICTURE, _OF_FACE = 14, 40, 1 / 56, 1 / 14
+_LEAST_FONT, _MOST_FONT, _OF_PICTURE, _OF_FACE = 14, 40, 1 / 68, 1 / 14
 _FINE = 4  # tags are drawn so many times larger, and then scaled down: Pillow's corners have no anti-aliasing
 _GAP = 3
 
