@@ -27,9 +27,6 @@ class Images(Protocol):
     def name_of(self, number: int) -> str:
         """What an error calls the picture."""
 
-    def key_of(self, number: int) -> str:
-        """Its name within the benchmark, the same wherever that lies."""
-
     def read(self, number: int) -> bytes:
         """Its encoded bytes."""
 
@@ -84,10 +81,6 @@ class ImageFiles(Kept):
     def name_of(self, number: int) -> str:
         """See `Images`."""
         return self.tree.where(self.names[number])
-
-    def key_of(self, number: int) -> str:
-        """See `Images`."""
-        return self.names[number]
 
     def read(self, number: int) -> bytes:
         """See `Images`."""
