@@ -19,7 +19,6 @@ from rmfer.training.distributed import Ranks
 def prepare_torch(config: TrainConfig) -> None:
     """Seed torch, and choose between the quickest and the same kernels every time."""
     torch.manual_seed(config.seed)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = not config.deterministic
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
