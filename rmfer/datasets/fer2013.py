@@ -25,7 +25,12 @@ SIZE = 48
 
 
 class PixelLines(Kept):
-    """Pictures that are lines of a table, grey levels parted by blanks; they are read when they are asked for."""
+    """Pictures that are lines of a table, grey levels parted by blanks; they are read when they are asked for.
+
+    Args:
+        where: what an error calls the table.
+        lines: grey levels, of line 2 and so on: line 1 has the names of the columns.
+    """
 
     def __init__(self, where: str, lines: list[bytes]) -> None:
         super().__init__()
@@ -35,8 +40,12 @@ class PixelLines(Kept):
         return len(self._lines)
 
     def name_of(self, number: int) -> str:
-        """The table and the line in it; line 1 has the names of the columns."""
-        return f"{self._where}, line {number + 2}"
+        """See `Images`."""
+        return f"{self._where}, {self.key_of(number)}"
+
+    def key_of(self, number: int) -> str:
+        """See `Images`."""
+        return f"line {number + 2}"
 
     def read(self, number: int) -> bytes:
         """The picture as a PNG."""

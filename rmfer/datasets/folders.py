@@ -46,7 +46,8 @@ def _matches(tree: Tree) -> bool:
 
 def _read(tree: Tree, classes: int | None) -> Benchmark:
     has_contempt = "contempt" in map(expression_of, tree.folders("train"))
-    title = tree.path.name or str(tree.path)
+    path = tree.path.resolve()
+    title = path.stem if path.suffix == ".zip" else path.name
     chosen = choose_classes(title, classes, most=8 if has_contempt else 7)
     splits = {}
     for split, names in SPLITS.items():

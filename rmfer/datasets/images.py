@@ -27,6 +27,9 @@ class Images(Protocol):
     def name_of(self, number: int) -> str:
         """What an error calls the picture."""
 
+    def key_of(self, number: int) -> str:
+        """Its name within the benchmark, the same wherever that lies."""
+
     def read(self, number: int) -> bytes:
         """Its encoded bytes."""
 
@@ -81,6 +84,10 @@ class ImageFiles(Kept):
     def name_of(self, number: int) -> str:
         """See `Images`."""
         return self.tree.where(self.names[number])
+
+    def key_of(self, number: int) -> str:
+        """See `Images`."""
+        return self.names[number]
 
     def read(self, number: int) -> bytes:
         """See `Images`."""

@@ -70,7 +70,7 @@ class Split:
         """Of names and labels."""
         digest = hashlib.blake2b(self.name.encode(), digest_size=16)
         digest.update(self.labels.tobytes())
-        digest.update("\n".join(self.name_of(n).rpartition("/")[2] for n in range(len(self))).encode())
+        digest.update("\n".join(map(self.images.key_of, self.items.tolist())).encode())
         return digest.hexdigest()
 
 

@@ -98,7 +98,9 @@ class FolderTree:
         try:
             if not _stays_inside(name):
                 raise FileNotFoundError(name)
-            return (self.path / name).read_bytes()
+            # Joining paths with pathlib takes as long as reading a small file.
+            with open(os.path.join(self.path, name), "rb") as file:  # noqa: PTH118, PTH123
+                return file.read()
         except FileNotFoundError:
             raise BenchmarkError(self.where(name), "is missing", remedy=_FETCH) from None
         except OSError as error:

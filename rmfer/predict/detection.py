@@ -1,0 +1,122 @@
+"""Faces of a picture, found and aligned as `rmset extract` does it: same detector, same scales, same alignment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rmfer.errors import RmferError
+
+if TYPE_CHECKING:
+    from rmset_builder.onnx_session import Device
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class FoundFaces(NamedTuple):
+    """The faces of a picture from left to right: boxes (n, 4) pixels, scores (n,), and n aligned faces, RGB."""
+
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    aligned: list[Pixels]
+
+
+class PictureFaces:
+    """Finds the faces of pictures; a context manager.
+
+    Args:
+        models: the pack: ``offline``, the name of one of insightface's, or a folder.
+        device: a GPU is used for finding faces too where ONNX Runtime can.
+
+    Raises:
+        RmferError: rmset_builder is not installed, or there is no such pack.
+    """
+
+    def __init__(self, models: str, device: torch.device) -> None:
+        require_rmset()
+        from rmset_builder.modelpack import load_pack  # noqa: PLC0415
+        from rmset_builder.scales import DetectorBank  # noqa: PLC0415
+        from rmset_builder.settings import ExtractSettings  # noqa: PLC0415
+
+        self._settings = ExtractSettings()
+        with rmset_errors():
+            pack = load_pack(models)
+        self._bank = DetectorBank(
+            pack.detector, batch=1, device=onnx_device(device), threshold=self._settings.det_threshold_low
+        )
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="detect")
+
+    def find(self, picture: Pixels) -> FoundFaces:
+        """The faces of a picture (h, w, 3) uint8 RGB that the detector is sure of."""
+        from rmset_builder.align import align_faces  # noqa: PLC0415
+        from rmset_builder.scales import ScaledDetector  # noqa: PLC0415
+        from rmset_builder.tracks import drop_doubles  # noqa: PLC0415
+
+        sure = self._settings.det_threshold
+        height, width = picture.shape[:2]
+        side = max(height, width)
+        # Of pictures made square there are few sizes of input, for each of which a model is opened and kept.
+        square = cv2.copyMakeBorder(picture, 0, side - height, 0, side - width, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+        square = np.asarray(square, np.uint8)
+        detector = ScaledDetector(self._bank, width=side, height=side, sure=sure)
+        found = drop_doubles(detector.detect(square, detector.probe(square, self._pool)), sure=sure)
+        found = found[found.scores >= sure]
+        found = found[np.argsort(found.boxes[:, 0], kind="stable")]
+        aligned = align_faces(picture, found.landmarks, side=self._settings.image_size)
+        return FoundFaces(found.boxes, found.scores, aligned)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._bank.close()
+
+
+def require_rmset() -> None:
+    """Make sure that faces can be found.
+
+    Raises:
+        RmferError: rmset_builder, or something it needs, is not installed.
+    """
+    try:
+        import rmset_builder.engine  # noqa: PLC0415
+    except ImportError as error:
+        raise RmferError(
+            f"faces are found by rmset_builder, which cannot be imported ({error})",
+            remedy="run: pip install rmset-builder; or, where pictures are aligned faces already, give --aligned",
+        ) from error
+    del rmset_builder
+
+
+@contextmanager
+def rmset_errors() -> Iterator[None]:
+    """Turn rmset_builder's errors into rmfer's, which the command line tells in a line."""
+    from rmset_builder.errors import RmsetError  # noqa: PLC0415
+
+    try:
+        yield
+    except RmsetError as error:
+        raise RmferError(error.message, remedy=error.remedy) from error
+
+
+def onnx_device(device: torch.device) -> Device:
+    """Where ONNX Runtime runs beside torch on ``device``: the same GPU where it was built for one, else the CPU."""
+    import onnxruntime  # noqa: PLC0415
+
+    from rmset_builder.onnx_session import CUDA_PROVIDER, Device  # noqa: PLC0415
+
+    if device.type == "cuda" and CUDA_PROVIDER in onnxruntime.get_available_providers():
+        return Device(device.index or 0)
+    return Device(threads=1)
