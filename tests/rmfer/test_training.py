@@ -57,7 +57,9 @@ def test_a_run_learns_and_leaves_what_it_promises(benchmark: Path, shards: Path,
         assert 0 <= results[which]["test"]["average"] <= 1
     best = max(events(out, "epoch"), key=lambda line: line["average"])
     assert results["best"]["valid"]["average"] == best["average"]
-    assert (out / "MODEL_CARD.md").read_text().startswith("#")
+    card = (out / "MODEL_CARD.md").read_text()
+    assert "# RMFER, test_resnet" in card
+    assert f"{100 * results['best']['test']['average']:.1f}" in card
     assert any((out / "tensorboard").iterdir())
 
     again = run(arguments(benchmark, shards, out, epochs=6))
