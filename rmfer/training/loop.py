@@ -27,7 +27,7 @@ from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
 from rmfer.training.objective import Losses, Objective
 from rmfer.training.run import InterruptedRun, Run
-from rmfer.training.setup import build_net, labelled_splits, prepare_torch
+from rmfer.training.setup import build_net, eval_options, labelled_options, labelled_splits, prepare_torch
 from rmfer.training.shift import shift
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
@@ -78,13 +78,13 @@ class Trainer:
             pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
         with ExitStack() as stack:
-            self.labelled = stack.enter_context(LabelledLoader(train_split, **_labelled_options(run, ranks)))
+            self.labelled = stack.enter_context(LabelledLoader(train_split, **labelled_options(run, ranks)))
             self.steps = self.labelled.steps_per_epoch
             self.anchors = stack.enter_context(
                 open_anchors(self.config, run.shards, run.benchmark, ranks, steps_per_epoch=self.steps)
             )
             self.valid = (
-                stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+                stack.enter_context(EvalLoader(valid_split, **eval_options(run, ranks))) if valid_split else None
             )
 
             self.at, offset = Position(), 0
@@ -317,37 +317,6 @@ class Trainer:
     @property
     def _patience(self) -> int:
         return 1 if self.ranks.world_size == 1 else _STEPS_BETWEEN_QUESTIONS
-
-
-def _labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:
-    config = run.config
-    return {
-        "batch_size": config.batch_size,
-        "size": config.size,
-        "seed": config.seed,
-        "rank": ranks.rank,
-        "world_size": ranks.world_size,
-        "balance": config.balance,
-        "augment": config.augment,
-        "mean": run.benchmark.mean,
-        "std": run.benchmark.std,
-        "workers": config.workers,
-        "device": ranks.device if ranks.device.type == "cuda" else None,
-        "classes": run.benchmark.classes,
-    }
-
-
-def _eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
-    config = run.config
-    return {
-        "size": config.size,
-        "rank": ranks.rank,
-        "world_size": ranks.world_size,
-        "mean": run.benchmark.eval_mean,
-        "std": run.benchmark.eval_std,
-        "workers": config.workers,
-        "device": ranks.device if ranks.device.type == "cuda" else None,
-    }
 
 
 def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float]) -> str:
