@@ -1,11 +1,13 @@
 """`rmset extract` against the obvious program, both sides in one run, and where our time goes.
 
-    python benchmarks/extract.py VIDEO ... [--obvious-frames 150]
+    python benchmarks/extract.py VIDEO ... [--obvious-frames 150] [--rounds 2]
 
 For each video: frames/s and faces/s of both, their ratio, peak memory of the whole process tree, and the bound: every
 stage alone on all cores with the work that the extraction really did (so many pictures of so many pixels detected, so
 many faces embedded, ...), added up. The obvious program's clock starts when its libraries and models are loaded, so
 ours is the second video of a command; the first one's rate, and the ratio with all of a command's start, stand beside.
+Both sides and every stage run once in each round, and the best of all rounds counts: what else a machine does in one
+of them says nothing of either.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +75,14 @@ class CountingEmbedder(Embedder):
         return super().embed(faces)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that ``work`` takes."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def timed(work: Callable[[], object], rounds: int) -> float:
+    """Seconds that ``work`` takes in the best of some rounds."""
+    seconds = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
 def run_watched(command: list[str]) -> tuple[str, float, float]:
@@ -103,7 +109,7 @@ def run_watched(command: list[str]) -> tuple[str, float, float]:
     return output, time.perf_counter() - began, peak[0]
 
 
-def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
+def stages_alone(video: Path, threads: int, rounds: int, folder: Path) -> dict[str, float]:
     """Seconds of each stage alone on ``threads`` cores, for the work that one extraction does."""
     cv2.setNumThreads(1)
     pack, settings, device = load_pack(), ExtractSettings(), Device()
@@ -116,12 +122,12 @@ def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
         engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, pool, pool)
         task = Task(video.stem, video, Provenance())
         record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
-        seconds = {"decode": timed(lambda: decode_all(info, threads))}
+        seconds = {"decode": timed(lambda: decode_all(info, threads), rounds)}
         frames = first_frames(info)
         calls = [(bank.get(size), picture_of(frames, size)) for size, n in bank.calls.items() for _ in range(n)]
-        seconds["detect"] = timed(lambda: list(pool.map(lambda call: call[0].detect([call[1]]), calls)))
+        seconds["detect"] = timed(lambda: list(pool.map(lambda call: call[0].detect([call[1]]), calls)), rounds)
         faces = [np.zeros((112, 112, 3), np.uint8)] * embedder.count
-        seconds["embed"] = timed(lambda: list(pool.map(lambda face: embedder.embed([face]), faces)))
+        seconds["embed"] = timed(lambda: list(pool.map(lambda face: embedder.embed([face]), faces)), rounds)
         table = pq.read_table(folder / f"{video.stem}-00000.parquet")
         landmarks = np.asarray(table["landmarks"].combine_chunks().flatten()).reshape(-1, 10)
         by_frame = np.split(landmarks, np.flatnonzero(np.diff(table["frame"].to_numpy())) + 1)
@@ -129,7 +135,7 @@ def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
         def encode(points: np.ndarray[Any, Any]) -> object:
             return encode_faces(frames[len(points) % len(frames)], points, side=260, quality=95)
 
-        seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, by_frame)))
+        seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, by_frame)), rounds)
     pictures = table["image"].combine_chunks().field("bytes").to_pylist()
     columns = {
         name: table[name].to_numpy() for name in ("frame", "identity", "track", "time_s", "det_score", "sharpness")
@@ -141,7 +147,7 @@ def stages_alone(video: Path, threads: int, folder: Path) -> dict[str, float]:
         numbers = {name: values[part] for name, values in columns.items()}
         return FaceRows(**numbers, bbox=boxes[part], landmarks=landmarks[part], images=pictures[part])
 
-    seconds["write"] = timed(lambda: write_shards(folder, "again", record.faces, block, {}))
+    seconds["write"] = timed(lambda: write_shards(folder, "again", record.faces, block, {}), rounds)
     return seconds
 
 
@@ -178,23 +184,53 @@ def extract(videos: list[Path], out: Path, threads: int) -> tuple[Extracted, flo
     return ([json.loads(line) for line in output.splitlines()], seconds), peak
 
 
-def measure(video: Path, obvious_frames: int, threads: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Round:
+    """Frames/s of both sides in one round, and what they took."""
+
+    obvious: float
+    second: float
+    first: float
+    with_start: float
+    frames: int
+    faces: int
+    obvious_peak_mb: float
+    our_peak_mb: float
+
+
+def one_round(video: Path, again: Path, folder: Path, obvious_frames: int, threads: int) -> Round:
+    """Both sides once."""
+    command = [sys.executable, str(HERE / "obvious.py"), str(video), str(folder / "obvious"), str(obvious_frames)]
+    output, _, obvious_peak = run_watched(command)
+    obvious = json.loads(output.splitlines()[-1])
+    (once, with_start), our_peak = extract([video], folder / "once", threads)
+    (both, _), _ = extract([video, again], folder / "twice", threads)
+    frames, faces = (both[-1][name] for name in ("frames", "faces"))
+    return Round(
+        obvious=obvious["frames"] / obvious["seconds"],
+        second=frames / both[-1]["seconds_spent"],
+        first=frames / once[-1]["seconds_spent"],
+        with_start=frames / with_start,
+        frames=frames,
+        faces=faces,
+        obvious_peak_mb=obvious_peak,
+        our_peak_mb=our_peak,
+    )
+
+
+def measure(video: Path, obvious_frames: int, threads: int, rounds: int) -> dict[str, Any]:
     """Both sides for one video."""
     with tempfile.TemporaryDirectory(prefix="rmset-benchmark-") as scratch:
         folder = Path(scratch)
-        command = [sys.executable, str(HERE / "obvious.py"), str(video), str(folder / "obvious"), str(obvious_frames)]
-        output, _, obvious_peak = run_watched(command)
-        obvious = json.loads(output.splitlines()[-1])
-        ours, our_peak = extract([video], folder / "once", threads)
         again = folder / f"{video.stem}_again{video.suffix}"
         shutil.copy(video, again)
-        both, _ = extract([video, again], folder / "twice", threads)
+        seen = [one_round(video, again, folder / str(number), obvious_frames, threads) for number in range(rounds)]
         (folder / "stages").mkdir()
-        stages = stages_alone(video, threads, folder / "stages")
-    obvious_rate = obvious["frames"] / obvious["seconds"]
-    once, with_start = ours
-    frames, faces, seconds = (both[0][-1][name] for name in ("frames", "faces", "seconds_spent"))
-    rate = frames / seconds
+        stages = stages_alone(video, threads, rounds, folder / "stages")
+    obvious_rate, rate, first_rate, rate_with_start = (
+        max(getattr(one, name) for one in seen) for name in ("obvious", "second", "first", "with_start")
+    )
+    frames, faces = seen[0].frames, seen[0].faces
     bound = frames / sum(stages.values())
     return {
         "video": video.stem,
@@ -202,12 +238,12 @@ def measure(video: Path, obvious_frames: int, threads: int) -> dict[str, Any]:
         "faces": faces,
         "obvious_frames_per_s": round(obvious_rate, 2),
         "ours_frames_per_s": round(rate, 1),
-        "ours_faces_per_s": round(faces / seconds, 1),
-        "ours_first_video_frames_per_s": round(frames / once[-1]["seconds_spent"], 1),
+        "ours_faces_per_s": round(rate * faces / frames, 1),
+        "ours_first_video_frames_per_s": round(first_rate, 1),
         "ratio": round(rate / obvious_rate, 1),
-        "ratio_with_start": round(frames / with_start / obvious_rate, 1),
-        "obvious_peak_mb": round(obvious_peak),
-        "ours_peak_mb": round(our_peak),
+        "ratio_with_start": round(rate_with_start / obvious_rate, 1),
+        "obvious_peak_mb": round(max(one.obvious_peak_mb for one in seen)),
+        "ours_peak_mb": round(max(one.our_peak_mb for one in seen)),
         "stages_alone_s": {name: round(seconds, 2) for name, seconds in stages.items()},
         "bound_frames_per_s": round(bound, 1),
         "share_of_bound": round(rate / bound, 2),
@@ -220,8 +256,9 @@ def main() -> None:
     parser.add_argument("videos", nargs="+", type=Path)
     parser.add_argument("--obvious-frames", type=int, default=150, help="frames the obvious program is given")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    results = [measure(video, options.obvious_frames, options.threads) for video in options.videos]
+    results = [measure(video, options.obvious_frames, options.threads, options.rounds) for video in options.videos]
     keep("extract", results)
 
 

@@ -21,8 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import torch
 from common import HERE, keep, shared
 from ferplus_shards import prepare
+
+from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.loader import EvalLoader
+from rmfer.datasets.recognise import open_benchmark
+from rmfer.losses.attention import similarity
+from rmfer.model.saved import load_model
 
 ARMS = {
     "base": ["--preset", "base"],
@@ -105,6 +112,17 @@ def spread(values: list[float]) -> dict[str, float]:
     }
 
 
+@torch.inference_mode()
+def similarity_difference(folder: Path, benchmark: Benchmark) -> float:
+    """Mean cosine of z of test pictures with the same label, less that of others; of the last epoch (Table 13)."""
+    net, info = load_model(folder, which="last")
+    with EvalLoader(benchmark.splits["test"], mean=info.mean, std=info.std, size=info.size, workers=1) as pictures:
+        z, labels = zip(*((net.embed(batch.images)[1], batch.labels) for batch in pictures), strict=True)
+    cosines, label = similarity(torch.cat(z), torch.cat(z), tau=1), torch.cat(labels)
+    same, others = label[:, None] == label, ~torch.eye(len(label), dtype=torch.bool)
+    return float(cosines[same & others].mean() - cosines[~same].mean())
+
+
 def summary(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Of each arm, split, epoch (last or best) and measure: mean and deviation over the seeds."""
     return {
@@ -144,12 +162,23 @@ def main() -> None:
     with ThreadPoolExecutor(options.jobs) as pool:
         results = dict(zip(jobs, pool.map(run, jobs), strict=True))
     found = {arm: [results[arm, seed] for seed in options.seeds] for arm in options.arms}
+    benchmark = open_benchmark(shared() / "data" / "ferplus.zip")
+    cosines = {
+        arm: [
+            similarity_difference(options.work / f"{options.scale}-{arm}-{seed}", benchmark) for seed in options.seeds
+        ]
+        for arm in options.arms
+    }
     kept = {
         "scale": options.scale,
         "settings": {**SCALES[options.scale], **dict(pair.split("=", 1) for pair in options.set)},
         "seeds": options.seeds,
         "shards": composed(shards),
         "arms": summary(found),
+        "similarity_difference": {
+            arm: {"mean": round(statistics.mean(values), 4), "sd": round(statistics.stdev(values), 4)}
+            for arm, values in cosines.items()
+        },
         "runs": found,
     }
     keep("ferplus" if options.scale == "cpu" else f"ferplus_{options.scale}", kept, packages=("torch", "timm"))

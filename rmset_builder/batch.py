@@ -97,15 +97,13 @@ def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int],
             record = extract_video(task, info, engine, out=out, work=work, progress=advance)
             update_videos(out, record)
     except VideoError as fault:
-        return Result(task.video, Outcome.FAILED, note_failure(task, fault, out, time.monotonic() - began), fault)
+        return failed(task, fault, out, time.monotonic() - began)
     except OSError as error:
         return Result(task.video, Outcome.FAILED, fault=_not_written(task, error, out))
     except RmsetError:
         raise
     except Exception as error:
-        unforeseen = _program_fault(task, error)
-        note = note_failure(task, unforeseen, out, time.monotonic() - began)
-        return Result(task.video, Outcome.FAILED, note, unforeseen)
+        return failed(task, _program_fault(task, error), out, time.monotonic() - began)
     return Result(task.video, Outcome.DONE, record)
 
 
@@ -136,7 +134,15 @@ def _workplace(out: Path, video: str) -> Iterator[Path]:
         lock.release()
 
 
-def note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> VideoRecord | None:
+def failed(task: Task, fault: VideoError, out: Path, seconds: float) -> Result:
+    """A failure's result, noted in the table; where even that cannot be written, this is the failure."""
+    try:
+        return Result(task.video, Outcome.FAILED, _note_failure(task, fault, out, seconds), fault)
+    except OSError as error:
+        return Result(task.video, Outcome.FAILED, fault=_not_written(task, error, out))
+
+
+def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> VideoRecord | None:
     """Record a failure, unless the video has whole shards from before: those stay, and so does their record."""
     if fault.reason in _NOT_OF_THE_VIDEO:
         return None

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from rmset_builder.batch import NOT_WRITTEN, Outcome, Result, note_failure, run_one
+from rmset_builder.batch import NOT_WRITTEN, Result, failed, run_one
 from rmset_builder.engine import EngineSpec, open_engine
 from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import Task
@@ -164,7 +164,7 @@ class _Crew:
             f"{task.path}: the process at work on it ended with {worker.process.exitcode}",
             remedy="memory may have run out: try fewer --jobs",
         )
-        return Result(task.video, Outcome.FAILED, note_failure(task, fault, self._out, 0.0), fault)
+        return failed(task, fault, self._out, 0.0)
 
     def _dismiss(self) -> None:
         """End all workers, in a hurry where they are not idle."""

@@ -39,7 +39,7 @@ def examine(*, models: str, gpu: int | None, out: Path) -> Iterator[Finding]:
     ffmpeg = guarded("ffmpeg", check_ffmpeg)
     yield ffmpeg
     if ffmpeg.mark is Mark.OK:
-        yield from _all({"decoders": check_decoders, "nvdec": check_nvdec})
+        yield from _all({"decoders": check_decoders, "nvdec": partial(check_nvdec, gpu)})
     yield from model_findings(models, gpu)
     yield guarded("disk", partial(check_disk, out))
     yield from _all({"yt-dlp": check_yt_dlp, "javascript": check_javascript})

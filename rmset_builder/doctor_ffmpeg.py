@@ -10,6 +10,7 @@ from rmset_builder.doctor_finding import Finding, Mark, failure
 from rmset_builder.errors import RmsetError
 from rmset_builder.ffmpeg_listing import listed
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
+from rmset_builder.nvdec import NvDecoder, find_nvdec
 
 _MEND = "python -m pip install --force-reinstall imageio-ffmpeg"
 _MEND_CODEC = 'export RMSET_FFMPEG="$(python -c "import imageio_ffmpeg as i; print(i.get_ffmpeg_exe())")"'
@@ -78,11 +79,12 @@ def check_decoders() -> Finding:
     return Finding(name, Mark.FAIL if fatal else Mark.WARN, found, _mend(ffmpeg))
 
 
-def check_nvdec() -> Finding:
-    """Whether ffmpeg was built with NVIDIA's hardware decoding; nothing is wrong without it."""
-    if "cuda" in listed(find_ffmpeg(), "hwaccels"):
-        return Finding("nvdec", Mark.OK, "ffmpeg was built with it (-hwaccel cuda)")
-    return Finding("nvdec", Mark.OK, "ffmpeg was built without it: it decodes on the CPU")
+def check_nvdec(gpu: int | None) -> Finding:
+    """Whether ffmpeg can decode on an NVIDIA GPU, the first where none is asked for; nothing is wrong without it."""
+    found = find_nvdec(gpu or 0)
+    if isinstance(found, NvDecoder):
+        return Finding("nvdec", Mark.OK, f"ffmpeg can use the decoder of GPU {found.gpu}")
+    return Finding("nvdec", Mark.OK, f"ffmpeg cannot use a GPU's decoder ({found}): it decodes on the CPU")
 
 
 def _mend(ffmpeg: Ffmpeg) -> str:

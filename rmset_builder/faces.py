@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg
 
-from rmset_builder.align import align_faces, sharpness
+from rmset_builder.align import aligned_faces, sharpness
 from rmset_builder.decode import Frame, FrameReader
+from rmset_builder.detector import Faces
 from rmset_builder.geometry import Array
-from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes
+from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes, first_frames
 from rmset_builder.luma import patches
 from rmset_builder.scales import ScaledDetector, Scales
 from rmset_builder.spool import Spool
@@ -62,6 +63,15 @@ class FoundFaces:
 
 
 @dataclass(frozen=True)
+class _Begun:
+    """A window in which the detector is at work: the scales of its shot, and the looks that are wanted in any case."""
+
+    window: Window
+    scales: Scales
+    looks: dict[int, Future[Keyframe]]
+
+
+@dataclass(frozen=True)
 class FaceRules:
     """How faces are found and drawn."""
 
@@ -91,6 +101,7 @@ class FaceFinder:
         self._pool = pool
         self._encoders = encoders
         self._rules = rules
+        self._stride = rules.keyframes.stride
         self._linker = TrackLinker(rules.links)
         self._scales: Scales = (rules.fixed_scale,) if rules.fixed_scale else (detector.base,)
         self._next_probe = 0
@@ -104,7 +115,7 @@ class FaceFinder:
             spool: takes the pictures.
             progress: called with the number of frames and faces that are done.
         """
-        length = window_length(self._reader.shape, least=self._rules.links.longest_gap)
+        length = window_length(self._reader.shape, least=self._rules.links.longest_gap, multiple_of=self._stride)
         kept: list[TrackRows] = []
         sharp: list[float] = []
         encoding: deque[tuple[Window, TrackRows, list[Future[EncodedFaces]]]] = deque()
@@ -135,8 +146,12 @@ class FaceFinder:
                 pending = pending.select(~mine)
                 encoding.append((window, rows, self._encode(window, rows)))
 
-            for window in source:
-                keyframes = self._look(window, before)
+            # The next window's looks fill the gaps that the present one's leave, where each waits for the one before.
+            begun = map(self._begin, source)
+            following = next(begun, None)
+            while (present := following) is not None:
+                window, following = present.window, next(begun, None)
+                keyframes = self._look(present, before)
                 parts = [self._linker.advance(k, cut=k.frame in window.cuts) for k in keyframes]
                 pending = TrackRows.joined([pending, *parts])
                 before = keyframes[-1]
@@ -151,35 +166,53 @@ class FaceFinder:
                 collect()
         return FoundFaces(TrackRows.joined(kept), np.array(sharp, np.float32), self._keyframe_count)
 
-    def _look(self, window: Window, before: Keyframe | None) -> list[Keyframe]:
+    def _begin(self, window: Window) -> _Begun:
+        """Choose the scales, and look where a look is wanted whatever it shows."""
+        probed = self._probe(window)
+        looks = {
+            frame: self._pool.submit(self._keyframe, window, frame, probed[frame])
+            if frame in probed
+            else self._pool.submit(self._glance, window, self._scales, Glance(frame))
+            for frame in first_frames(window.start, window.stop, window.cuts, self._stride)
+        }
+        return _Begun(window, self._scales, looks)
+
+    def _look(self, begun: _Begun, before: Keyframe | None) -> list[Keyframe]:
         """The window's keyframes."""
-        self._probe(window)
+        window = begun.window
         keyframes = find_keyframes(
             before,
             window.start,
             window.stop,
             window.cuts,
-            functools.partial(self._detect, window),
+            functools.partial(self._detect, begun),
             rules=self._rules.keyframes,
             links=self._rules.links,
         )
         self._keyframe_count += len(keyframes)
         return keyframes
 
-    def _probe(self, window: Window) -> None:
-        """Choose the scales anew in every new shot, and now and then: ever less often while they stay the same."""
-        if self._rules.fixed_scale:
-            return
-        due = max(window.start, *window.cuts) if window.cuts else window.start
-        if due < self._next_probe and not window.cuts:
-            return
-        scales = self._detector.probe(window.frames[due - window.start], self._pool)
+    def _probe(self, window: Window) -> dict[int, Faces]:
+        """Choose the scales anew in every new shot, and now and then: ever less often while they stay the same.
+
+        Returns:
+            The faces of the frame that was probed, by its number; empty where no probe was due.
+        """
+        if self._rules.fixed_scale or (window.start < self._next_probe and not window.cuts):
+            return {}
+        due = max(window.cuts, default=first_frames(window.start, window.stop, window.cuts, self._stride)[0])
+        scales, faces = self._detector.probe(window.frames[due - window.start], self._pool)
         still_fit = scales == self._scales and not window.cuts
         self._probe_after = min(self._probe_after * 2, LAST_PROBE_AFTER) if still_fit else FIRST_PROBE_AFTER
         self._scales, self._next_probe = scales, due + self._probe_after
+        return {due: faces}
 
-    def _detect(self, window: Window, glances: Sequence[Glance]) -> list[Keyframe]:
-        return list(self._pool.map(functools.partial(self._glance, window, self._scales), glances))
+    def _detect(self, begun: _Begun, glances: Sequence[Glance]) -> list[Keyframe]:
+        looks = [
+            begun.looks.get(glance.frame) or self._pool.submit(self._glance, begun.window, begun.scales, glance)
+            for glance in glances
+        ]
+        return [look.result() for look in looks]
 
     def _glance(self, window: Window, scales: Scales, glance: Glance) -> Keyframe:
         picture = window.frames[glance.frame - window.start]
@@ -190,9 +223,12 @@ class FaceFinder:
                 faces = with_known(faces, glance.known)
         if faces is None:
             faces = self._detector.detect(picture, scales)
+        return self._keyframe(window, glance.frame, faces)
+
+    def _keyframe(self, window: Window, frame: int, faces: Faces) -> Keyframe:
         faces = drop_doubles(faces, sure=self._rules.links.sure)
-        seen = patches(window.greys[glance.frame - window.start], faces.boxes, frame_width=picture.shape[1])
-        return Keyframe(glance.frame, faces, seen)
+        seen = patches(window.greys[frame - window.start], faces.boxes, frame_width=self._reader.width)
+        return Keyframe(frame, faces, seen)
 
     def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
         return [
@@ -209,8 +245,9 @@ class FaceFinder:
 
 def encode_faces(frame: Frame, landmarks: Array, *, side: int, quality: int) -> EncodedFaces:
     """Aligned JPEG pictures of the faces of one BGRA frame, ``landmarks`` (n, 10) pixels."""
-    faces = align_faces(frame, landmarks, side=side)
-    return EncodedFaces([encode_jpeg(face, quality) for face in faces], [sharpness(face) for face in faces])
+    # One face after the other: each is still in the core's cache when it is encoded.
+    done = [(encode_jpeg(face, quality), sharpness(face)) for face in aligned_faces(frame, landmarks, side=side)]
+    return EncodedFaces([picture for picture, _ in done], [sharp for _, sharp in done])
 
 
 def encode_jpeg(picture: Frame, quality: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What an ffmpeg program was built with: its decoders, encoders and hardware accelerators."""
+"""What an ffmpeg program was built with: its decoders and encoders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from rmset_builder.errors import RmsetError
 from rmset_builder.ffmpeg_program import Ffmpeg
 
-Kind = Literal["decoders", "encoders", "hwaccels"]
+Kind = Literal["decoders", "encoders"]
 
 # ` VFS..D h264   H.264 / AVC`: six flags, the name, its description. The legend above has `=` for a name.
 _CODER = re.compile(r"^ [VAS][A-Z.]{5} ([A-Za-z0-9_-]+)", re.MULTILINE)
@@ -17,7 +17,7 @@ _SECONDS = 30
 
 
 def listed(ffmpeg: Ffmpeg, kind: Kind) -> frozenset[str]:
-    """The names that ``ffmpeg -decoders``, ``-encoders`` or ``-hwaccels`` lists.
+    """The names that ``ffmpeg -decoders`` or ``-encoders`` lists.
 
     Raises:
         RmsetError: the program does not answer.
@@ -31,16 +31,14 @@ def listed(ffmpeg: Ffmpeg, kind: Kind) -> frozenset[str]:
             f"{ffmpeg.path} -{kind} does not answer ({error})",
             remedy="run: python -m pip install --force-reinstall imageio-ffmpeg",
         ) from error
-    return parse_listing(listing, kind)
+    return parse_listing(listing)
 
 
-def parse_listing(listing: str, kind: Kind) -> frozenset[str]:
+def parse_listing(listing: str) -> frozenset[str]:
     """The names in one of ffmpeg's listings.
 
     Example:
-        >>> sorted(parse_listing(" V..... = Video\\n V....D gif     GIF\\n", "decoders"))
+        >>> sorted(parse_listing(" V..... = Video\\n V....D gif     GIF\\n"))
         ['gif']
     """
-    if kind == "hwaccels":
-        return frozenset(line.strip() for line in listing.splitlines()[1:] if line.strip())
     return frozenset(_CODER.findall(listing))

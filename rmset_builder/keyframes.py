@@ -68,7 +68,7 @@ def find_keyframes(
         rules: where the detector may be left out.
         links: when two detections are one face.
     """
-    first = _first_frames(start, stop, cuts, rules.stride)
+    first = first_frames(start, stop, cuts, rules.stride)
     known = dict(zip(first, detect([Glance(frame) for frame in first]), strict=True))
     if before is not None:
         known[before.frame] = before
@@ -81,7 +81,8 @@ def find_keyframes(
     return [known[frame] for frame in sorted(known) if frame >= start]
 
 
-def _first_frames(start: int, stop: int, cuts: frozenset[int], stride: int) -> list[int]:
+def first_frames(start: int, stop: int, cuts: frozenset[int], stride: int) -> list[int]:
+    """The keyframes among ``start`` .. ``stop - 1`` that are certain before any of them is looked at, ascending."""
     ends = {cut - 1 for cut in cuts}
     regular = range(start + stride - 1, stop, stride)
     chosen = {*regular, stop - 1, *(f for f in cuts | ends if start <= f < stop)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -48,7 +48,7 @@ class ProgressReporter:
             self._bars = Progress(
                 TextColumn("{task.description}", justify="left"),
                 BarColumn(),
-                TextColumn("{task.completed:,.0f}/{task.total:,.0f} frames"),
+                TextColumn("{task.fields[count]} frames"),
                 TextColumn("{task.fields[rate]:.1f} frames/s"),
                 TextColumn("{task.fields[faces]:,} faces"),
                 TimeRemainingColumn(),
@@ -56,39 +56,37 @@ class ProgressReporter:
                 transient=True,
             )
             if len(tasks) > 1:
-                self._overall = self._bars.add_task("all videos", total=self._all_frames, rate=0.0, faces=0)
+                self._overall = self._new_bar("all videos", self._all_frames)
 
     def begin(self, task: Task) -> None:
         """A video's turn has come."""
-        bar = None
-        if self._bars is not None:
-            bar = self._bars.add_task(task.video, total=self._expected[task.video], rate=0.0, faces=0)
+        bar = self._new_bar(task.video, self._expected[task.video])
         self._running[task.video] = _Running(time.monotonic(), bar)
 
     def advance(self, task: Task, frames: int, faces: int) -> None:
         """So many frames and faces of the video are done."""
         running = self._running[task.video]
         running.frames, running.faces = frames, faces
-        # A header may promise too few.
-        self._expected[task.video] = max(self._expected[task.video], frames)
+        promised = self._expected[task.video]
+        if promised is not None:  # perhaps too few
+            promised = self._expected[task.video] = max(promised, frames)
         now = time.monotonic()
         rate = frames / max(now - running.began, 1e-9)
-        done = self._ended_frames + sum(other.frames for other in self._running.values())
+        done = self._ended_frames + self._running_frames
         overall = done / max(now - self._began, 1e-9)
         if self._bars is not None:
-            if running.bar is not None:
-                total = self._expected[task.video]
-                self._bars.update(running.bar, completed=frames, total=total, rate=rate, faces=faces)
-            if self._overall is not None:
-                all_faces = self._ended_faces + sum(other.faces for other in self._running.values())
-                self._bars.update(self._overall, completed=done, total=self._all_frames, rate=overall, faces=all_faces)
+            self._show(running.bar, frames, promised, rate=rate, faces=faces)
+            all_faces = self._ended_faces + sum(other.faces for other in self._running.values())
+            self._show(self._overall, done, self._all_frames, rate=overall, faces=all_faces)
         elif now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
-            left = max(self._all_frames - done, 0) / max(overall, 1e-9)
+            of = "" if promised is None else f" of {promised:,}"
+            left = ""
+            if self._all_frames is not None:
+                left = f", {max(self._all_frames - done, 0) / max(overall, 1e-9):,.0f} s left in all"
             self._console.print(
-                f"{task.video}: {frames:,} of {self._expected[task.video]:,} frames, {rate:.1f} frames/s, "
-                f"{faces:,} faces; {self._ended:,} of {len(self._expected):,} videos ended, "
-                f"{overall:.1f} frames/s, {left:,.0f} s left in all",
+                f"{task.video}: {frames:,}{of} frames, {rate:.1f} frames/s, {faces:,} faces; "
+                f"{self._ended:,} of {len(self._expected):,} videos ended, {overall:.1f} frames/s{left}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -103,12 +101,27 @@ class ProgressReporter:
         if self._bars is not None:
             if running.bar is not None:
                 self._bars.remove_task(running.bar)
-            if self._overall is not None:
-                self._bars.update(self._overall, total=self._all_frames)
+            self._show(self._overall, self._ended_frames + self._running_frames, self._all_frames)
+
+    def _new_bar(self, name: str, promised: int | None) -> TaskID | None:
+        if self._bars is None:
+            return None
+        return self._bars.add_task(name, total=promised, count=_count(0, promised), rate=0.0, faces=0)
+
+    def _show(self, bar: TaskID | None, frames: int, promised: int | None, **fields: Any) -> None:
+        if self._bars is not None and bar is not None:
+            count = _count(frames, promised)
+            self._bars.update(bar, completed=frames, total=promised, count=count, **fields)
 
     @property
-    def _all_frames(self) -> int:
-        return sum(self._expected.values())
+    def _running_frames(self) -> int:
+        return sum(running.frames for running in self._running.values())
+
+    @property
+    def _all_frames(self) -> int | None:
+        """The frames of all videos, None where the header of one that has not ended does not tell."""
+        known = [frames for frames in self._expected.values() if frames is not None]
+        return sum(known) if len(known) == len(self._expected) else None
 
     def __enter__(self) -> Self:
         if self._bars is not None:
@@ -122,8 +135,12 @@ class ProgressReporter:
             self._bars.stop()
 
 
-def _expected_frames(task: Task) -> int:
+def _count(frames: int, promised: int | None) -> str:
+    return f"{frames:,}" if promised is None else f"{frames:,}/{promised:,}"
+
+
+def _expected_frames(task: Task) -> int | None:
     try:
-        return VideoInfo.from_path(task.path).expected_frames
+        return VideoInfo.from_path(task.path).expected_frames or None
     except VideoError:
-        return 0
+        return None

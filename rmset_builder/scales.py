@@ -143,15 +143,19 @@ class ScaledDetector:
         shift = np.array([left, top], np.float32)
         return Faces(whole.boxes + np.tile(shift, 2), whole.landmarks + np.tile(shift, 5), whole.scores)
 
-    def probe(self, picture: Image, pool: Executor) -> Scales:
-        """The cheapest scales that show every face of ``picture``. A finer one is tried while it shows more."""
+    def probe(self, picture: Image, pool: Executor) -> tuple[Scales, Faces]:
+        """The cheapest scales that show every face of ``picture``, and what they show.
+
+        A finer one is tried while it shows more.
+        """
         coarse, fine = [round(self.base * _COARSER), self.base], self._finer
         first = [*fine[:1], *reversed(coarse)]  # the slowest begins first
         found = dict(zip(first, pool.map(functools.partial(self._whole, picture), first), strict=True))
         found = {side: found[side] for side in sorted(found)}
         if fine and self._shows_more(found, fine[0], than=coarse):
             found |= {side: self._whole(picture, side) for side in fine[1:]}
-        return cheapest_cover(found, self._sure_faces(list(found.values())), preferred=self.base)
+        scales = cheapest_cover(found, self._sure_faces(list(found.values())), preferred=self.base)
+        return scales, Faces.joined([found[side] for side in scales])
 
     def _shows_more(self, found: dict[int, Faces], side: int, *, than: Sequence[int]) -> bool:
         """Does a scale add a face that the detector is sure of?"""

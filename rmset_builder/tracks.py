@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from rmset_builder.detector import Faces
 from rmset_builder.geometry import Array, covered_share, iou_matrix
@@ -105,6 +104,9 @@ def _match(boxes: Array, looks: Array, b: Keyframe, rules: LinkRules) -> Pairs:
         return np.empty((0, 2), np.intp)
     worth = iou_matrix(boxes, b.faces.boxes)
     worth[(worth < rules.overlap) | (looks @ b.patches.T < rules.likeness)] = 0
+    # Half a second to import, in which ffmpeg and the detector can be at work already.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     pairs = []
     sure = b.faces.scores >= rules.sure
     for wanted in (sure, ~sure):

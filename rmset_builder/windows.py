@@ -14,9 +14,9 @@ import numpy as np
 from rmset_builder.decode import Frame, FrameReader
 from rmset_builder.luma import CutFinder, Grey, thumbnail
 
-# Windows under way at one time: read, looked at, waiting for the next one's links, encoded.
-WINDOWS_IN_FLIGHT = 4
-_BUDGET_BYTES = 200_000_000
+# Windows under way at one time: read, begun, looked at, waiting for the next one's links, encoded.
+WINDOWS_IN_FLIGHT = 5
+_BUDGET_BYTES = 240_000_000
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,13 @@ class Window:
         return self.start + len(self.frames)
 
 
-def window_length(shape: tuple[int, int, int], *, least: int, most: int = 16) -> int:
-    """Frames a window, so that all windows in flight stay within 200 MB where ``least`` allows it."""
+def window_length(shape: tuple[int, int, int], *, least: int, multiple_of: int, most: int = 16) -> int:
+    """Frames a window, so that all windows in flight stay within 240 MB where ``least`` allows it.
+
+    A window that is no multiple of the keyframes' stride would have a keyframe more than it needs, at its end.
+    """
     fitting = _BUDGET_BYTES // (WINDOWS_IN_FLIGHT * int(np.prod(shape)))
-    return max(least, min(most, fitting))
+    return max(-(-least // multiple_of), min(most, fitting) // multiple_of) * multiple_of
 
 
 class WindowSource:

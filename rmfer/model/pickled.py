@@ -14,7 +14,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 from torch import Tensor
@@ -88,30 +88,37 @@ class _Shell:
         """Of a class derived from list: forgotten."""
 
 
-class _StorageKind:
-    """Stands for one of torch's storage classes; cannot be changed by a pickle, nor called."""
+class _Fixed:
+    """Something that a pickle may name. It could set attributes of whatever it names: not of these."""
 
-    __slots__ = ("_dtype",)
+    __slots__ = ("_value",)
+    _value: Any
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        self._dtype = dtype
+    def __init__(self, value: Any) -> None:
+        object.__setattr__(self, "_value", value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise UnsafePickleError(f"it tries to change what it is read with ({name})")
+
+
+class _StorageKind(_Fixed):
+    """Stands for one of torch's storage classes."""
+
+    __slots__ = ()
 
     @property
     def dtype(self) -> torch.dtype:
         """Of its elements."""
-        return self._dtype
+        return cast(torch.dtype, self._value)
 
 
-class _Callable:
-    """A function that a pickle may call; cannot be changed by it."""
+class _Callable(_Fixed):
+    """A function that a pickle may call."""
 
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    __slots__ = ()
 
     def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
+        return self._value(*args)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -57,7 +57,7 @@ class PictureFaces:
 
     def find(self, picture: Pixels) -> FoundFaces:
         """The faces of a picture (h, w, 3) uint8 RGB that the detector is sure of."""
-        from rmset_builder.align import align_faces  # noqa: PLC0415
+        from rmset_builder.align import aligned_faces  # noqa: PLC0415
         from rmset_builder.scales import ScaledDetector  # noqa: PLC0415
         from rmset_builder.tracks import drop_doubles  # noqa: PLC0415
 
@@ -68,10 +68,11 @@ class PictureFaces:
         square = cv2.copyMakeBorder(picture, 0, side - height, 0, side - width, cv2.BORDER_CONSTANT, value=(0, 0, 0))
         square = np.asarray(square, np.uint8)
         detector = ScaledDetector(self._bank, width=side, height=side, sure=sure)
-        found = drop_doubles(detector.detect(square, detector.probe(square, self._pool)), sure=sure)
+        _, faces = detector.probe(square, self._pool)
+        found = drop_doubles(faces, sure=sure)
         found = found[found.scores >= sure]
         found = found[np.argsort(found.boxes[:, 0], kind="stable")]
-        aligned = align_faces(picture, found.landmarks, side=self._settings.image_size)
+        aligned = list(aligned_faces(picture, found.landmarks, side=self._settings.image_size))
         return FoundFaces(found.boxes, found.scores, aligned)
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.store.draws import AUGMENT, uniforms
-from rmfer.store.kernels import jitter
+from rmfer.store.kernels import jitter, normalize_lines
 
 # Of RMset's faces, in [0, 1], red green blue (method.md, "Training facts").
 RMSET_MEAN = (0.5293, 0.3920, 0.3694)
@@ -25,6 +25,11 @@ GRAYSCALE_P, FLIP_P = 0.1, 0.5
 STRENGTH = (0.25, 0.25, 0.25, 0.125)
 # Rec. 601, as Pillow and torchvision weigh red, green and blue.
 LUMA = (0.299, 0.587, 0.114)
+
+# (2, 3): what normalising, (x / 255 - mean) / std, multiplies by and what it adds; and a line that changes nothing.
+_MEAN, _STD = np.asarray(RMSET_MEAN, np.float32), np.asarray(RMSET_STD, np.float32)
+_NORMAL = np.stack([1 / (255 * _STD), -_MEAN / _STD])
+_SAME = np.asarray([[1] * 3, [0] * 3], np.float32)
 
 _NUMBERS = 10  # choice, probability, four strengths, four for their order
 
@@ -77,13 +82,41 @@ class AugmentPlan:
 
 def augment(image: Image, plan: AugmentPlan, number: int) -> Image:
     """``image`` (H, W, 3) uint8 RGB as entry ``number`` of ``plan`` wants it; ``image`` may be written over."""
-    kind = plan.kind[number]
+    if plan.kind[number] != JITTER:
+        return _flip_or_gray(image, plan.kind[number])
+    planes, out = np.stack(cv2.split(image)), np.empty(image.size, np.float32)
+    jitter(planes.reshape(3, -1), plan.order[number], plan.strength[number], _SAME, out)
+    return out.astype(np.uint8).reshape(image.shape)
+
+
+class Finisher:
+    """Augments and normalises pictures of one size, in memory of its own that is used again: one for each thread.
+
+    Args:
+        size: H and W of the pictures.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.pixels: Image = np.empty((size, size, 3), np.uint8)
+        """(H, W, 3) RGB, where the picture is to be put that comes next."""
+        self._planes = np.empty((3, size, size), np.uint8)
+        self._scale, self._shift = np.tile(_NORMAL, size)
+
+    def finish(self, plan: AugmentPlan, number: int, out: npt.NDArray[np.float32]) -> None:
+        """Make ``out`` (H, W, 3) of ``pixels`` as entry ``number`` of ``plan`` wants it; ``pixels`` is written over."""
+        if plan.kind[number] == JITTER:
+            cv2.split(self.pixels, list(self._planes))
+            planes = self._planes.reshape(3, -1)
+            jitter(planes, plan.order[number], plan.strength[number], _NORMAL, out.reshape(-1))
+        else:
+            lines = _flip_or_gray(self.pixels, plan.kind[number]).reshape(len(out), -1)
+            normalize_lines(lines, self._scale, self._shift, out.reshape(len(out), -1))
+
+
+def _flip_or_gray(image: Image, kind: int) -> Image:
+    # In place, as new memory of this size would be taken from the system, and given back, for each picture.
     if kind == FLIP:
-        return cv2.flip(image, 1)  # type: ignore[no-any-return]
-    if kind == GRAYSCALE:
-        return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # type: ignore[no-any-return]
-    if kind == JITTER:
-        planes = cv2.split(image)
-        jitter(*(plane.ravel() for plane in planes), plan.order[number], plan.strength[number])
-        cv2.merge(planes, dst=image)
+        cv2.flip(image, 1, dst=image)
+    elif kind == GRAYSCALE:
+        cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB, dst=image)
     return image

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from rmfer.errors import ShardError
-from rmfer.store.augment import RMSET_MEAN, RMSET_STD, AugmentPlan, augment
+from rmfer.store.augment import AugmentPlan, Finisher
 from rmfer.store.images import ImageReader
-from rmfer.store.kernels import normalize_lines
 
 log = logging.getLogger("rmfer")
 
@@ -63,9 +62,7 @@ class Decoder:
     def __init__(self, reader: ImageReader, *, size: int, workers: int, exact: bool) -> None:
         self.reader, self.size, self.workers = reader, size, workers
         self._how = {} if exact else QUICK
-        self._scratch = threading.local()
-        self._scale = np.tile(np.asarray([1 / (255 * s) for s in RMSET_STD], np.float32), size)
-        self._shift = np.tile(-np.asarray(RMSET_MEAN, np.float32) / np.asarray(RMSET_STD, np.float32), size)
+        self._own = threading.local()
         # No part of OpenCV's is used here that would be faster with threads of its own.
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         # Asks for a step's pages when the step is queued, so that they are there when its turn to be decoded comes.
@@ -119,9 +116,8 @@ class Decoder:
 
     def _finish(self, file: memoryview, row: int, plan: AugmentPlan, place: int, out: npt.NDArray[np.float32]) -> None:
         """Decode, augment and normalise."""
-        if not hasattr(self._scratch, "pixels"):
-            self._scratch.pixels = np.empty((self.size, self.size, 3), np.uint8)
-        pixels = self._scratch.pixels
-        self._decode(file, row, pixels)
-        lines = augment(pixels, plan, place).reshape(self.size, -1)
-        normalize_lines(lines, self._scale, self._shift, out[place].reshape(self.size, -1))
+        if not hasattr(self._own, "finisher"):
+            self._own.finisher = Finisher(self.size)
+        finisher = self._own.finisher
+        self._decode(file, row, finisher.pixels)
+        finisher.finish(plan, place, out[place])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,27 +14,33 @@ from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.measures import class_recalls
 from rmfer.model.saved import ModelInfo, load_model
+from rmfer.model_card import model_card
 from rmfer.training.run import Run
 
 RESULTS = "results.json"
+CARD = "MODEL_CARD.md"
 WHICH = ("last", "best")
 
 
 def finish(run: Run, device: torch.device) -> str:
-    """Evaluate both epochs on the test split, if the benchmark has one, and write ``results.json``.
+    """Evaluate both epochs on the test split, if there is one, and write ``results.json`` and ``MODEL_CARD.md``.
 
     Returns:
         What the user is told: a line for each epoch.
     """
     results: dict[str, Any] = {}
-    tested: dict[int, Evaluation] = {}
+    tested: list[Evaluation] = []
     for which in WHICH:
         net, info = load_model(run.folder, which=which, device=device)
-        if "test" in run.benchmark.splits and info.epoch not in tested:
-            tested[info.epoch] = evaluate(net, info, run.benchmark, "test", device=device)[0]
-        results[which] = _result(info, tested.get(info.epoch))
-    with whole_file(run.folder / RESULTS) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        test = None
+        if "test" in run.benchmark.splits:
+            # Where the last epoch is the best, there is nothing new to see.
+            again = tested and tested[-1].info.epoch == info.epoch
+            test = replace(tested[-1], info=info) if again else evaluate(net, info, run.benchmark, device=device)[0]
+            tested.append(test)
+        results[which] = _result(info, test)
+    _write(run.folder / RESULTS, json.dumps(results, indent=1) + "\n")
+    _write(run.folder / CARD, model_card(info, tested))
     return "\n".join(_line(which, results[which]) for which in WHICH)
 
 
@@ -48,6 +56,11 @@ def _result(info: ModelInfo, test: Evaluation | None) -> dict[str, Any]:
             "confusion": test.confusion.tolist(),
         }
     return told
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _line(which: str, result: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
 from rmfer.training.objective import Losses, Objective
 from rmfer.training.run import InterruptedRun, Run
-from rmfer.training.setup import build_net, labelled_splits, prepare_torch
+from rmfer.training.setup import build_net, eval_options, labelled_options, labelled_splits, prepare_torch
 from rmfer.training.shift import shift
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
@@ -78,13 +78,13 @@ class Trainer:
             pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
         with ExitStack() as stack:
-            self.labelled = stack.enter_context(LabelledLoader(train_split, **_labelled_options(run, ranks)))
+            self.labelled = stack.enter_context(LabelledLoader(train_split, **labelled_options(run, ranks)))
             self.steps = self.labelled.steps_per_epoch
             self.anchors = stack.enter_context(
                 open_anchors(self.config, run.shards, run.benchmark, ranks, steps_per_epoch=self.steps)
             )
             self.valid = (
-                stack.enter_context(EvalLoader(valid_split, **_eval_options(run, ranks))) if valid_split else None
+                stack.enter_context(EvalLoader(valid_split, **eval_options(run, ranks))) if valid_split else None
             )
 
             self.at, offset = Position(), 0
@@ -156,6 +156,7 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Validate, tell, and keep the weights: always as the last, and as the best where they are."""
         at, config = self.at, self.config
+        self._check_weights()
         found: dict[str, float] = {}
         if self.valid is not None:
             found = accuracies(
@@ -199,11 +200,18 @@ class Trainer:
         values = self.sums.tolist()
         if all(map(math.isfinite, values)):
             return
-        at = self.at
         told = ", ".join(f"{name} {value:.4g}" for name, value in zip(Losses._fields, values, strict=True))
-        raise RmferError(
-            f"the loss is no longer a finite number at step {at.step:,} of epoch {at.epoch + 1} (sums since the last "
-            f"line of the log: {told}); the checkpoint before it stays",
+        raise self._diverged(f"the loss is no longer a finite number (sums since the last line of the log: {told})")
+
+    def _check_weights(self) -> None:
+        """A step may spoil the weights though its loss was finite; no file shall hold them."""
+        spoilt = [name for name, value in self.net.state_dict().items() if not value.isfinite().all()]
+        if spoilt:
+            raise self._diverged(f"{len(spoilt)} weights are no longer finite numbers, such as {spoilt[0]}")
+
+    def _diverged(self, what: str) -> RmferError:
+        return RmferError(
+            f"at step {self.at.step:,} of epoch {self.at.epoch + 1} {what}; the checkpoint before it stays",
             remedy="use a smaller learning rate (--set lr=...), or --set precision=float32",
         )
 
@@ -211,6 +219,8 @@ class Trainer:
         stop = self._stop_asked()
         due = time.monotonic() - self._saved > 60 * self.config.checkpoint_minutes
         if stop or self.ranks.any(due):
+            self._check_finite()
+            self._check_weights()
             self.at.seconds += time.monotonic() - self._began
             self._save()
             self._began = time.monotonic()
@@ -221,7 +231,6 @@ class Trainer:
         return self.ranks.any(self.interrupts.asked)
 
     def _save(self) -> None:
-        self._check_finite()
         self.at.sums = self.sums.tolist()
         random = self.ranks.collect(self._random_state())
         if self.ranks.is_first:
@@ -308,37 +317,6 @@ class Trainer:
     @property
     def _patience(self) -> int:
         return 1 if self.ranks.world_size == 1 else _STEPS_BETWEEN_QUESTIONS
-
-
-def _labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:
-    config = run.config
-    return {
-        "batch_size": config.batch_size,
-        "size": config.size,
-        "seed": config.seed,
-        "rank": ranks.rank,
-        "world_size": ranks.world_size,
-        "balance": config.balance,
-        "augment": config.augment,
-        "mean": run.benchmark.mean,
-        "std": run.benchmark.std,
-        "workers": config.workers,
-        "device": ranks.device if ranks.device.type == "cuda" else None,
-        "classes": run.benchmark.classes,
-    }
-
-
-def _eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
-    config = run.config
-    return {
-        "size": config.size,
-        "rank": ranks.rank,
-        "world_size": ranks.world_size,
-        "mean": run.benchmark.eval_mean,
-        "std": run.benchmark.eval_std,
-        "workers": config.workers,
-        "device": ranks.device if ranks.device.type == "cuda" else None,
-    }
 
 
 def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -14,12 +15,12 @@ from rmfer.model.network import RmferNet
 from rmfer.model.weights import load_weights
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
+from rmfer.training.run import Run
 
 
 def prepare_torch(config: TrainConfig) -> None:
     """Seed torch, and choose between the quickest and the same kernels every time."""
     torch.manual_seed(config.seed)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = not config.deterministic
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -41,6 +42,39 @@ def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, S
     if valid is None and config.holdout:
         return hold_out(train, config.holdout, seed=config.seed)
     return train, valid
+
+
+def labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:
+    """Of `LabelledLoader`."""
+    config = run.config
+    return {
+        "batch_size": config.batch_size,
+        "size": config.size,
+        "seed": config.seed,
+        "rank": ranks.rank,
+        "world_size": ranks.world_size,
+        "balance": config.balance,
+        "augment": config.augment,
+        "mean": run.benchmark.mean,
+        "std": run.benchmark.std,
+        "workers": config.workers,
+        "device": ranks.device if ranks.device.type == "cuda" else None,
+        "classes": run.benchmark.classes,
+    }
+
+
+def eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
+    """Of `EvalLoader`."""
+    config = run.config
+    return {
+        "size": config.size,
+        "rank": ranks.rank,
+        "world_size": ranks.world_size,
+        "mean": run.benchmark.eval_mean,
+        "std": run.benchmark.eval_std,
+        "workers": config.workers,
+        "device": ranks.device if ranks.device.type == "cuda" else None,
+    }
 
 
 def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console, *, fresh: bool) -> RmferNet:

@@ -90,9 +90,12 @@ def command(
     """Turn VIDEOs, or the videos of DIRs (default: videos/), into shards of aligned and identified faces.
 
     What is already done is left alone; a second run does only what is missing, what failed, and what changed settings
-    make stale. Exit codes: 0 done; 1 some videos failed, all others are complete; 2 nothing was done.
+    make stale. Exit codes: 0 done; 1 some videos failed or were not begun, all others are complete; 2 nothing was
+    done.
     """
     chosen = _settings(settings)
+    if jobs is not None and jobs < len(gpu):
+        raise click.UsageError(f"--jobs {jobs} leaves some of {len(gpu)} GPUs idle: each needs a job of its own")
     sources = find_sources(videos, group=group)
     pack = load_pack(models)
     find_ffmpeg()
@@ -101,6 +104,7 @@ def command(
     todo = keep_out_pruned(todo, out)
     todo.faults.extend(Result(str(path), Outcome.FAILED, fault=fault) for path, fault in sources.faults)
     results = [*todo.faults, *todo.kept]
+    stopped: RmsetError | None = None
     for result in results:
         _tell(result, out, as_json)
     if todo.work:
@@ -108,13 +112,21 @@ def command(
         specs = _specs(pack, chosen, gpus=gpu, jobs=jobs, threads=threads, videos=len(todo.work))
         reporter = ProgressReporter(todo.work, Console(stderr=True))
         with reporter:
-            for result in run(todo.work, specs, out, reporter):
-                _tell(result, out, as_json)
-                results.append(result)
+            try:
+                for result in run(todo.work, specs, out, reporter):
+                    _tell(result, out, as_json)
+                    results.append(result)
+            except RmsetError as error:
+                # Exit code 2 would say that nothing was done.
+                if ctx.obj["debug"] or len(results) == len(todo.faults) + len(todo.kept):
+                    raise
+                stopped = error
+    if stopped is not None:
+        click.echo(f"stopped: {stopped}", err=True)
     failed = sum(result.outcome is Outcome.FAILED for result in results)
     not_begun = len(todo.work) + len(todo.kept) + len(todo.faults) - len(results)
     _summarise(results, failed, not_begun, out)
-    ctx.exit(1 if failed else 0)
+    ctx.exit(1 if failed or stopped else 0)
 
 
 def _specs(

@@ -11,7 +11,7 @@ from rmset_builder.align import (
     MARGIN,
     Image,
     align_face,
-    align_faces,
+    aligned_faces,
     arcface_crop,
     sharpness,
     template,
@@ -101,13 +101,13 @@ def test_without_a_margin_the_face_is_insightfaces_own_crop(photo: Image, faces:
 
 
 def test_many_faces_at_once_are_each_alone(photo: Image, faces: Faces) -> None:
-    together = align_faces(photo, faces.landmarks, side=140)
+    together = list(aligned_faces(photo, faces.landmarks, side=140))
     assert len(together) == len(faces)
     for one, landmarks in zip(together, faces.landmarks, strict=True):
         np.testing.assert_array_equal(one, align_face(photo, landmarks, side=140))
         assert one.shape == (140, 140, 3)
         assert one.flags.c_contiguous
-    assert align_faces(photo, np.empty((0, 10), np.float32), side=140) == []
+    assert list(aligned_faces(photo, np.empty((0, 10), np.float32), side=140)) == []
 
 
 def test_what_lies_outside_the_picture_is_black(photo: Image, faces: Faces) -> None:

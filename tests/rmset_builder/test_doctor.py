@@ -12,7 +12,7 @@ from typing import Any
 import onnxruntime
 import pytest
 
-from rmset_builder import doctor, doctor_ffmpeg, doctor_models, doctor_packages
+from rmset_builder import doctor, doctor_ffmpeg, doctor_models, doctor_packages, nvdec
 from rmset_builder.commands.doctor import lines_of
 from rmset_builder.doctor_finding import Finding, Mark, guarded
 from rmset_builder.errors import RmsetError
@@ -176,6 +176,21 @@ def test_without_encoders_decoders_are_told_as_not_tried(tmp_path: Path, monkeyp
     finding = doctor_ffmpeg.check_decoders()
     assert finding.mark is Mark.OK
     assert finding.found == "h264, hevc, vp9, av1, mpeg4, gif listed, not tried for want of an encoder"
+
+
+@pytest.mark.parametrize(("gpu", "asked"), [(None, 0), (0, 0), (3, 3)])
+def test_the_decoder_of_the_gpu_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gpu: int | None, asked: int
+) -> None:
+    """The program is asked to open it: that it was built for it says nothing of the machine."""
+    opens = tmp_path / "opens"
+    opens.write_text(f"#!/bin/sh\ncase \"$*\" in *cuda=probe:{asked}*) exit 0;; esac; echo 'no such GPU' >&2; exit 1\n")
+    opens.chmod(0o755)
+    monkeypatch.setattr(nvdec, "find_ffmpeg", lambda: Ffmpeg(str(opens), "7.1"))
+    assert doctor_ffmpeg.check_nvdec(gpu).found == f"ffmpeg can use the decoder of GPU {asked}"
+    finding = doctor_ffmpeg.check_nvdec(asked + 1)
+    assert finding.mark is Mark.OK
+    assert finding.found == "ffmpeg cannot use a GPU's decoder (no such GPU): it decodes on the CPU"
 
 
 def _builds(monkeypatch: pytest.MonkeyPatch, *, cards: list[str], builds: set[str]) -> None:

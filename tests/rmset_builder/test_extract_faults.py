@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -11,15 +12,18 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
+from rmset_builder.errors import RmsetError
+from rmset_builder.extract import extract_video
 from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.modelpack import load_pack
-from rmset_builder.videos_table import TABLE_NAME, read_videos
+from rmset_builder.videos_table import TABLE_NAME, VideoRecord, read_videos
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]
@@ -243,6 +247,49 @@ def test_a_disk_that_fills_up(small_video: Path, rmset_process: Rmset, tmp_path:
     assert f"{out}: 1 failed, 1 not begun\n" in done.stderr
     assert "Traceback" not in done.stderr
     assert files(out) == []
+
+
+def test_a_disk_too_full_to_note_a_failure(
+    rmset: Rmset, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, short = tmp_path / "shards", tmp_path / "short.mp4"
+    cut(small_video, short, 0.5)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rmset_builder.batch.update_videos", full)
+    done = rmset("extract", short, small_video, "--out", out)
+    assert done.returncode == 1
+    assert f"failed: {short}: {out} cannot be written to (No space left on device); make room" in done.stderr
+    assert f"{out}: 1 failed, 1 not begun\n" in done.stderr
+
+
+@pytest.mark.parametrize("first_fails", [False, True])
+def test_a_fault_of_the_environment_after_some_videos_are_done(
+    rmset: Rmset, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_fails: bool
+) -> None:
+    """Exit code 2 would say that nothing was done; where nothing was, it is right."""
+    out, other = tmp_path / "shards", tmp_path / "other.mp4"
+    shutil.copyfile(small_video, other)
+    calls = []
+
+    def until_it_breaks(*arguments: Any, **options: Any) -> VideoRecord:
+        calls.append(arguments)
+        if first_fails or len(calls) > 1:
+            raise RmsetError("the models are gone", remedy="fetch them again")
+        return extract_video(*arguments, **options)
+
+    monkeypatch.setattr("rmset_builder.batch.extract_video", until_it_breaks)
+    done = rmset("extract", small_video, other, "--out", out)
+    if first_fails:
+        assert done.returncode == 2
+        assert done.stderr.endswith("rmset: the models are gone; fetch them again\n")
+    else:
+        assert done.returncode == 1
+        assert "stopped: the models are gone; fetch them again\n" in done.stderr
+        assert f"{out}: 1 done, 1 not begun\n" in done.stderr
+    assert len(read_videos(out)) == len(calls) - 1
 
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(

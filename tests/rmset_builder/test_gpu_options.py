@@ -91,6 +91,14 @@ def test_a_wrong_set_up_is_told_with_the_command_that_mends_it(
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 
+def test_fewer_jobs_than_gpus_are_refused(rmset: Rmset, small_video: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    done = rmset("extract", small_video, "--out", out, "--gpu", "0,1", "--jobs", 1)
+    assert done.returncode == 2
+    assert "--jobs 1 leaves some of 2 GPUs idle: each needs a job of its own; see: rmset extract --help" in done.stderr
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("gpus", ["", ",", "0,", "0 1", "0,0", "0,00", "cuda:0", "\u0663", "1.0", "+1"])
 def test_what_is_no_list_of_gpus_is_refused(rmset: Rmset, small_video: Path, tmp_path: Path, gpus: str) -> None:
     out = tmp_path / "shards"

@@ -137,18 +137,18 @@ def sure(faces: Faces) -> Faces:
 def test_faces_of_usual_size_need_the_usual_scale_alone(photo: Image, scaled: Scaler) -> None:
     detector = scaled(photo)
     assert detector.base == 640
-    assert detector.probe(photo, POOL) == (640,)
+    assert detector.probe(photo, POOL)[0] == (640,)
 
 
 def test_a_picture_without_faces_keeps_the_usual_scale(photo: Image, scaled: Scaler) -> None:
-    assert scaled(photo).probe(np.zeros_like(photo), POOL) == (640,)
+    assert scaled(photo).probe(np.zeros_like(photo), POOL)[0] == (640,)
 
 
 def test_small_faces_ask_for_a_finer_scale(photo: Image, scaled: Scaler) -> None:
     picture = shrunk(photo, 0.2)
     detector = scaled(picture)
     usual = sure(detector.detect(picture, (640,)))
-    scales = detector.probe(picture, POOL)
+    scales = detector.probe(picture, POOL)[0]
     found = sure(detector.detect(picture, scales))
     assert len(usual) < len(found) == 6
     assert max(scales) > 640
@@ -161,25 +161,34 @@ def test_a_face_that_fills_the_picture_asks_for_a_coarser_scale(photo: Image, sc
     detector = scaled(face)
     coarse, usual = (len(sure(detector.detect(face, (side,)))) for side in (320, 640))
     assert (coarse, usual) == (1, 0)
-    assert detector.probe(face, POOL) == (320, 640)
+    assert detector.probe(face, POOL)[0] == (320, 640)
 
 
 @pytest.mark.parametrize("factor", [0.15, 0.35, 0.6])
 def test_a_probe_sees_every_face_that_a_tried_scale_is_sure_of(photo: Image, factor: float, scaled: Scaler) -> None:
     picture = shrunk(photo, factor)
     detector = scaled(picture)
-    chosen = detector.detect(picture, detector.probe(picture, POOL))
+    chosen = detector.detect(picture, detector.probe(picture, POOL)[0])
     for side in (320, 640, 960):
         wanted = sure(detector.detect(picture, (side,)))
         if len(wanted):
             assert (iou_matrix(wanted.boxes, chosen.boxes).max(axis=1) >= 0.5).all()
 
 
+def test_a_probe_tells_what_the_scales_it_chose_show(photo: Image, scaled: Scaler) -> None:
+    picture = shrunk(photo, 0.2)
+    detector = scaled(picture)
+    scales, faces = detector.probe(picture, POOL)
+    again = detector.detect(picture, scales)
+    np.testing.assert_array_equal(faces.boxes, again.boxes)
+    np.testing.assert_array_equal(faces.scores, again.scores)
+
+
 def test_no_scale_is_finer_than_the_picture_is_large(scaled: Scaler) -> None:
     picture = np.zeros((300, 400, 3), np.uint8)
     detector = scaled(picture)
     assert detector.base == 416
-    assert detector.probe(picture, POOL) == (416,)
+    assert detector.probe(picture, POOL)[0] == (416,)
 
 
 def test_what_several_scales_find_is_joined(photo: Image, scaled: Scaler) -> None:
