@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from rmfer.errors import RmferError
+from rmfer.devices import named_device
 from rmfer.store.device import check_device
 
 
@@ -85,11 +85,7 @@ def join(device: str | None = None) -> Ranks:
         RmferError: a GPU that is not there.
     """
     world_size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
-    named = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(named)
-    except RuntimeError:
-        raise RmferError(f"--device {named} is no device", remedy="use cpu, cuda or cuda:N") from None
+    found = named_device(device)
     if found.type == "cuda" and (world_size > 1 or found.index is None):
         found = torch.device("cuda", local)
     check_device(found)

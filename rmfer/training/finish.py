@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from rmfer.evaluate import Evaluation, evaluate
+from rmfer.evaluation_files import write_evaluation
 from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.measures import class_recalls
@@ -19,11 +20,12 @@ from rmfer.training.run import Run
 
 RESULTS = "results.json"
 CARD = "MODEL_CARD.md"
+EVALUATION = "evaluation"
 WHICH = ("last", "best")
 
 
 def finish(run: Run, device: torch.device) -> str:
-    """Evaluate both epochs on the test split, if there is one, and write ``results.json`` and ``MODEL_CARD.md``.
+    """Evaluate both epochs on the test split, if there is one, and write what was found.
 
     Returns:
         What the user is told: a line for each epoch.
@@ -38,6 +40,7 @@ def finish(run: Run, device: torch.device) -> str:
             again = tested and tested[-1].info.epoch == info.epoch
             test = replace(tested[-1], info=info) if again else evaluate(net, info, run.benchmark, device=device)[0]
             tested.append(test)
+            write_evaluation(test, run.folder / EVALUATION, f"{run.benchmark.kind}-test-{which}")
         results[which] = _result(info, test)
     _write(run.folder / RESULTS, json.dumps(results, indent=1) + "\n")
     _write(run.folder / CARD, model_card(info, tested))
