@@ -54,17 +54,19 @@ SCALES: dict[str, dict[str, Any]] = {
         "epochs_pre": 2,
         "workers": 1,
     },
+    # For one GPU and half an hour, four runs at a time; not run yet. More of both: --set backbone=resnet50 --set size=112.
     "gpu": {
-        "backbone": "resnet50",
+        "backbone": "resnet18",
         "weights": "none",
-        "size": 112,
-        "shift": 6,
+        "size": 64,
+        "shift": 4,
         "lr": 1e-3,
-        "warmup_epochs": 1,
+        "warmup_epochs": 0.25,
         "schedule": "linear",
         "decay_from": 0.7,
-        "epochs": 40,
-        "epochs_pre": 8,
+        "epochs": 20,
+        "epochs_pre": 4,
+        "workers": 4,
     },
 }
 MEASURES = ("overall", "average")
@@ -82,7 +84,7 @@ def train(arm: str, seed: int, folder: Path, shards: Path, options: argparse.Nam
     if not results.is_file():
         settings = {**SCALES[options.scale], **dict(pair.split("=", 1) for pair in options.set), "seed": seed}
         command = [sys.executable, "-m", "rmfer", "train", "--rmset", str(shards), "--out", str(folder)]
-        command += ["--benchmark", str(shared() / "data" / "ferplus.zip"), "--preset", "ferplus-average", *ARMS[arm]]
+        command += ["--benchmark", str(options.benchmark), "--preset", "ferplus-average", *ARMS[arm]]
         for name, value in settings.items():
             command += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
         if options.device:
@@ -146,9 +148,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("ferplus-runs"))
     parser.add_argument("--device", help="given to rmfer train")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="given to all runs alike")
+    parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
+    parser.add_argument("--shards", type=Path, help="by default composed and extracted")
     options = parser.parse_args()
 
-    shards = prepare(options.work)
+    options.benchmark = options.benchmark or shared() / "data" / "ferplus.zip"
+    shards = options.shards or prepare(options.work)
     jobs = [(arm, seed) for seed in options.seeds for arm in options.arms]
     told = threading.Lock()
 
@@ -162,7 +167,7 @@ def main() -> None:
     with ThreadPoolExecutor(options.jobs) as pool:
         results = dict(zip(jobs, pool.map(run, jobs), strict=True))
     found = {arm: [results[arm, seed] for seed in options.seeds] for arm in options.arms}
-    benchmark = open_benchmark(shared() / "data" / "ferplus.zip")
+    benchmark = open_benchmark(options.benchmark)
     cosines = {
         arm: [
             similarity_difference(options.work / f"{options.scale}-{arm}-{seed}", benchmark) for seed in options.seeds
