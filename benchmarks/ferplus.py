@@ -54,7 +54,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "epochs_pre": 2,
         "workers": 1,
     },
-    # For one GPU and half an hour, four runs at a time; not run yet. More of both: --set backbone=resnet50 --set size=112.
+    # For half an hour of one GPU, four runs at a time; not run yet. With more: --set backbone=resnet50 --set size=112.
     "gpu": {
         "backbone": "resnet18",
         "weights": "none",

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 join() { [ -e "$1" ] || { cat "$1".part?? > "$1.tmp" && mv "$1.tmp" "$1"; }; }
 for first in "$wheels"/*.part00; do
-    [ -e "$first" ] && join "${first%.part00}"
+    [ ! -e "$first" ] || join "${first%.part00}"
 done
 
 # torch's own CUDA libraries serve ONNX Runtime too, hence the machine's packages.
