@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except click.Abort:
-        click.echo("rmfer: interrupted; what is complete stays, the same command goes on from there", err=True)
+        click.echo("rmfer: interrupted; what is complete stays", err=True)
         sys.exit(130)
     except RmferError as error:
         if debug:

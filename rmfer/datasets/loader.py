@@ -19,6 +19,7 @@ from rmfer.datasets.filling import Filler, Filling
 from rmfer.datasets.sampling import Balance, LabelledSampler
 from rmfer.datasets.split import Int64s, Split
 from rmfer.errors import RmferError
+from rmfer.resuming import refuse_differences
 from rmfer.store.augment import AugmentPlan
 from rmfer.store.buffers import BufferPool
 from rmfer.store.device import DeviceStage, check_device
@@ -99,14 +100,13 @@ class PictureLoader:
         Raises:
             RmferError: it was made of other settings or another split, so the steps to come would be others.
         """
-        mine = self.state_dict()
-        differing = [key for key in mine if key not in ("epoch", "step") and state.get(key) != mine[key]]
-        if differing:
-            told = ", ".join(f"{key} (then {state.get(key)}, now {mine[key]})" for key in differing)
-            raise RmferError(
-                f"the loader cannot go on from this state: it differs in {told}",
-                remedy="use the settings and benchmark of then, or begin anew without the state",
-            )
+        refuse_differences(
+            state,
+            self.state_dict(),
+            what="the loader cannot go on from this state",
+            remedy="use the settings and benchmark of then, or begin anew without the state",
+            free=("epoch", "step"),
+        )
         self.epoch, self.step = state["epoch"], state["step"]
 
     def _settings(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from rmfer.errors import RmferError, ShardError
+from rmfer.resuming import refuse_differences
 from rmfer.store.augment import AugmentPlan
 from rmfer.store.buffers import BufferPool
 from rmfer.store.decode import Decoder, Filling, log
@@ -161,14 +162,13 @@ class AnchorLoader:
         Raises:
             RmferError: it was made of other settings or other shards, so the steps to come would be others.
         """
-        mine = self.state_dict()
-        differing = [key for key in mine if key not in ("epoch", "step") and state.get(key) != mine[key]]
-        if differing:
-            told = ", ".join(f"{key} (then {state.get(key)}, now {mine[key]})" for key in differing)
-            raise RmferError(
-                f"the loader cannot go on from this state: it differs in {told}",
-                remedy="use the settings and shards of then, or begin anew without the state",
-            )
+        refuse_differences(
+            state,
+            self.state_dict(),
+            what="the loader cannot go on from this state",
+            remedy="use the settings and shards of then, or begin anew without the state",
+            free=("epoch", "step"),
+        )
         self.epoch, self.step = state["epoch"], state["step"]
 
     def set_epoch(self, epoch: int) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from rmfer.errors import RmferError
 from rmfer.files import whole_file
+from rmfer.resuming import refuse_differences
 from rmfer.training.config import FREE_ON_RESUME
 
 FORMAT = 1
@@ -84,18 +85,11 @@ def check_same_run(state: dict[str, Any], now: dict[str, Any]) -> None:
     Raises:
         RmferError: they differ; each difference is named.
     """
-    then_config, now_config = state["config"], now["config"]
-    differing = [
-        (key, then_config.get(key), value)
-        for key, value in now_config.items()
-        if key not in FREE_ON_RESUME and then_config.get(key) != value
-    ]
-    differing += [
-        (key, state.get(key), value) for key, value in now.items() if key != "config" and state.get(key) != value
-    ]
-    if differing:
-        told = ", ".join(f"{key} (then {then}, now {value})" for key, then, value in differing)
-        raise RmferError(
-            f"this run cannot be gone on with: it differs in {told}",
-            remedy="use the settings and data of then, or begin anew with another --out",
-        )
+    flat_then, flat_now = ({**told["config"], **told} for told in (state, now))
+    refuse_differences(
+        flat_then,
+        flat_now,
+        what="this run cannot be gone on with",
+        remedy="use the settings and data of then, or begin anew with another --out",
+        free=FREE_ON_RESUME | {"config"},
+    )
