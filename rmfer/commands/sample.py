@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import RmferError, ShardError
+from rmfer.files import whole_file
 from rmfer.store import AnchorSampler, AnchorSet, ImageReader, Index, SamplerSettings, open_index
 
 _SIDE, _COLUMNS, _GAP = 96, 25, 4
@@ -121,12 +121,8 @@ def _write_png(out: Path, pictures: list[memoryview]) -> None:
         blocks += [np.hstack([*line, *[blank] * (_COLUMNS - len(line))]) for line in lines]
         blocks.append(np.full((_GAP, _SIDE * _COLUMNS, 3), 255, np.uint8))
     encoded = cv2.imencode(".png", np.vstack(blocks[:-1]))[1]
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encoded.tobytes())
-        temporary.replace(out)
+        with whole_file(out) as temporary:
+            temporary.write_bytes(encoded.tobytes())
     except OSError as error:
         raise RmferError(f"--out {out} cannot be written to ({error.strerror})", remedy="give another file") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from rmfer.files import fsync_folder
 from rmfer.store.shard_files import Stamp
 
 ARRAYS: Mapping[str, type[np.generic]] = {
@@ -57,20 +58,12 @@ def new_index(place: Path, told: dict[str, Any]) -> Iterator[IndexWriter]:
             json.dump(told, text)
             text.flush()
             os.fsync(text.fileno())
-        _fsync(temporary)
+        fsync_folder(temporary)
         shutil.rmtree(place, ignore_errors=True)
         temporary.rename(place)
-        _fsync(place.parent)
+        fsync_folder(place.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _fsync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_told(place: Path) -> dict[str, Any]:
