@@ -128,7 +128,7 @@ def test_steps_bring_the_loss_down(batch: tuple[Tensor, Tensor], sets: Tensor, s
     for _ in range(4):
         chosen, shape = stepper.choose(sets)
         losses.append(stepper(torch.cat([images, chosen]), labels, shape).total.item())
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_float16_wants_a_gpu() -> None:
