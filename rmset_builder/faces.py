@@ -21,6 +21,7 @@ from rmset_builder.detector import Faces
 from rmset_builder.geometry import Array
 from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes, first_frames
 from rmset_builder.luma import patches
+from rmset_builder.probes import ScaleChooser
 from rmset_builder.scales import ScaledDetector, Scales
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import (
@@ -34,9 +35,6 @@ from rmset_builder.tracks import (
     with_known,
 )
 from rmset_builder.windows import Window, WindowSource, window_length
-
-# The scales are chosen anew this many frames after a cut, and then after twice as many, as long as they still fit.
-FIRST_PROBE_AFTER, LAST_PROBE_AFTER = 64, 512
 
 Progress = Callable[[int, int], None]
 
@@ -64,10 +62,10 @@ class FoundFaces:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A window in which the detector is at work: the scales of its shot, and the looks that are wanted in any case."""
+    """A window in which the detector is at work: its frames' scales, and the looks that are wanted in any case."""
 
     window: Window
-    scales: Scales
+    scales: list[Scales]
     looks: dict[int, Future[Keyframe]]
 
 
@@ -103,9 +101,7 @@ class FaceFinder:
         self._rules = rules
         self._stride = rules.keyframes.stride
         self._linker = TrackLinker(rules.links)
-        self._scales: Scales = (rules.fixed_scale,) if rules.fixed_scale else (detector.base,)
-        self._next_probe = 0
-        self._probe_after = FIRST_PROBE_AFTER
+        self._chooser = ScaleChooser(detector, pool, fixed=rules.fixed_scale, stride=self._stride)
         self._keyframe_count = 0
 
     def run(self, spool: Spool, progress: Progress) -> FoundFaces:
@@ -168,14 +164,14 @@ class FaceFinder:
 
     def _begin(self, window: Window) -> _Begun:
         """Choose the scales, and look where a look is wanted whatever it shows."""
-        probed = self._probe(window)
+        chosen = self._chooser.choose(window)
         looks = {
-            frame: self._pool.submit(self._keyframe, window, frame, probed[frame])
-            if frame in probed
-            else self._pool.submit(self._glance, window, self._scales, Glance(frame))
+            frame: self._pool.submit(self._keyframe, window, frame, chosen.seen[frame])
+            if frame in chosen.seen
+            else self._pool.submit(self._glance, window, chosen.by_frame, Glance(frame))
             for frame in first_frames(window.start, window.stop, window.cuts, self._stride)
         }
-        return _Begun(window, self._scales, looks)
+        return _Begun(window, chosen.by_frame, looks)
 
     def _look(self, begun: _Begun, before: Keyframe | None) -> list[Keyframe]:
         """The window's keyframes."""
@@ -192,21 +188,6 @@ class FaceFinder:
         self._keyframe_count += len(keyframes)
         return keyframes
 
-    def _probe(self, window: Window) -> dict[int, Faces]:
-        """Choose the scales anew in every new shot, and now and then: ever less often while they stay the same.
-
-        Returns:
-            The faces of the frame that was probed, by its number; empty where no probe was due.
-        """
-        if self._rules.fixed_scale or (window.start < self._next_probe and not window.cuts):
-            return {}
-        due = max(window.cuts, default=first_frames(window.start, window.stop, window.cuts, self._stride)[0])
-        scales, faces = self._detector.probe(window.frames[due - window.start], self._pool)
-        still_fit = scales == self._scales and not window.cuts
-        self._probe_after = min(self._probe_after * 2, LAST_PROBE_AFTER) if still_fit else FIRST_PROBE_AFTER
-        self._scales, self._next_probe = scales, due + self._probe_after
-        return {due: faces}
-
     def _detect(self, begun: _Begun, glances: Sequence[Glance]) -> list[Keyframe]:
         looks = [
             begun.looks.get(glance.frame) or self._pool.submit(self._glance, begun.window, begun.scales, glance)
@@ -214,8 +195,9 @@ class FaceFinder:
         ]
         return [look.result() for look in looks]
 
-    def _glance(self, window: Window, scales: Scales, glance: Glance) -> Keyframe:
-        picture = window.frames[glance.frame - window.start]
+    def _glance(self, window: Window, scales_by_frame: list[Scales], glance: Glance) -> Keyframe:
+        place = glance.frame - window.start
+        picture, scales = window.frames[place], scales_by_frame[place]
         faces = None
         if glance.regions is not None and glance.known is not None:
             faces = self._detector.detect_in(picture, glance.regions, scales)
