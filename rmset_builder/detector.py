@@ -18,7 +18,7 @@ import numpy.typing as npt
 from onnx import TensorProto, helper, numpy_helper
 
 from rmset_builder.geometry import Array, suppress
-from rmset_builder.graphs import batch_first, load_graph, network_input
+from rmset_builder.graphs import batch_first, load_graph, merge_siblings, network_input
 from rmset_builder.onnx_session import Device
 from rmset_builder.runners import open_runner
 
@@ -196,6 +196,7 @@ def _fixed_graph(path: Path, size: InputSize, batch: int) -> tuple[bytes, int]:
     """The ONNX file's graph with a (batch, height, width, 3) uint8 RGB input of fixed shape, and how many outputs."""
     model = load_graph(path, kind="an SCRFD detector with landmarks", outputs=list(_LAYOUTS))
     batch_first(model)
+    merge_siblings(model)
     graph, replaced = model.graph, network_input(model)
     graph.initializer.extend(
         [

