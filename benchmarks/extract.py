@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,19 +35,21 @@ import psutil
 import pyarrow.parquet as pq
 from common import HERE, keep
 
+from rmset_builder.align import arcface_crop
 from rmset_builder.catalog import Provenance
 from rmset_builder.decode import Frame, FrameReader
 from rmset_builder.detector import Detector, InputSize
 from rmset_builder.embedder import Embedder
 from rmset_builder.engine import Engine, EngineSpec
 from rmset_builder.extract import Task, extract_video
-from rmset_builder.faces import encode_faces
+from rmset_builder.faces import decode_jpeg, encode_faces
 from rmset_builder.modelpack import load_pack
 from rmset_builder.onnx_session import Device
 from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.video import VideoInfo
+from rmset_builder.workers import Workers
 
 KEPT_FRAMES = 60
 
@@ -110,7 +113,10 @@ def run_watched(command: list[str]) -> tuple[str, float, float]:
 
 
 def stages_alone(video: Path, threads: int, rounds: int, folder: Path) -> dict[str, float]:
-    """Seconds of each stage alone on ``threads`` cores, for the work that one extraction does."""
+    """Seconds of each stage alone on ``threads`` cores, for the work that one extraction does.
+
+    Frames come from memory one after the other, as in an extraction: from a cache they would be read faster.
+    """
     cv2.setNumThreads(1)
     pack, settings, device = load_pack(), ExtractSettings(), Device()
     bank = CountingBank(pack.detector, batch=1, device=device, threshold=settings.det_threshold_low)
@@ -118,25 +124,34 @@ def stages_alone(video: Path, threads: int, rounds: int, folder: Path) -> dict[s
     info = VideoInfo.from_path(video)
     work = folder / "work"
     work.mkdir()
-    with ThreadPoolExecutor(threads) as pool:
-        engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, pool, pool)
+    with ThreadPoolExecutor(threads) as pool, closing(Workers(threads)) as workers:
+        engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, workers)
         task = Task(video.stem, video, Provenance())
         record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
         seconds = {"decode": timed(lambda: decode_all(info, threads), rounds)}
         frames = first_frames(info)
-        calls = [(bank.get(size), picture_of(frames, size)) for size, n in bank.calls.items() for _ in range(n)]
-        seconds["detect"] = timed(lambda: list(pool.map(lambda call: call[0].detect([call[1]]), calls)), rounds)
-        faces = [np.zeros((112, 112, 3), np.uint8)] * embedder.count
-        seconds["embed"] = timed(lambda: list(pool.map(lambda face: embedder.embed([face]), faces)), rounds)
+        calls = [(bank.get(size), size) for size, n in bank.calls.items() for _ in range(n)]
+
+        def detect(number: int) -> object:
+            detector, size = calls[number]
+            return detector.detect([picture_of(frames[number % len(frames)], size)])
+
+        seconds["detect"] = timed(lambda: list(pool.map(detect, range(len(calls)))), rounds)
         table = pq.read_table(folder / f"{video.stem}-00000.parquet")
+        pictures = table["image"].combine_chunks().field("bytes").to_pylist()
+        chosen = [pictures[i] for i in np.linspace(0, len(pictures) - 1, embedder.count).astype(int)]
+
+        def embed(picture: bytes) -> object:
+            return embedder.embed([arcface_crop(decode_jpeg(picture))])
+
+        seconds["embed"] = timed(lambda: list(pool.map(embed, chosen)), rounds)
         landmarks = np.asarray(table["landmarks"].combine_chunks().flatten()).reshape(-1, 10)
         by_frame = np.split(landmarks, np.flatnonzero(np.diff(table["frame"].to_numpy())) + 1)
 
-        def encode(points: np.ndarray[Any, Any]) -> object:
-            return encode_faces(frames[len(points) % len(frames)], points, side=260, quality=95)
+        def encode(number: int) -> object:
+            return encode_faces(frames[number % len(frames)], by_frame[number], side=260, quality=95)
 
-        seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, by_frame)), rounds)
-    pictures = table["image"].combine_chunks().field("bytes").to_pylist()
+        seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, range(len(by_frame)))), rounds)
     columns = {
         name: table[name].to_numpy() for name in ("frame", "identity", "track", "time_s", "det_score", "sharpness")
     }
@@ -168,10 +183,9 @@ def first_frames(info: VideoInfo) -> list[Frame]:
     return frames
 
 
-def picture_of(frames: list[Frame], size: InputSize) -> Frame:
-    """A picture that fits an input: the whole frame, or a square of it."""
-    whole = frames[0]
-    return whole if size.width != size.height else np.ascontiguousarray(whole[: size.height, : size.width])
+def picture_of(frame: Frame, size: InputSize) -> Frame:
+    """What an input is filled with: the whole frame, or a square of it."""
+    return frame if size.width != size.height else frame[: size.height, : size.width]
 
 
 Extracted = tuple[list[dict[str, Any]], float]

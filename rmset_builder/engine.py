@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -17,11 +16,12 @@ from rmset_builder.nvdec import NvDecoder
 from rmset_builder.onnx_session import Device
 from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
+from rmset_builder.workers import Urgency, Workers
 
 # A GPU wants many at a time; one core is as fast with one.
 _GPU_BATCH = 16
 # Threads that wait for a GPU use no core, so that there may be more of them.
-_GPU_THREADS_PER_CORE = 2
+_GPU_THREADS_PER_CORE = 3
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,12 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class Engine:
-    """Open models and running threads.
-
-    Encoding has threads of its own: it can wait, so that it fills the gaps in which few detections are under way, and
-    in one queue it would stand in their way.
-    """
+    """Open models and running threads."""
 
     spec: EngineSpec
     detectors: DetectorBank
     embedder: Embedder
-    pool: Executor
-    encoders: Executor
+    workers: Workers
 
 
 @contextmanager
@@ -61,7 +56,7 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
         RmsetError: a GPU was asked for and cannot be used.
     """
     batch = 1 if spec.device.gpu is None else _GPU_BATCH
-    workers = spec.threads * (1 if spec.device.gpu is None else _GPU_THREADS_PER_CORE)
+    count = spec.threads * (1 if spec.device.gpu is None else _GPU_THREADS_PER_CORE)
     # OpenCV's and BLAS's own threads would only compete with these.
     cv2.setNumThreads(1)
     with (
@@ -70,14 +65,8 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
         closing(
             DetectorBank(spec.pack.detector, batch=batch, device=spec.device, threshold=spec.settings.det_threshold_low)
         ) as detectors,
+        closing(Workers(count)) as workers,
     ):
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="models")
-        encoders = ThreadPoolExecutor(spec.threads, thread_name_prefix="encoder")
         # Wanted when a video ends, and then by one thread for whom all others would wait.
-        pool.submit(importlib.import_module, "sklearn.cluster")
-        try:
-            yield Engine(spec, detectors, embedder, pool, encoders)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            encoders.shutdown(cancel_futures=True)
-            pool.shutdown()
+        workers.at(Urgency.AHEAD).submit(importlib.import_module, "sklearn.cluster")
+        yield Engine(spec, detectors, embedder, workers)

@@ -32,6 +32,7 @@ from rmset_builder.spool import Spool
 from rmset_builder.tracks import LinkRules
 from rmset_builder.video import VideoInfo
 from rmset_builder.videos_table import VideoRecord
+from rmset_builder.workers import Urgency
 
 NO_FACES = "no-faces"
 IDENTITIES_FOLDER = "identities"
@@ -74,7 +75,7 @@ def extract_video(
         detector = ScaledDetector(
             engine.detectors, width=reader.width, height=reader.height, sure=settings.det_threshold
         )
-        found = FaceFinder(reader, detector, engine.pool, engine.encoders, _face_rules(settings)).run(spool, progress)
+        found = FaceFinder(reader, detector, engine.workers, _face_rules(settings)).run(spool, progress)
         times = reader.times_s()
         duration = _duration_s(times, info.fps)
         fps = len(times) / duration
@@ -82,7 +83,7 @@ def extract_video(
             found,
             spool,
             engine.embedder,
-            engine.pool,
+            engine.workers.at(Urgency.AWAITED),
             sure=settings.det_threshold,
             faces_per_track=settings.faces_per_track,
             rules=IdentityRules(same=settings.same_person),

@@ -1,6 +1,6 @@
 """The faces of one video, from frames to JPEG pictures: detection, tracks, alignment, encoding, all at once.
 
-One thread reads frames, a pool detects and encodes, and the caller's thread links; windows of frames pass through in
+One thread reads frames, workers detect and encode, and the caller's thread links; windows of frames pass through in
 order, so the result does not depend on how fast any of them is.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ from rmset_builder.tracks import (
     with_known,
 )
 from rmset_builder.windows import Window, WindowSource, window_length
+from rmset_builder.workers import Urgency, Workers
 
 Progress = Callable[[int, int], None]
 
@@ -86,22 +87,18 @@ class FaceFinder:
     Args:
         reader: the video.
         detector: for pictures of the reader's size.
-        pool: runs detection.
-        encoders: run alignment and encoding.
+        workers: detect, align and encode.
         rules: how.
     """
 
-    def __init__(
-        self, reader: FrameReader, detector: ScaledDetector, pool: Executor, encoders: Executor, rules: FaceRules
-    ) -> None:
+    def __init__(self, reader: FrameReader, detector: ScaledDetector, workers: Workers, rules: FaceRules) -> None:
         self._reader = reader
         self._detector = detector
-        self._pool = pool
-        self._encoders = encoders
+        self._awaited, self._ahead, self._deferred = (workers.at(urgency) for urgency in Urgency)
         self._rules = rules
         self._stride = rules.keyframes.stride
         self._linker = TrackLinker(rules.links)
-        self._chooser = ScaleChooser(detector, pool, fixed=rules.fixed_scale, stride=self._stride)
+        self._chooser = ScaleChooser(detector, self._awaited, fixed=rules.fixed_scale, stride=self._stride)
         self._keyframe_count = 0
 
     def run(self, spool: Spool, progress: Progress) -> FoundFaces:
@@ -166,9 +163,9 @@ class FaceFinder:
         """Choose the scales, and look where a look is wanted whatever it shows."""
         chosen = self._chooser.choose(window)
         looks = {
-            frame: self._pool.submit(self._keyframe, window, frame, chosen.seen[frame])
+            frame: self._ahead.submit(self._keyframe, window, frame, chosen.seen[frame])
             if frame in chosen.seen
-            else self._pool.submit(self._glance, window, chosen.by_frame, Glance(frame))
+            else self._ahead.submit(self._glance, window, chosen.by_frame, Glance(frame))
             for frame in first_frames(window.start, window.stop, window.cuts, self._stride)
         }
         return _Begun(window, chosen.by_frame, looks)
@@ -190,7 +187,7 @@ class FaceFinder:
 
     def _detect(self, begun: _Begun, glances: Sequence[Glance]) -> list[Keyframe]:
         looks = [
-            begun.looks.get(glance.frame) or self._pool.submit(self._glance, begun.window, begun.scales, glance)
+            begun.looks.get(glance.frame) or self._awaited.submit(self._glance, begun.window, begun.scales, glance)
             for glance in glances
         ]
         return [look.result() for look in looks]
@@ -214,7 +211,7 @@ class FaceFinder:
 
     def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
         return [
-            self._encoders.submit(
+            self._deferred.submit(
                 encode_faces,
                 window.frames[rows.frame[start] - window.start],
                 rows.landmarks[start:stop],

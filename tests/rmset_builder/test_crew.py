@@ -29,6 +29,7 @@ from rmset_builder.nvdec import NvDecoder
 from rmset_builder.onnx_session import Device
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.videos_table import VideoRecord, read_videos
+from rmset_builder.workers import Urgency
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]
@@ -324,7 +325,8 @@ def test_an_engines_threads_end_with_it_and_what_has_not_begun_never_does() -> N
 
     before = len(threads())
     with pytest.raises(KeyboardInterrupt), open_engine(EngineSpec(load_pack(), threads=2)) as engine:
-        futures = [engine.pool.submit(work, number) for number in range(20)]
+        assert len(threads()) == before + 2
+        futures = [engine.workers.at(Urgency.AWAITED).submit(work, number) for number in range(20)]
         wait_for(lambda: len(begun) == 2)
         threading.Timer(0.1, hold.set).start()
         raise KeyboardInterrupt
