@@ -5,6 +5,7 @@ Who is who is known only at a video's end, so the faces wait here, on disk and n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -38,13 +39,9 @@ class Spool:
             self._file.flush()
             self._offsets = np.concatenate([self._offsets, *self._ends])
             self._ends = []
-        found = []
-        for number in numbers:
-            start, end = self._offsets[number], self._offsets[number + 1]
-            self._file.seek(start)
-            found.append(self._file.read(end - start))
-        self._file.seek(self._size)
-        return found
+        # Not through the file's own buffer, which would be filled anew for every picture.
+        descriptor, offsets = self._file.fileno(), self._offsets
+        return [os.pread(descriptor, offsets[n + 1] - offsets[n], offsets[n]) for n in numbers]
 
     def __enter__(self) -> Self:
         return self
