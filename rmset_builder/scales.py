@@ -26,8 +26,6 @@ _COARSER = 0.5
 _FINER = (1.5, 2.25)
 _MULTIPLE = 32
 _SAME_FACE = 0.5
-# Seen means: well enough to be tracked without the scale that is surer of it.
-_SEEN_SCORE = 0.35
 
 # A region is looked at in a square this many times its size, of an input side that is a multiple of the step.
 _ROOM = 2.5
@@ -154,27 +152,28 @@ class ScaledDetector:
         found = {side: found[side] for side in sorted(found)}
         if fine and self._shows_more(found, fine[0], than=coarse):
             found |= {side: self._whole(picture, side) for side in fine[1:]}
-        scales = cheapest_cover(found, self._sure_faces(list(found.values())), preferred=self.base)
+        sure = {side: self._sure_of(faces) for side, faces in found.items()}
+        scales = cheapest_cover(sure, preferred=self.base)
         return scales, Faces.joined([found[side] for side in scales])
 
     def _shows_more(self, found: dict[int, Faces], side: int, *, than: Sequence[int]) -> bool:
         """Does a scale add a face that the detector is sure of?"""
-        fewer = [found[other] for other in than]
-        return len(self._sure_faces([*fewer, found[side]])) > len(self._sure_faces(fewer))
+        fewer = [self._sure_of(found[other]) for other in than]
+        return len(Faces.joined([*fewer, self._sure_of(found[side])])) > len(Faces.joined(fewer))
 
-    def _sure_faces(self, parts: Sequence[Faces]) -> Faces:
-        joined = Faces.joined(parts)
-        return joined[joined.scores >= self._sure]
+    def _sure_of(self, faces: Faces) -> Faces:
+        return faces[faces.scores >= self._sure]
 
 
-def cheapest_cover(found: dict[int, Faces], wanted: Faces, *, preferred: int) -> Scales:
-    """The scales of ``found`` of least total area that see every face of ``wanted``; without any, ``preferred``.
+def cheapest_cover(found: dict[int, Faces], *, preferred: int) -> Scales:
+    """The scales of least total area that together see every face that any does; where none sees one, ``preferred``.
 
     Args:
-        found: what each scale sees.
-        wanted: faces to be seen.
+        found: the faces that each scale is sure of. One that is merely seen may be lost in the next frame, and its box
+            is that of a network at its limit.
         preferred: the scale for a picture that asks for none, and the least that is ever used alone.
     """
+    wanted = Faces.joined(list(found.values()))
     if not len(wanted):
         return (preferred,)
     seen = {side: _sees(faces, wanted) for side, faces in found.items()}
@@ -185,10 +184,9 @@ def cheapest_cover(found: dict[int, Faces], wanted: Faces, *, preferred: int) ->
 
 
 def _sees(faces: Faces, wanted: Faces) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    believed = faces.boxes[faces.scores >= _SEEN_SCORE]
-    if not len(believed):
+    if not len(faces):
         return np.zeros(len(wanted), bool)
-    return np.asarray(iou_matrix(wanted.boxes, believed).max(axis=1) >= _SAME_FACE)
+    return np.asarray(iou_matrix(wanted.boxes, faces.boxes).max(axis=1) >= _SAME_FACE)
 
 
 def _round_up(side: int) -> int:

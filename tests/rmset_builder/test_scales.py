@@ -63,19 +63,14 @@ def test_the_cover_sees_all_that_any_scale_sees_and_none_is_cheaper(seed: int, s
     preferred = int(rng.choice(sides))
     boxes = far_apart(wanted)
     sees = {side: rng.random(wanted) < 0.6 for side in sides}
-    down = np.array([0, 300, 0, 300], np.float32)
-    # What a scale is not sure of, or sees elsewhere, it does not see.
-    found = {
-        side: Faces.joined([faces_at(boxes[seen] + 3), faces_at(boxes[~seen], 0.3), faces_at(boxes + down)])
-        for side, seen in sees.items()
-    }
+    found = {side: faces_at(boxes[seen] + rng.uniform(-3, 3)) for side, seen in sees.items()}
 
-    chosen = cheapest_cover(found, faces_at(boxes), preferred=preferred)
+    chosen = cheapest_cover(found, preferred=preferred)
 
-    if not wanted:
+    anyone = np.any(list(sees.values()), axis=0)
+    if not anyone.any():
         assert chosen == (preferred,)
         return
-    anyone = np.any(list(sees.values()), axis=0)
     covers = [
         scales
         for count in range(1, len(sides) + 1)
@@ -90,21 +85,14 @@ def test_the_cover_sees_all_that_any_scale_sees_and_none_is_cheaper(seed: int, s
     assert cost(chosen) == min(map(cost, covers))
 
 
-@pytest.mark.parametrize(("score", "expected"), [(0.35, (320, 640)), (0.34, (640, 960))])
-def test_what_is_barely_seen_can_be_tracked(score: float, expected: Scales) -> None:
-    boxes = far_apart(2)
-    found = {320: faces_at(boxes[:1], score), 640: faces_at(boxes[1:]), 960: faces_at(boxes[:1])}
-    assert cheapest_cover(found, faces_at(boxes), preferred=640) == expected
-
-
 def test_a_smaller_scale_is_never_used_alone() -> None:
     boxes = far_apart(3)
     found = {320: faces_at(boxes), 640: faces_at(boxes[:1])}
-    assert cheapest_cover(found, faces_at(boxes), preferred=640) == (320, 640)
+    assert cheapest_cover(found, preferred=640) == (320, 640)
     found[960] = faces_at(boxes[:2])
-    assert cheapest_cover(found, faces_at(boxes), preferred=640) == (320, 640)
+    assert cheapest_cover(found, preferred=640) == (320, 640)
     found[960] = faces_at(boxes)
-    assert cheapest_cover({640: found[640], 960: found[960]}, faces_at(boxes), preferred=640) == (960,)
+    assert cheapest_cover({640: found[640], 960: found[960]}, preferred=640) == (960,)
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +152,13 @@ def test_a_face_that_fills_the_picture_asks_for_a_coarser_scale(photo: Image, sc
     assert detector.probe(face, POOL)[0] == (320, 640)
 
 
-@pytest.mark.parametrize("factor", [0.15, 0.35, 0.6])
-def test_a_probe_sees_every_face_that_a_tried_scale_is_sure_of(photo: Image, factor: float, scaled: Scaler) -> None:
+@pytest.mark.parametrize("factor", [0.15, 0.188, 0.226, 0.35, 0.6])
+def test_the_scales_of_a_probe_are_sure_of_every_face_that_a_tried_one_is_sure_of(
+    photo: Image, factor: float, scaled: Scaler
+) -> None:
     picture = shrunk(photo, factor)
     detector = scaled(picture)
-    chosen = detector.detect(picture, detector.probe(picture, POOL)[0])
+    chosen = sure(detector.detect(picture, detector.probe(picture, POOL)[0]))
     for side in (320, 640, 960):
         wanted = sure(detector.detect(picture, (side,)))
         if len(wanted):
