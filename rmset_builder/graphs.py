@@ -109,7 +109,7 @@ def merge_siblings(model: onnx.ModelProto) -> None:
 
     SCRFD reads every feature map three times, for scores, boxes and landmarks. ONNX Runtime's convolutions for CPUs
     compute channels in blocks, of which two scores fill a quarter, and a block costs less than reading its input:
-    detection takes a ninth less time for it, and its numbers are the same.
+    detection takes an eighth less time for it, and its numbers are the same.
     """
     graph = model.graph
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
