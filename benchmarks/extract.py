@@ -23,7 +23,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.video import VideoInfo
-from rmset_builder.workers import Workers
+from rmset_builder.workers import Urgency, Workers
 
 KEPT_FRAMES = 60
 
@@ -124,7 +123,8 @@ def stages_alone(video: Path, threads: int, rounds: int, folder: Path) -> dict[s
     info = VideoInfo.from_path(video)
     work = folder / "work"
     work.mkdir()
-    with ThreadPoolExecutor(threads) as pool, closing(Workers(threads)) as workers:
+    with closing(Workers(threads)) as workers:
+        pool = workers.at(Urgency.AWAITED)
         engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, workers)
         task = Task(video.stem, video, Provenance())
         record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)

@@ -98,7 +98,7 @@ class FaceFinder:
         self._rules = rules
         self._stride = rules.keyframes.stride
         self._linker = TrackLinker(rules.links)
-        self._chooser = ScaleChooser(detector, self._awaited, fixed=rules.fixed_scale, stride=self._stride)
+        self._chooser = ScaleChooser(detector, self._awaited, fixed=rules.fixed_scale)
         self._keyframe_count = 0
 
     def run(self, spool: Spool, progress: Progress) -> FoundFaces:
@@ -161,12 +161,13 @@ class FaceFinder:
 
     def _begin(self, window: Window) -> _Begun:
         """Choose the scales, and look where a look is wanted whatever it shows."""
-        chosen = self._chooser.choose(window)
+        certain = first_frames(window.start, window.stop, window.cuts, self._stride)
+        chosen = self._chooser.choose(window, certain)
         looks = {
             frame: self._ahead.submit(self._keyframe, window, frame, chosen.seen[frame])
             if frame in chosen.seen
             else self._ahead.submit(self._glance, window, chosen.by_frame, Glance(frame))
-            for frame in first_frames(window.start, window.stop, window.cuts, self._stride)
+            for frame in certain
         }
         return _Begun(window, chosen.by_frame, looks)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from rmset_builder.detector import Faces
-from rmset_builder.keyframes import first_frames
 from rmset_builder.scales import ScaledDetector, Scales
 from rmset_builder.windows import Window
 
@@ -37,26 +37,23 @@ class ScaleChooser:
         detector: probes.
         pool: runs it.
         fixed: the scale to use whatever a frame shows; 0 for none.
-        stride: frames from one keyframe to the next.
     """
 
-    def __init__(self, detector: ScaledDetector, pool: Executor, *, fixed: int, stride: int) -> None:
+    def __init__(self, detector: ScaledDetector, pool: Executor, *, fixed: int) -> None:
         self._detector = detector
         self._pool = pool
         self._fixed = fixed
-        self._stride = stride
         self._scales: Scales = (fixed,) if fixed else (detector.base,)
         self._next_probe = 0
         self._probe_after = FIRST_PROBE_AFTER
 
-    def choose(self, window: Window) -> WindowScales:
-        """The scales of the window's frames."""
-        keyframes = set(first_frames(window.start, window.stop, window.cuts, self._stride))
+    def choose(self, window: Window, looked_at: Collection[int]) -> WindowScales:
+        """The scales of the window's frames, of which only those that are ``looked_at`` in any case are probed."""
         by_frame: list[Scales] = []
         seen: dict[int, Faces] = {}
         for number, picture in enumerate(window.frames, window.start):
             is_cut = number in window.cuts
-            if not self._fixed and (is_cut or (number >= self._next_probe and number in keyframes)):
+            if not self._fixed and (is_cut or (number >= self._next_probe and number in looked_at)):
                 scales, seen[number] = self._detector.probe(picture, self._pool)
                 self._note(number, scales, still_fit=scales == self._scales and not is_cut)
             by_frame.append(self._scales)

@@ -63,7 +63,12 @@ def test_the_cover_sees_all_that_any_scale_sees_and_none_is_cheaper(seed: int, s
     preferred = int(rng.choice(sides))
     boxes = far_apart(wanted)
     sees = {side: rng.random(wanted) < 0.6 for side in sides}
-    found = {side: faces_at(boxes[seen] + rng.uniform(-3, 3)) for side, seen in sees.items()}
+    down = np.array([0, 300, 0, 300], np.float32)
+    # What a scale sees elsewhere is another face: how many it sees says nothing.
+    found = {
+        side: Faces.joined([faces_at(boxes[seen] + rng.uniform(-3, 3)), faces_at(boxes + down)])
+        for side, seen in sees.items()
+    }
 
     chosen = cheapest_cover(found, preferred=preferred)
 
