@@ -36,7 +36,7 @@ MESSAGES: dict[str, list[tuple[str, str]]] = {
         ("tvplay", "This content might not be available in your country due to copyright reasons"),
         ("vevo", "Vevo said: This page is currently unavailable in your region"),
         ("vimeo", "Vimeo said: This video is not available in your region"),
-        ("dailymotion", "dailymotion said: This content is not available from your location: geo-restricted by the owner"),
+        ("dailymotion", "dailymotion said: This content is not available from your location"),
         ("youku", "Youku said: Sorry, this video is available in China only"),
     ],
     "removed": [
@@ -85,7 +85,7 @@ MESSAGES: dict[str, list[tuple[str, str]]] = {
         ("twitter", "NSFW tweet requires authentication. " + _HINT),
     ],
     "members-only": [
-        ("YouTube", "Join this channel to get access to members-only content like this video, and other exclusive perks."),
+        ("YouTube", "Join this channel to get access to members-only content like this video."),
         ("YouTube", "This video is available to this channel's members on level: Fan (or any higher level). Join this "
                     "channel to get access to members-only content and other exclusive perks."),
         ("YouTube", "This video requires payment to watch."),
@@ -105,8 +105,8 @@ MESSAGES: dict[str, list[tuple[str, str]]] = {
         ("weverse", "Your account does not have access to this content"),
     ],
     "rate-limited": [
-        ("YouTube", "Video unavailable. This content isn\u2019t available, try again later. The current session has been "
-                    "rate-limited by YouTube for up to an hour."),
+        ("YouTube", "Video unavailable. This content isn\u2019t available, try again later. The current session has "
+                    "been rate-limited by YouTube for up to an hour."),
         ("YouTube", "This content isn't available, try again later"),
         ("bilibili", "Request is blocked by server (412), please wait and try later."),
         ("bilibili", "You have exceeded the rate limit. Try again later"),
@@ -157,7 +157,7 @@ MESSAGES: dict[str, list[tuple[str, str]]] = {
     "extractor": [
         ("YouTube", "Video unavailable. Playback on other websites has been disabled by the video owner"),
         ("YouTube", "Video unavailable. The following content is not available on this app."),
-        ("YouTube", "This video contains content from UMG, who has blocked it from display on this website or application"),
+        ("YouTube", "This video contains content from UMG, who has blocked it from display on this website"),
         ("YouTube", "This video is being processed"),
         ("bluesky", "No video could be found in this post"),
         ("pornhub", "Redirection detected; the video may be deleted or require login"),
@@ -168,11 +168,11 @@ MESSAGES: dict[str, list[tuple[str, str]]] = {
     ],
     "unsupported": [
         ("generic", "sign in is not a valid URL. Set --default-search"),
-        ("unsupported", "This website is no longer supported since it has been determined to be primarily used for piracy."),
+        ("unsupported", "This website is no longer supported since it has been determined to be"),
         ("YoutubeDL", "No suitable extractor found for URL private video"),
     ],
     "no-format": [("YoutubeDL", "Requested format is not available. Use --list-formats for a list")],
-    "unsafe-extension": [("YoutubeDL", "The extracted extension ('sh') is unusual and will be skipped for safety reasons.")],
+    "unsafe-extension": [("YoutubeDL", "The extracted extension ('sh') is unusual and will be skipped")],
     "server-error": [
         ("damtomo", "There is an error on server-side. Try again later."),
         ("niconico", "Service temporarily unavailable"),
@@ -200,8 +200,8 @@ ONLY_NAMED: list[tuple[str, str]] = [
     ("extractor", "Failed to download /sign-in/please-sign-in.json of login.example"),
     ("extractor", "Unable to open captcha.example/members-only.m3u8"),
     ("extractor", "Unable to extract the bot's video 429 from the members' page of copyright notices"),
-    ("network", "Unable to download webpage: HTTPSConnectionPool(host='sign-in.example', port=443): Max retries exceeded "
-                "with url: /captcha/429 (Caused by NameResolutionError(\"Failed to resolve 'sign-in.example'\"))"),
+    ("network", "Unable to download webpage: HTTPSConnectionPool(host='sign-in.example', port=443): Max retries "
+                "exceeded with url: /captcha/429 (Caused by NameResolutionError('Failed to resolve sign-in.example'))"),
     ("blocked-here", "This video contains content from Private Video, Inc. Members-only content, who has blocked it in "
                      "your country on copyright grounds"),
     ("removed", "This video is no longer available due to a copyright claim by Please Sign In Ltd."),

@@ -1,4 +1,4 @@
-"""Real messages of yt-dlp's, raised through the real yt-dlp, get the reason that they stand for, and no other word does."""
+"""Real messages, raised through the real yt-dlp, get the reason that they stand for; words in names do not count."""
 
 from __future__ import annotations
 
