@@ -38,6 +38,7 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 _LARGE = {"": 1, "k": 1_000, "m": 1_000_000}
 _FAILURES = (Fate.FAILED, Fate.GONE, Fate.BLOCKED)
 _NAMED = 10
+_PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def _rate(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
@@ -58,7 +59,7 @@ def _proxy(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     full = value if "://" in value or not value else f"http://{value}"
     try:
         parts = urllib.parse.urlsplit(full)
-        fits = not full or (bool(parts.hostname) and (parts.port is None or parts.port > 0))
+        fits = not full or (parts.scheme in _PROXIES and bool(parts.hostname) and parts.port != 0)
     except ValueError:
         fits = False
     if not fits:

@@ -35,8 +35,8 @@ _OWNER = re.compile(
 )
 _STATUS_TEXT = re.compile(r"(HTTP Error \d{3})\b.*", re.DOTALL)
 
-# The beginning of what is said: of the message, of a sentence, after a colon.
-_START = r"(?:^|(?<=[.:;!?,\n] )|(?<=\n))(?:(?:we're |we are )?sorry, (?:but )?)?"
+# Where somebody begins to speak: at the beginning, after a colon, with a new sentence or line.
+_START = r"(?:^|(?<=[.:;!?] )|(?<=\n))(?:(?:we're |we are )?sorry, (?:but )?)?"
 _YOURS = r"\byour (?:current |geographic )?(?:country|region|location|area|territory)\b"
 _THING = (
     r"(?:video|vod|clip|content|post|tweet|episode|movie|media|stream|program(?:me)?|item|channel|user|account|page)"
@@ -121,8 +121,8 @@ _PHRASES: list[tuple[str, list[str]]] = [
 # What yt-dlp itself says of its own work, where no type of exception says it better.
 _TECHNICAL: list[tuple[str, list[str]]] = [
     ("unsupported", [
-        _START + r"unsupported (?:url|search)\b", _START + r"no suitable extractor\b", r"\bis not a valid url\b",
-        _START + r"this website is (?:not|no longer) supported\b", _START + r"invalid url\b",
+        _START + r"unsupported (?:url|search)\b(?! scheme)", _START + r"no suitable extractor\b",
+        r"\bis not a valid url\b", _START + r"this website is (?:not|no longer) supported\b", _START + r"invalid url\b",
     ]),
     ("unsafe-extension", [r"\bextracted extension \(.*?\) is unusual\b"]),
     ("no-format", [_START + r"requested format is not available\b", _START + r"no video formats found\b"]),

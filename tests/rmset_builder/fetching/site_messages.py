@@ -165,6 +165,7 @@ MESSAGES: dict[str, list[tuple[str, str]]] = {
         ("tiktok", "Video not available, status code 10222"),
         ("youtube", "Failed to extract any player response"),
         ("zan", "Unexpected error"),
+        ("exceptions", 'Unable to handle request: Unsupported proxy type: "a" (requests), Unsupported url scheme: "b"'),
     ],
     "unsupported": [
         ("generic", "sign in is not a valid URL. Set --default-search"),

@@ -127,7 +127,10 @@ def test_places() -> None:
     assert worth_another_try(blocked, two) and worth_another_try(blocked, "se:direct")
 
 
-@pytest.mark.parametrize("proxy", ["http://me:hunter2@h:port", "http://me:hunter2@h:99999", "http://", "me:hunter2@:8"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://me:hunter2@h:port", "http://me:hunter2@h:99999", "http://", "me:hunter2@:8", "sock://me:hunter2@h:8"],
+)
 def test_a_proxy_that_is_no_address(rmset: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.yaml").write_text("source: folder\ngroups: [{name: Anger, folders: [.]}]\n")
