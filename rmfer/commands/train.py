@@ -16,7 +16,6 @@ from rmfer.files import whole_file
 from rmfer.training.config import TrainConfig
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
 
-
 _MISSING = "missing.txt"
 
 

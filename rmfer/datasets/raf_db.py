@@ -22,6 +22,7 @@ SPLITS = ("train", "test")
 _CODES = tuple("1234567")
 # Of Kaggle's copy: a table beside the folder of all, or in it, and in there a folder for each split and label.
 _ALL = ("DATASET/", "")
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def _matches(tree: Tree) -> bool:
@@ -56,7 +57,8 @@ def _pictures(tree: Tree) -> str | None:
         folders = [f"{below}{split}/{code}" for split in SPLITS for code in _CODES]
         there = [is_folder(tree, folder) for folder in folders]
         # Folders that are only numbered may be another's; "DATASET" is this copy's own word.
-        if all(there) and below or any(there) and all(_labels_of(tree, below, split) for split in SPLITS):
+        tables = all(_labels_of(tree, below, split) for split in SPLITS)
+        if (tables and any(there)) or (below and all(there)):
             return below
     return None
 
@@ -76,7 +78,8 @@ def _read_kaggle(tree: Tree, classes: int | None) -> Benchmark:
         if (table := _labels_of(tree, below, split)) is not None:
             files, codes = _lines(tree, table)
         else:
-            pairs = [(file, int(code)) for code in _CODES for file in sorted(tree.files(f"{below}{split}/{code}"))]
+            listed = ((file, code) for code in _CODES for file in sorted(tree.files(f"{below}{split}/{code}")))
+            pairs = [(file, int(code)) for file, code in listed if file.lower().endswith(_SUFFIXES)]
             files, codes = [file for file, _ in pairs], [code for _, code in pairs]
             notes.append(f"{split}_labels.csv is missing: the labels are those of the folders")
         names = [f"{below}{split}/{code}/{file}" for file, code in zip(files, codes, strict=True)]
