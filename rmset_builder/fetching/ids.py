@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import urllib.parse
 
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -19,7 +20,7 @@ def safe_id(site_id: str) -> str:
 
     Example:
         >>> safe_id("dQw4w9WgXcQ"), safe_id("../../etc")
-        ('dQw4w9WgXcQ', 'etc--3b5fdca81a4e2df2')
+        ('dQw4w9WgXcQ', 'etc--74ccf3c5b4c19a81')
     """
     if _SAFE.fullmatch(site_id) and not _MADE_HERE.fullmatch(site_id):
         return site_id
@@ -31,6 +32,17 @@ def distinct_id(readable: str, *parts: str) -> str:
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     start = _UNSAFE.sub("_", readable)[:40].strip("_-") or "video"
     return f"{start}--{digest[:16]}"
+
+
+def site_of(url: str) -> str:
+    """The host, and port, that an address leads to; of one of yt-dlp's own searches, what it searches.
+
+    Example:
+        >>> site_of("https://me:secret@videos.example:8443/watch?v=1"), site_of("bilisearch20:cats")
+        ('videos.example:8443', 'bilisearch20')
+    """
+    parts = urllib.parse.urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.scheme
 
 
 def plain(text: object, longest: int = 300) -> str:
