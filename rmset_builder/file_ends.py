@@ -16,12 +16,15 @@ _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_SIZE_AT, _ASF_FLAGS_AT, _ASF_FILE_BYTES = 40, 88, 104
 _ASF_LOOK_BYTES = 1 << 16
+_MP4, _FRAGMENT = b"ftyp", b"moof"
 _FLV = b"FLV"
 _FLV_TAG_BYTES = 11
 
 
 def missing_bytes(path: Path) -> int:
-    """How much longer a file says that it is than it is: Matroska, ASF, and GIF (at least 1); 0 for all others.
+    """How much longer a file says that it is than it is; 0 for one that does not say.
+
+    Matroska, ASF, fragmented MP4, and GIF, of which one byte at least is missing that ends within a picture.
 
     Raises:
         OSError: the file cannot be read.
@@ -36,6 +39,8 @@ def missing_bytes(path: Path) -> int:
             return max(0, _asf_size(file) - size)
         if start.startswith(GIF_SIGNATURES):
             return int(_gif_ends_within(file, size))
+        if start[4:8] == _MP4:
+            return max(0, _fragments_size(file, size) - size)
         return 0
 
 
@@ -102,6 +107,21 @@ def _asf_size(file: BinaryIO) -> int:
     if at < 0 or len(properties) < _ASF_FILE_BYTES or properties[_ASF_FLAGS_AT] & 1:
         return 0
     return int.from_bytes(properties[_ASF_SIZE_AT : _ASF_SIZE_AT + 8], "little")
+
+
+def _fragments_size(file: BinaryIO, size: int) -> int:
+    """Where the last box ends; 0 for a file that is not in fragments, of which its table of frames tells more."""
+    fragments, at = False, 0
+    while at < size:
+        file.seek(at)
+        length, name = int.from_bytes(file.read(4)), file.read(4)
+        fragments = fragments or name == _FRAGMENT
+        if length == 1:
+            length = int.from_bytes(file.read(8))
+        if length < 8:
+            break  # a box that goes on to the end, or no box at all
+        at += length
+    return at if fragments else 0
 
 
 def _gif_ends_within(file: BinaryIO, size: int) -> bool:

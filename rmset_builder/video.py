@@ -117,10 +117,10 @@ class VideoInfo:
 
 
 def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> int:
-    # What is left of a sample table once the edit list has been heeded.
-    shown = len(stream.index_entries) if "mp4" in container.format.name else 0
     frames: int = stream.frames
-    return min(frames, shown or frames)
+    shown = len(stream.index_entries) if "mp4" in container.format.name else 0
+    # An edit list leaves frames of the table out. The table of a file in fragments has those of the first alone.
+    return 0 if shown > frames else min(frames, shown or frames)
 
 
 def _tagged_frames(stream: av.VideoStream) -> int:
