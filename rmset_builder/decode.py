@@ -8,7 +8,6 @@ a unit that divides every usual time base.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
@@ -28,6 +27,7 @@ from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
 from rmset_builder.gif_source import mended_gif
 from rmset_builder.nvdec import NvDecoder
+from rmset_builder.pipes import fill, widen_pipe
 from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
 
 Frame = npt.NDArray[np.uint8]
@@ -40,7 +40,6 @@ CHANNELS = 4
 # Stands for the file while the command is built: ffmpeg-python takes no name that is not UTF-8.
 _SOURCE = "source"
 _STDIN = "file:/dev/stdin"  # a file, not a pipe: ffmpeg may go back in it
-_PIPE_BYTES = 1 << 20
 _KEPT_MESSAGES = 20
 _TIME = re.compile(r"^frame:\d+\s+pts:(-?\d+|NOPTS)")
 _CUT_SHORT = re.compile(
@@ -99,7 +98,7 @@ class FrameReader:
                 mended.close()
         assert self._process.stdout is not None and self._process.stderr is not None
         self._frames: IO[bytes] = self._process.stdout
-        _widen_pipe(self._frames.fileno())
+        widen_pipe(self._frames.fileno())
         self._threads = [
             threading.Thread(target=self._collect_times, args=[times_read], daemon=True),
             threading.Thread(target=self._collect_errors, args=[self._process.stderr], daemon=True),
@@ -149,7 +148,7 @@ class FrameReader:
         height, width = picture.shape[:2]
         planes = self.info.plain_planes
         self._received = _buffer(self._received, (height * 3 // 2, width) if planes else (height, width, 3))
-        if not _fill(self._frames, self._received):
+        if not fill(self._frames, self._received):
             return False
         if planes:
             pgmyuv_to_bgra(self._received, planes, picture)
@@ -307,22 +306,3 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
 def _buffer(present: Frame | None, shape: tuple[int, ...]) -> Frame:
     """The buffer at hand if it is of the right shape, else a new one."""
     return present if present is not None and present.shape == shape else np.empty(shape, np.uint8)
-
-
-def _fill(stream: IO[bytes], buffer: Frame) -> bool:
-    """Read exactly as many bytes as ``buffer`` holds; False where the stream ends before."""
-    view = memoryview(buffer.data).cast("B")
-    done = 0
-    while done < len(view):
-        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
-        if not got:
-            return False
-        done += got
-    return True
-
-
-def _widen_pipe(descriptor: int) -> None:
-    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only; elsewhere the default serves
-    if set_size is not None:
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(descriptor, set_size, _PIPE_BYTES)

@@ -53,9 +53,10 @@ def choose_track(tracks: Sequence[PictureTrack]) -> tuple[PictureTrack, str]:
 def pick_stream(container: av.container.InputContainer) -> tuple[av.VideoStream | None, str]:
     """The stream that is the video, None where there is none, and a note where there was a choice, else an empty one.
 
-    Only a file of several such tracks whose header does not measure them is read to its end.
+    A stream whose codec is not known here cannot be it. Only a file of several whose header does not measure them is
+    read to its end.
     """
-    streams = [s for s in container.streams.video if not s.disposition & _COVERS]
+    streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & _COVERS]
     if len(streams) < 2:
         return (streams[0] if streams else None), ""
     chosen, note = choose_track(_measured(container, streams))

@@ -30,9 +30,8 @@ def frame_rate(times: Times, stated: float) -> float:
     intervals = intervals[intervals > 0]
     if not len(intervals):
         return stated or _USUAL_RATE
-    median = np.median(intervals)
+    median = np.sort(intervals)[(len(intervals) - 1) // 2]  # one that there is, where two are in the middle
     near = intervals[(intervals > median / _SAME_RATE) & (intervals < median * _SAME_RATE)]
-    # The mean of many like numbers, by their sum: exact for a constant rate.
     return float(len(near) / near.sum())
 
 

@@ -92,6 +92,12 @@ class VideoInfo:
     @classmethod
     def _from_container(cls, path: Path, container: av.container.InputContainer) -> VideoInfo:
         stream, note = pick_stream(container)
+        if stream is None and any(s.codec_context is None for s in container.streams.video):
+            raise VideoError(
+                "unknown-codec",
+                f"{path} has a picture track of a kind that is not known here",
+                remedy="convert it, for example to H.264, or leave it out",
+            )
         if stream is None:
             raise VideoError(
                 "no-video-stream", f"{path} has no picture track, only sound or data", remedy="leave it out"
