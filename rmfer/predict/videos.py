@@ -246,7 +246,8 @@ def _drawn(path: Path, out: Path, record: VideoRecord, names: tuple[str, ...]) -
     with (
         FrameReader(VideoInfo.from_path(path)) as reader,
         whole_file(out) as temporary,
-        VideoWriter(temporary, fps=record.fps, name=out) as writer,
+        # Drawn at a constant rate: that which keeps the length.
+        VideoWriter(temporary, fps=record.frames / record.duration_s, name=out) as writer,
     ):
         buffer = np.empty(reader.shape, np.uint8)
 
