@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +23,7 @@ from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.files import sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
+from rmset_builder.ort import ort
 from rmset_builder.people import People, find_people
 from rmset_builder.scales import ScaledDetector
 from rmset_builder.settings import ExtractSettings
