@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rmset_builder import __version__
 from rmset_builder.catalog import Provenance
+from rmset_builder.checked import write_checked
 from rmset_builder.decode import FrameReader
 from rmset_builder.engine import Engine
 from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
@@ -209,4 +209,4 @@ def _write_identities(path: Path, video: str, people: People) -> None:
         }
     )
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary)
+        write_checked(table, temporary)
