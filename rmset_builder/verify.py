@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.checked import read_checked
-from rmset_builder.damage import describe, look_at_pages
+from rmset_builder.damage import CHANGED, describe, look_at_pages
 from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.files import sha256_of
 from rmset_builder.footers import compare, read_footers
 from rmset_builder.prune import IDENTITIES_FOLDER, interrupted
 from rmset_builder.shards import ShardFile, find_shards
+from rmset_builder.sums import INDEX_FOLDER, SUMS_NAME, broken_files
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.verify_shard import ShardFindings, check_shard
 from rmset_builder.video import VIDEO_SUFFIXES, safe_video_id
@@ -76,6 +77,7 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             if told:
                 _check_tables(shards, records, own, found)
             _check_identities(shards, records, own, found)
+            _check_indexes(shards, found)
             _check_sources(shards, records, rows, pool, found)
             if sound:
                 _check_tombstones(shards, stones, own, records, found)
@@ -226,6 +228,15 @@ def _check_identities(shards: Path, records: Mapping[str, VideoRecord], own: lis
     if bare:
         what = f"{bare:,} files were written without checksums, by an older version"
         found.notes.append(f"{shards / IDENTITIES_FOLDER}: {what}; a flipped bit in them would not be seen")
+
+
+def _check_indexes(shards: Path, found: Verified) -> None:
+    """The indexes that training made of the shards; those of older versions have no sums."""
+    for sums in sorted((shards / INDEX_FOLDER).glob(f"[!.]*/{SUMS_NAME}")):
+        place = sums.parent
+        for name in broken_files(place):
+            remedy = f"delete the index, which rmfer makes anew: rm -r -- {shlex.quote(str(place))}"
+            found.faults.append(f"{place / name}: {CHANGED}; {remedy}")
 
 
 def _check_sources(
