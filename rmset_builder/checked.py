@@ -18,10 +18,13 @@ def open_checked(path: Path) -> Any:
     """``pyarrow.parquet.ParquetFile`` that raises OSError where a page is not as it was written.
 
     Raises:
-        OSError: the file is missing, cannot be read, or is not Parquet.
+        OSError: the file is missing, cannot be read, is not Parquet, or its footer is damaged.
         pyarrow.ArrowException: it is not whole.
     """
-    return pq.ParquetFile(path, page_checksum_verification=True)
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except UnicodeDecodeError as error:
+        raise OSError("its footer is damaged") from error
 
 
 def read_checked(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -1,7 +1,7 @@
 """Which rows of a Parquet file are not as they were written: every page is looked at, none is decoded.
 
-pyarrow tells that a checksum differs, not where. It does not notice a checksum that is gone, nor an offset index, by
-which single pictures are read, that leads elsewhere than to the pages.
+pyarrow tells that a checksum differs, not where, and does not notice when an offset index, by which single pictures are
+read, leads elsewhere than to the pages.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Damage:
 
 @dataclass
 class Pages:
-    """What was found in a file's pages; ``checksums`` and ``pages`` count."""
+    """How many pages a file has, how many of them with a checksum (older versions wrote some without), and damages."""
 
     pages: int = 0
     checksums: int = 0
@@ -70,7 +70,7 @@ def look_at_pages(path: Path) -> Pages:
     """
     with open_checked(path) as file:
         names = [file.schema.column(number).path.partition(".")[0] for number in range(len(file.schema))]
-    found, bare = Pages(), list[Damage]()
+    found = Pages()
     with path.open("rb", buffering=0) as handle:
         window = _Window(handle.fileno())
         groups = row_groups(read_footer(handle.fileno(), os.fstat(handle.fileno()).st_size))
@@ -84,13 +84,9 @@ def look_at_pages(path: Path) -> Pages:
                 found.pages += walk.pages
                 found.checksums += walk.checksums
                 found.damages += walk.damages
-                bare += walk.bare
                 first += group.rows
             if sum(page.rows for page in pages) == first:
                 found.damages += _misplaced(window, name, [group.chunks[number].index for group in groups], pages)
-    # A file without checksums is an old one; one page without is one that has lost it.
-    if found.checksums:
-        found.damages += bare
     found.damages.sort(key=lambda damage: (damage.first, damage.last))
     return found
 
@@ -144,7 +140,6 @@ class _Walk:
         self._window, self._name, self._row, self._last = window, name, first, last
         self.pages = self.checksums = 0
         self.damages: list[Damage] = []
-        self.bare: list[Damage] = []
 
     def through(self, chunk: Chunk, rows: int) -> list[_Page]:
         """The data pages of ``chunk``, a column chunk of ``rows`` rows, as far as they follow each other."""
@@ -178,13 +173,11 @@ class _Walk:
         body = self._window.read(at + reader.at, size)
         held = 0 if kind == _DICTIONARY else values * rows // max(1, chunk.values)
         self.pages += 1
-        place = self._row, self._last if kind == _DICTIONARY else min(self._last, self._row + held - 1)
-        if not isinstance(checksum := header.get(_CRC), int):
-            self.bare.append(Damage(self._name, *place, "its checksum is gone"))
-        else:
+        if isinstance(checksum := header.get(_CRC), int):
             self.checksums += 1
             if zlib.crc32(body) != checksum & 0xFFFFFFFF:
-                self.damages.append(Damage(self._name, *place, CHANGED))
+                last = self._last if kind == _DICTIONARY else min(self._last, self._row + held - 1)
+                self.damages.append(Damage(self._name, self._row, last, CHANGED))
         return reader.at + size, held
 
 
