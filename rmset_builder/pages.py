@@ -104,7 +104,7 @@ def row_groups(footer: bytes) -> list[RowGroup]:
                 continue
             for _ in range(reader.elements()[0]):
                 found.append(_row_group(reader))
-    except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise PageError("its footer is damaged") from error
     return found
 
@@ -124,10 +124,17 @@ def _row_group(reader: CompactReader) -> RowGroup:
 def _chunk(column: dict[int, Any], rows: int) -> Chunk:
     told, offset, length = column[_META_DATA], column.get(_OFFSET_INDEX_OFFSET), column.get(_OFFSET_INDEX_LENGTH)
     dictionary = told.get(_DICTIONARY_OFFSET)
+    start, size, values = (
+        told[_DATA_OFFSET] if dictionary is None else dictionary,
+        told[_CHUNK_SIZE],
+        told[_CHUNK_VALUES],
+    )
+    if not all(isinstance(number, int) and number >= 0 for number in (start, size, values, offset or 0, length or 0)):
+        raise PageError("its footer is damaged")
     return Chunk(
-        start=told[_DATA_OFFSET] if dictionary is None else dictionary,
-        size=told[_CHUNK_SIZE],
-        values=told[_CHUNK_VALUES],
+        start=start,
+        size=size,
+        values=values,
         compression=_CODECS[told[_CODEC]],
         has_dictionary=dictionary is not None,
         index=None if offset is None or length is None else OffsetIndex(offset, length, rows),

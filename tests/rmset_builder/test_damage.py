@@ -116,7 +116,7 @@ def test_no_flipped_bit_ends_the_process_and_none_of_a_page_stays_unseen(shard: 
     places = random.Random(3)
     footer = pq.read_metadata(shard).serialized_size
     spots = [places.randrange(len(whole)) for _ in range(25)]
-    spots += [places.randrange(len(whole) - footer - 8, len(whole)) for _ in range(75)]
+    spots += [places.randrange(len(whole) - footer - 8, len(whole)) for _ in range(150)]
     for at in spots:
         flip(shard, at, places.randrange(8))
         try:
