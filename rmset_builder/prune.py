@@ -23,8 +23,9 @@ from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
 from rmset_builder.files import TEMPORARY_SUFFIX, fsync_folder, whole_file
 from rmset_builder.shard_rows import read_column, without_identity
-from rmset_builder.shards import ShardFile, find_shards, read_metadata, write_shard
+from rmset_builder.shards import ShardFile, find_shards, parse_shard_name, read_metadata, write_shard
 from rmset_builder.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
+from rmset_builder.verify_shard import schema_fault
 from rmset_builder.video import VIDEO_SUFFIXES, safe_video_id
 from rmset_builder.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
 
@@ -133,8 +134,9 @@ def _require_whole(shards: Path, video: str, paths: list[Path], stones: list[Tom
     """Nothing is rewritten from damaged pages: what was written of them would have checksums that are right."""
     for path in paths:
         try:
-            damages = look_at_pages(path).damages
-            told = next(describe(path, damages), "")
+            told = next(describe(path, look_at_pages(path).damages), "")
+            if not told and (shard := parse_shard_name(path)):  # which a bit of the footer can change, too
+                told = schema_fault(shard)
         except (pa.ArrowException, OSError, ValueError) as error:
             told = (str(error).splitlines() or [type(error).__name__])[0]
         if told:

@@ -46,7 +46,7 @@ def check_shard(shard: ShardFile, *, images: bool) -> ShardFindings:
         rows, metadata = read_metadata(shard.path)
         if (pages := look_at_pages(shard.path)).damages:
             return _damaged(found, shard, pages)
-        if fault := _schema_fault(shard):
+        if fault := schema_fault(shard):
             return _unreadable(found, fault)
         found.identities = int(metadata.get("rmset.identities", "0"))
         if metadata.get("rmset.part", str(shard.part)) != str(shard.part):
@@ -84,7 +84,12 @@ def _damaged(found: ShardFindings, shard: ShardFile, pages: Pages) -> ShardFindi
     return found
 
 
-def _schema_fault(shard: ShardFile) -> str:
+def schema_fault(shard: ShardFile) -> str:
+    """What is not as the contract of shards has it in the columns' names and types, and in the ids; empty if nothing.
+
+    Raises:
+        OSError: it cannot be read; so does pyarrow.ArrowException.
+    """
     with open_checked(shard.path) as file:
         schema, contract = file.schema_arrow, shard_schema({})
     for wanted in contract:

@@ -13,7 +13,8 @@ from collection import PLACES, ROWS, Collection
 from rmset_builder.checked import read_checked, write_checked
 from rmset_builder.damage import Damage, describe, look_at_pages, tell_damage
 from rmset_builder.pages import PageError
-from rmset_builder.shards import ROWS_PER_GROUP, shard_path
+from rmset_builder.shards import ROWS_PER_GROUP, ShardFile, shard_path
+from rmset_builder.verify_shard import check_shard
 
 CHANGED = "its bytes are not those that were written (checksum)"
 
@@ -121,7 +122,7 @@ def test_no_flipped_bit_ends_the_process_and_none_of_a_page_stays_unseen(shard: 
         flip(shard, at, places.randrange(8))
         try:
             found: Any = look_at_pages(shard).damages
-            if not found:
+            if not found and not check_shard(ShardFile("one", 0, shard), images=False).faults:
                 same = read_checked(shard)
                 assert same.replace_schema_metadata(None).equals(expected.replace_schema_metadata(None)), at
         except (pa.ArrowException, OSError, ValueError, PageError):
