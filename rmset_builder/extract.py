@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rmset_builder import __version__
 from rmset_builder.catalog import Provenance
+from rmset_builder.checked import write_checked
 from rmset_builder.decode import FrameReader
 from rmset_builder.engine import Engine
 from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
@@ -24,6 +23,7 @@ from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.files import sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
+from rmset_builder.ort import ort
 from rmset_builder.people import People, find_people
 from rmset_builder.presentation_times import duration_s, frame_rate, in_order
 from rmset_builder.scales import ScaledDetector
@@ -203,4 +203,4 @@ def _write_identities(path: Path, video: str, people: People) -> None:
         }
     )
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary)
+        write_checked(table, temporary)

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Self
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 import simplejpeg
 import torch
 
@@ -31,6 +30,7 @@ from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
+from rmset_builder.checked import open_checked
 
 if TYPE_CHECKING:
     from rmset_builder.engine import Engine
@@ -220,7 +220,7 @@ class Videos:
 def _rows(folder: Path, video: str) -> Iterator[list[_Row]]:
     """The faces of a video's shards, some at a time, in the order of frames."""
     for path in sorted(folder.glob(f"{video}-?????.parquet")):
-        with pq.ParquetFile(path) as file:
+        with open_checked(path) as file:
             for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=_COLUMNS):
                 if batch.num_rows:
                     yield [

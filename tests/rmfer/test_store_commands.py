@@ -106,7 +106,11 @@ def test_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "rmfer", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("rmfer, version ")
     done = subprocess.run(
-        [sys.executable, "-c", "import rmfer.cli, sys; print('rmset_builder' in sys.modules, 'torch' in sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import rmfer.cli, sys; print('rmset_builder.cli' in sys.modules, 'torch' in sys.modules)",
+        ],
         capture_output=True,
         text=True,
         check=True,
