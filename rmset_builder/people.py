@@ -128,7 +128,9 @@ def _pure_tracks(
     """The faces of each track, in order of time; each track is one person's."""
     number, track = np.unique(found.rows.track[kept], return_inverse=True)
     by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
-    doubts = [found.doubts[found.doubts[:, 0] == one, 1] for one in number]
+    by_number = found.doubts[np.argsort(found.doubts[:, 0], kind="stable")]
+    first, last = (np.searchsorted(by_number[:, 0], number, side) for side in ("left", "right"))
+    doubts = [by_number[start:stop, 1] for start, stop in zip(first, last, strict=True)]
     purifier = TrackPurifier(found.rows.frame, worth, evidence, PurityRules(), most=most)
     return purifier.split(by_track, doubts, found.transitions)
 

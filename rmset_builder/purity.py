@@ -8,6 +8,7 @@ in its two halves, which are embedded in any case.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +57,13 @@ def probes(frames: Frames, doubts: Frames, transitions: Frames) -> list[npt.NDAr
         Indices into ``frames`` of each stretch, in order of time.
     """
     in_doubt = changing(frames, doubts)
+    for run in _runs(in_doubt):
+        in_doubt[run] |= len(run) < _SHORTEST_STRETCH
     at_ends = changing(frames[[0, -1]], transitions)
     found = []
-    for run in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(in_doubt)) + 1):
+    for run in _runs(in_doubt):
         if not in_doubt[run[0]]:
-            if len(run) >= _SHORTEST_STRETCH:
-                found.append(run)
+            found.append(run)
             continue
         # What changes for long may change more than once; and a track may have begun or ended while all changed.
         places = np.linspace(0, len(run) - 1, len(run) // (2 * SLOW) + 2).round().astype(int)
@@ -153,28 +155,33 @@ class TrackPurifier:
         return self._alike(np.union1d(one, known), np.union1d(other, face)) < self._rules.two_people
 
     def _alike(self, a: Rows, b: Rows) -> float:
-        one, other = (unit(self._evidence.of(rows).sum(axis=0, keepdims=True)) for rows in (a, b))
-        return float((one @ other.T)[0, 0])
+        return float(self._mean(a) @ self._mean(b))
+
+    def _mean(self, faces: Rows) -> Array:
+        return unit(self._evidence.of(faces).sum(axis=0, keepdims=True))[0]
 
     def _change(self, mine: Rows, known: Rows, face: Rows) -> tuple[int, int]:
         """Where in a track the last face of one person stands, and the first one of the next."""
-        one, other = (unit(self._evidence.of(rows).sum(axis=0, keepdims=True))[0] for rows in (known, face))
+        one, other = (self._mean(rows) for rows in (known, face))
 
         def leaning(index: int) -> float:
-            looks = unit(self._evidence.of(mine[[index]]))[0]
-            return float(looks @ (one - other))
+            return float(self._mean(mine[[index]]) @ (one - other))
 
         low, high = int(np.searchsorted(mine, known[-1])), int(np.searchsorted(mine, face[0]))
-        last = _last_true(lambda i: leaning(i) > self._rules.clearly, low, high)
-        first = _last_true(lambda i: leaning(i) > -self._rules.clearly, last, high) + 1
+        middle = _last_true(lambda index: leaning(index) > 0, low, high)
+        down = range(middle, max(low, middle - SLOW_REACH), -1)
+        up = range(middle + 1, min(high, middle + SLOW_REACH))
+        last = next((index for index in down if leaning(index) > self._rules.clearly), middle)
+        first = next((index for index in up if leaning(index) < -self._rules.clearly), middle + 1)
         return last, first
 
     def _without_ghosts(self, mine: Rows, transitions: Frames) -> Rows:
         """A track without the faces at its ends that are half another's, where it ends while the picture changes."""
         begins, ends = changing(self._frame[mine[[0, -1]]], transitions)
+        if not (begins or ends):
+            return mine
         most = min(SLOW_REACH, (len(mine) - 1) // 2)
-        best = self._best(mine[most : len(mine) - most], _CLOSER_LOOK)
-        own = unit(self._evidence.of(best).sum(axis=0, keepdims=True))[0]
+        own = self._mean(self._best(mine[most : len(mine) - most], _CLOSER_LOOK))
         start, stop = 0, len(mine)
         if begins:
             start = self._strangers(mine[:most], own)
@@ -183,14 +190,22 @@ class TrackPurifier:
         return mine[start:stop]
 
     def _strangers(self, faces: Rows, own: Array) -> int:
-        """How many faces there are before the first that is like ``own``."""
+        """How many faces there are before the first that is like ``own``.
+
+        None where no face is like it: then its embeddings say nothing, as those of small and blurred faces do.
+        """
         for count in range(len(faces)):
-            if float(unit(self._evidence.of(faces[count : count + 1]))[0] @ own) >= self._rules.belongs:
+            if float(self._mean(faces[count : count + 1]) @ own) >= self._rules.belongs:
                 return count
-        return len(faces)
+        return 0
 
 
-def _last_true(holds, low: int, high: int) -> int:  # type: ignore[no-untyped-def]
+def _runs(flags: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.intp]]:
+    """The indices of neighbours with equal flags, together."""
+    return np.split(np.arange(len(flags)), np.flatnonzero(np.diff(flags)) + 1)
+
+
+def _last_true(holds: Callable[[int], bool], low: int, high: int) -> int:
     """The last index in ``low`` .. ``high - 1`` for which ``holds``, which is true at ``low`` and then turns false."""
     while high - low > 1:
         middle = (low + high) // 2

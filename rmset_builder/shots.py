@@ -25,8 +25,8 @@ SLOW_REACH = SLOW + SLOW_EVERY
 
 _LONGEST_SIDE = 64
 _NEIGHBOURHOOD = 5
-# Grey levels: what varies less than this is a flat place, which says nothing; and what noise alone makes of it.
-_LIVELY = 6.0
+# Squared grey levels: what varies less than this is a flat place, which says nothing; and what noise may add.
+_LIVELY = 36.0
 _NOISE = 4.0
 
 # A place with less correlation than this shows something else than before; one among many may be a little surer.
@@ -107,11 +107,11 @@ class Changes:
 
 @dataclass(frozen=True)
 class _Look:
-    """A small picture with the mean and the spread of each place's neighbourhood."""
+    """A small picture with the mean and the variance of each place's neighbourhood."""
 
     picture: Array
     mean: Array
-    spread: Array
+    variance: Array
 
 
 class ChangeFinder:
@@ -160,19 +160,18 @@ def _look(grey: Grey) -> _Look:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     mean = _blurred(picture)
-    spread = np.sqrt(np.maximum(_blurred(picture * picture) - mean * mean, 0))
-    return _Look(picture, mean, spread)
+    return _Look(picture, mean, np.maximum(_blurred(picture * picture) - mean * mean, 0))
 
 
 def _correlation(a: _Look, b: _Look) -> Array:
-    """Normalised correlation of each place's neighbourhood, -1..1; flat places are alike."""
+    """Normalised correlation of each place's neighbourhood, -1..1; two flat places are alike."""
     together = _blurred(a.picture * b.picture) - a.mean * b.mean
-    return np.asarray((together + _NOISE) / (a.spread * b.spread + _NOISE), np.float32)
+    return np.asarray((together + _NOISE) / np.sqrt((a.variance + _NOISE) * (b.variance + _NOISE)), np.float32)
 
 
 def _share_below(alike: Array, a: _Look, b: _Look) -> float:
     """Which share of the lively places shows something new."""
-    lively = np.maximum(a.spread, b.spread) > _LIVELY
+    lively = np.maximum(a.variance, b.variance) > _LIVELY
     return float((alike[lively] < _NEW_AMONG_MANY).mean()) if lively.any() else 0.0
 
 
