@@ -158,7 +158,7 @@ class TrackPurifier:
         return float(self._mean(a) @ self._mean(b))
 
     def _mean(self, faces: Rows) -> Array:
-        return unit(self._evidence.of(faces).sum(axis=0, keepdims=True))[0]
+        return np.asarray(unit(self._evidence.of(faces).sum(axis=0, keepdims=True))[0], np.float32)
 
     def _change(self, mine: Rows, known: Rows, face: Rows) -> tuple[int, int]:
         """Where in a track the last face of one person stands, and the first one of the next."""
