@@ -14,6 +14,7 @@ import re
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
@@ -25,14 +26,15 @@ import numpy.typing as npt
 from rmset_builder.colour import pgmyuv_to_bgra
 from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
+from rmset_builder.letterbox import letterbox
 from rmset_builder.nvdec import NvDecoder
+from rmset_builder.picture_filters import LONGEST_SIDE, PictureFilter, open_filters
 from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
 
 Frame = npt.NDArray[np.uint8]
 
 # One "flick": divides 24, 25, 30, 48, 50, 60, 90, 100 and 120 Hz, their NTSC kin, and milliseconds.
 TICKS_PER_SECOND = 705_600_000
-LONGEST_SIDE = 16_384
 CHANNELS = 4
 
 # Stands for the file while the command is built: ffmpeg-python takes no name that is not UTF-8.
@@ -53,9 +55,9 @@ _LONGEST_MISSING_S = 0.5
 class FrameReader:
     """Decodes one video, frame by frame, into buffers of the caller.
 
-    Frames are BGRA, upright (rotation metadata applied) and all of the first frame's size. The fourth channel is 255
-    throughout: OpenCV warps four channels in less than half the time that it needs for three. Use as a context
-    manager; leaving it ends ffmpeg at once, whatever it was doing.
+    Frames are BGRA, upright (rotation metadata applied), of square pixels and all of the first frame's size. The fourth
+    channel is 255 throughout: OpenCV warps four channels in less than half the time that it needs for three. Use as a
+    context manager; leaving it ends ffmpeg at once, whatever it was doing.
 
     Example:
         >>> with FrameReader(VideoInfo.from_path(Path("wall9.mp4"))) as reader:  # doctest: +SKIP
@@ -76,10 +78,13 @@ class FrameReader:
         self._ticks: list[int | None] = []
         self._received: Frame | None = None
         self._unscaled: Frame | None = None
+        ffmpeg_program = program or find_ffmpeg()
+        self._files = contextlib.ExitStack()
+        filters = self._files.enter_context(open_filters(info, ffmpeg_program))
         times_read, times_write = os.pipe()
         try:
             self._process = subprocess.Popen(
-                _command(info, (program or find_ffmpeg()).path, times_write, threads, nvdec),
+                _command(info, ffmpeg_program.path, times_write, threads, nvdec, filters=filters),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -88,6 +93,7 @@ class FrameReader:
             )
         except BaseException:
             os.close(times_read)
+            self._files.close()
             raise
         finally:
             os.close(times_write)
@@ -127,7 +133,7 @@ class FrameReader:
             width, height = self._next_size
             self._unscaled = _buffer(self._unscaled, (height, width, CHANNELS))
             complete = self._receive(self._unscaled)
-            cv2.resize(self._unscaled, (self.width, self.height), dst=buffer, interpolation=cv2.INTER_AREA)
+            letterbox(self._unscaled, buffer)
         if not complete:
             self._next_size = None
             self._finish()
@@ -175,6 +181,7 @@ class FrameReader:
         for thread in self._threads:
             thread.join()
         self._frames.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -273,7 +280,15 @@ class FrameReader:
                     self._errors.append(text)
 
 
-def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int, nvdec: NvDecoder | None) -> list[str]:
+def _command(
+    info: VideoInfo,
+    program: str,
+    times_descriptor: int,
+    threads: int,
+    nvdec: NvDecoder | None,
+    *,
+    filters: Sequence[PictureFilter],
+) -> list[str]:
     """The ffmpeg command line: decode the video as it is, pictures to stdout, times to the inherited descriptor."""
     source = ffmpeg.input(
         _SOURCE,
@@ -283,9 +298,11 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
         copyts=None,
         **(nvdec.ffmpeg_options if nvdec else {}),
     )
+    picture = source["V:0"]  # V leaves out cover pictures
+    for step in filters:
+        picture = picture.filter(step.name, *step.values, **step.options)
     picture = (
-        source["V:0"]  # V leaves out cover pictures
-        .filter("settb", f"1/{TICKS_PER_SECOND}")
+        picture.filter("settb", f"1/{TICKS_PER_SECOND}")
         .filter("metadata", mode="add", key="rmset", value="1")
         .filter("metadata", mode="print", file=f"pipe:{times_descriptor}")
     )
@@ -293,7 +310,8 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
     output = ffmpeg.output(
         picture, "pipe:1", format="image2pipe", vcodec=encoder, pix_fmt=pixels, fps_mode="passthrough"
     )
-    command: list[str] = output.global_args("-v", "level+warning", "-nostdin").compile(cmd=program)
+    output = output.global_args("-v", "level+warning", "-nostdin", "-filter_threads", str(threads))
+    command: list[str] = output.compile(cmd=program)
     return [file_url(info.path) if word == _SOURCE else word for word in command]
 
 

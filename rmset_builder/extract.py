@@ -25,6 +25,7 @@ from rmset_builder.files import sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
 from rmset_builder.people import People, find_people
+from rmset_builder.picture_filters import picture_note
 from rmset_builder.scales import ScaledDetector
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
@@ -129,7 +130,7 @@ def extract_video(
         faces=len(people.rows),
         shards=len(paths),
         reason="" if len(people.rows) else NO_FACES,
-        message=reader.complaints(),
+        message="; ".join(filter(None, [picture_note(info.traits), reader.complaints()])),
         dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
         detected_frames=found.keyframes,
         seconds_spent=round(time.monotonic() - began, 3),

@@ -12,6 +12,7 @@ import av
 
 from rmset_builder.colour import ColourMatrix
 from rmset_builder.errors import VideoError
+from rmset_builder.picture_traits import PictureTraits
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"}
@@ -37,7 +38,7 @@ class VideoInfo:
     Sizes in pixels before rotation; ``frames`` is 0 and ``duration_s`` is 0.0 where the container does not say.
     ``stream_duration_s`` is the video track's own length, which a cut file cannot keep; 0.0 where unknown.
     ``plain_planes`` tells what the planes of a video mean that are of the usual kind (8 bit, colour at half size,
-    limited range, even sides); None where they are of another.
+    limited range, standard colours, even sides); None where they are of another. ``traits`` tells what else is unusual.
 
     Example:
         >>> VideoInfo.from_path(Path("wall9.mp4")).fps  # doctest: +SKIP
@@ -54,6 +55,7 @@ class VideoInfo:
     duration_s: float
     stream_duration_s: float
     plain_planes: ColourMatrix | None
+    traits: PictureTraits
 
     @property
     def expected_frames(self) -> int:
@@ -90,6 +92,7 @@ class VideoInfo:
         rate = stream.average_rate or stream.guessed_rate
         own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         whole = container.duration / av.time_base if container.duration else 0.0
+        traits = PictureTraits.of(container, stream)
         return cls(
             path=path,
             container=container.format.name,
@@ -100,7 +103,8 @@ class VideoInfo:
             frames=stream.frames,
             duration_s=own or whole,
             stream_duration_s=own,
-            plain_planes=_plain_planes(stream.codec_context),
+            plain_planes=_plain_planes(stream.codec_context) if traits.wide_colour is None else None,
+            traits=traits,
         )
 
 
