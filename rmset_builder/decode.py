@@ -26,7 +26,6 @@ import numpy.typing as npt
 from rmset_builder.colour import pgmyuv_to_bgra
 from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
-from rmset_builder.letterbox import letterbox
 from rmset_builder.nvdec import NvDecoder
 from rmset_builder.picture_filters import LONGEST_SIDE, PictureFilter, open_filters
 from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
@@ -133,7 +132,7 @@ class FrameReader:
             width, height = self._next_size
             self._unscaled = _buffer(self._unscaled, (height, width, CHANNELS))
             complete = self._receive(self._unscaled)
-            letterbox(self._unscaled, buffer)
+            cv2.resize(self._unscaled, (self.width, self.height), dst=buffer, interpolation=cv2.INTER_AREA)
         if not complete:
             self._next_size = None
             self._finish()

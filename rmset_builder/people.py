@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.detector import Detector
 from rmset_builder.embedder import Embedder, faces_worth_embedding
 from rmset_builder.evidence import FaceEmbeddings, unit
 from rmset_builder.faces import FoundFaces
@@ -15,8 +16,10 @@ from rmset_builder.geometry import Array
 from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import seen_apart
+from rmset_builder.upside_down import upside_down_tracks
 
 UNSURE = "unsure"
+UPSIDE_DOWN = "upside-down"
 SHORT_LIVED = "short-lived"
 NEVER_CLEAR = "never-clear"
 
@@ -52,6 +55,7 @@ def find_people(
     found: FoundFaces,
     spool: Spool,
     embedder: Embedder,
+    detector: Detector,
     pool: Executor,
     *,
     sure: float,
@@ -65,7 +69,8 @@ def find_people(
         found: the video's faces.
         spool: their pictures.
         embedder: face recogniser.
-        pool: runs decoding and embedding.
+        detector: face detector for aligned faces (`upside_down.INPUT_SIZE`).
+        pool: runs decoding, detection and embedding.
         sure: a track whose every detection scores below this is no face.
         faces_per_track: how many of a track's faces are embedded.
         rules: when two tracks are one person.
@@ -79,12 +84,19 @@ def find_people(
     np.maximum.at(best, rows.track, rows.scores)
     kept = np.flatnonzero(best[rows.track] >= sure)
     dropped = {UNSURE: len(rows) - len(kept)}
+    worth = rows.scores * np.log1p(found.sharpness)
+    if len(kept):
+        track, by_track = _by_track(rows.track, kept)
+        standing_for = [mine[faces_worth_embedding(worth[mine], most=faces_per_track)] for mine in by_track]
+        upright = ~upside_down_tracks(standing_for, spool, detector, pool)[track]
+        dropped[UPSIDE_DOWN] = int((~upright).sum())
+        kept = kept[upright]
+    dropped = {why: count for why, count in dropped.items() if count}
     if not len(kept):
         nothing = np.empty(0, np.int32)
         return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
 
-    track = np.unique(rows.track[kept], return_inverse=True)[1]
-    by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
+    track, by_track = _by_track(rows.track, kept)
     evidence = FaceEmbeddings(spool, embedder, pool)
     label, embedding = _cluster(
         by_track, found, seen_apart(rows.frame[kept], track, rows.boxes[kept]), evidence, rules, most=faces_per_track
@@ -111,6 +123,12 @@ def find_people(
         dropped={why: count for why, count in dropped.items() if count},
         dropped_identities={why: count for why, count in dropped_identities.items() if count},
     )
+
+
+def _by_track(track: npt.NDArray[np.int32], kept: Rows) -> tuple[npt.NDArray[np.intp], list[Rows]]:
+    """The tracks of the kept rows, numbered 0.. without gaps, and each one's rows."""
+    number = np.unique(track[kept], return_inverse=True)[1]
+    return number, np.split(kept[np.argsort(number, kind="stable")], np.cumsum(np.bincount(number))[:-1])
 
 
 def _reasons_to_drop(

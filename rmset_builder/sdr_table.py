@@ -1,7 +1,7 @@
 """From the colours of HDR and wide-gamut video to those of standard video: a table for ffmpeg's filter ``lut3d``.
 
 HDR video states light up to 10,000 nits, standard video shares of a white that stands for 203 nits in HDR (ITU-R
-BT.2408). Light up to 91 nits is kept as it is; above, BT.2390's curve presses what reaches 1,000 nits into the rest.
+BT.2408). Light up to 87 nits is kept as it is; above, BT.2390's curve presses what reaches 1,000 nits into the rest.
 A table does the same whatever ffmpeg was built with, and on a face as on the whole picture.
 """
 
