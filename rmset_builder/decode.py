@@ -13,6 +13,7 @@ import re
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
@@ -27,6 +28,7 @@ from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
 from rmset_builder.gif_source import mended_gif
 from rmset_builder.nvdec import NvDecoder
+from rmset_builder.picture_filters import LONGEST_SIDE, PictureFilter, open_filters
 from rmset_builder.pipes import fill, widen_pipe
 from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
 
@@ -34,7 +36,6 @@ Frame = npt.NDArray[np.uint8]
 
 # One "flick": divides 24, 25, 30, 48, 50, 60, 90, 100 and 120 Hz, their NTSC kin, and milliseconds.
 TICKS_PER_SECOND = 705_600_000
-LONGEST_SIDE = 16_384
 CHANNELS = 4
 
 # Stands for the file while the command is built: ffmpeg-python takes no name that is not UTF-8.
@@ -53,9 +54,9 @@ _PREFIX = re.compile(r"^(\[[^\]]*\]\s*)+")
 class FrameReader:
     """Decodes one video, frame by frame, into buffers of the caller.
 
-    Frames are BGRA, upright (rotation metadata applied) and all of the first frame's size. The fourth channel is 255
-    throughout: OpenCV warps four channels in less than half the time that it needs for three. Use as a context
-    manager; leaving it ends ffmpeg at once, whatever it was doing.
+    Frames are BGRA, upright (rotation metadata applied), of square pixels and all of the first frame's size. The fourth
+    channel is 255 throughout: OpenCV warps four channels in less than half the time that it needs for three. Use as a
+    context manager; leaving it ends ffmpeg at once, whatever it was doing.
 
     Example:
         >>> with FrameReader(VideoInfo.from_path(Path("wall9.mp4"))) as reader:  # doctest: +SKIP
@@ -78,9 +79,12 @@ class FrameReader:
         self._unscaled: Frame | None = None
         mended = mended_gif(info.path)
         url = _STDIN if mended else file_url(info.path)
+        ffmpeg_program = program or find_ffmpeg()
+        self._files = contextlib.ExitStack()
+        filters = self._files.enter_context(open_filters(info, ffmpeg_program))
         times_read, times_write = os.pipe()
         try:
-            command = _command(info, (program or find_ffmpeg()).path, times_write, threads, nvdec)
+            command = _command(info, ffmpeg_program.path, times_write, threads, nvdec, filters=filters)
             self._process = subprocess.Popen(
                 [url if word == _SOURCE else word for word in command],
                 stdin=mended or subprocess.DEVNULL,
@@ -91,6 +95,7 @@ class FrameReader:
             )
         except BaseException:
             os.close(times_read)
+            self._files.close()
             raise
         finally:
             os.close(times_write)
@@ -180,6 +185,7 @@ class FrameReader:
         for thread in self._threads:
             thread.join()
         self._frames.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -275,7 +281,15 @@ class FrameReader:
                     self._errors.append(text)
 
 
-def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int, nvdec: NvDecoder | None) -> list[str]:
+def _command(
+    info: VideoInfo,
+    program: str,
+    times_descriptor: int,
+    threads: int,
+    nvdec: NvDecoder | None,
+    *,
+    filters: Sequence[PictureFilter],
+) -> list[str]:
     """The ffmpeg command line: decode the video as it is, pictures to stdout, times to the inherited descriptor.
 
     The word `_SOURCE` stands for the file.
@@ -288,9 +302,11 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
         copyts=None,
         **(nvdec.ffmpeg_options if nvdec else {}),
     )
+    picture = source[str(info.track)]
+    for step in filters:
+        picture = picture.filter(step.name, *step.values, **step.options)
     picture = (
-        source[str(info.track)]
-        .filter("settb", f"1/{TICKS_PER_SECOND}")
+        picture.filter("settb", f"1/{TICKS_PER_SECOND}")
         .filter("metadata", mode="add", key="rmset", value="1")
         .filter("metadata", mode="print", file=f"pipe:{times_descriptor}")
         .filter("setpts", "N")  # ffmpeg's own end would complain of times that run backwards
@@ -299,7 +315,8 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
     output = ffmpeg.output(
         picture, "pipe:1", format="image2pipe", vcodec=encoder, pix_fmt=pixels, fps_mode="passthrough"
     )
-    command: list[str] = output.global_args("-v", "level+warning", "-nostdin").compile(cmd=program)
+    output = output.global_args("-v", "level+warning", "-nostdin", "-filter_threads", str(threads))
+    command: list[str] = output.compile(cmd=program)
     return command
 
 

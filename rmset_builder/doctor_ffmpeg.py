@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from rmset_builder.doctor_finding import Finding, Mark, failure
 from rmset_builder.errors import RmsetError
-from rmset_builder.ffmpeg_listing import listed
-from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
+from rmset_builder.ffmpeg_listing import PICTURE_FILTERS, filters_of, listed
+from rmset_builder.ffmpeg_program import MEND_WITH_BUNDLED, Ffmpeg, find_ffmpeg
 from rmset_builder.nvdec import NvDecoder, find_nvdec
 
 _MEND = "python -m pip install --force-reinstall imageio-ffmpeg"
-_MEND_CODEC = 'export RMSET_FFMPEG="$(python -c "import imageio_ffmpeg as i; print(i.get_ffmpeg_exe())")"'
 _SECONDS = 60
 _SIDE, _FRAMES, _BGR = 64, 3, (40, 120, 200)
 # Every codec here is lossy or, as gif, has a palette.
@@ -79,6 +78,18 @@ def check_decoders() -> Finding:
     return Finding(name, Mark.FAIL if fatal else Mark.WARN, found, _mend(ffmpeg))
 
 
+def check_filters() -> Finding:
+    """The filters are there that HDR, interlaced and anamorphic videos need."""
+    name, ffmpeg = "filters", find_ffmpeg()
+    missing = sorted(PICTURE_FILTERS - filters_of(ffmpeg))
+    if not missing:
+        return Finding(
+            name, Mark.OK, f"{', '.join(sorted(PICTURE_FILTERS))}: for HDR, interlaced and anamorphic videos"
+        )
+    found = f"no {', '.join(missing)}: HDR, interlaced and anamorphic videos are refused"
+    return Finding(name, Mark.WARN, found, _mend(ffmpeg))
+
+
 def check_nvdec(gpu: int | None) -> Finding:
     """Whether ffmpeg can decode on an NVIDIA GPU, the first where none is asked for; nothing is wrong without it."""
     found = find_nvdec(gpu or 0)
@@ -89,7 +100,7 @@ def check_nvdec(gpu: int | None) -> Finding:
 
 def _mend(ffmpeg: Ffmpeg) -> str:
     """The bundled ffmpeg has all the codecs: use it, or install it anew where it is the one at fault."""
-    return _MEND if "imageio_ffmpeg" in ffmpeg.path else _MEND_CODEC
+    return _MEND if "imageio_ffmpeg" in ffmpeg.path else MEND_WITH_BUNDLED
 
 
 def _make_clip(ffmpeg: Ffmpeg, codec: Codec, encoders: frozenset[str]) -> bytes | None:

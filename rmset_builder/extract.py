@@ -24,13 +24,15 @@ from rmset_builder.files import sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
 from rmset_builder.ort import ort
-from rmset_builder.people import People, find_people
+from rmset_builder.people import UPSIDE_DOWN, People, find_people
+from rmset_builder.picture_filters import picture_note
 from rmset_builder.presentation_times import duration_s, frame_rate, in_order
 from rmset_builder.scales import ScaledDetector
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import LinkRules
+from rmset_builder.upside_down import INPUT_SIZE, upside_down_note
 from rmset_builder.video import VideoInfo
 from rmset_builder.videos_table import VideoRecord
 from rmset_builder.workers import Urgency
@@ -84,6 +86,7 @@ def extract_video(
             found,
             spool,
             engine.embedder,
+            engine.detectors.get(INPUT_SIZE),
             engine.workers.at(Urgency.AWAITED),
             sure=settings.det_threshold,
             faces_per_track=settings.faces_per_track,
@@ -130,7 +133,18 @@ def extract_video(
         faces=len(people.rows),
         shards=len(paths),
         reason="" if len(people.rows) else NO_FACES,
-        message="; ".join(filter(None, [info.track_note, times_note, reader.complaints()])),
+        message="; ".join(
+            filter(
+                None,
+                [
+                    info.track_note,
+                    times_note,
+                    picture_note(info.traits),
+                    upside_down_note(people.dropped.get(UPSIDE_DOWN, 0), len(people.rows)),
+                    reader.complaints(),
+                ],
+            )
+        ),
         dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
         detected_frames=found.keyframes,
         seconds_spent=round(time.monotonic() - began, 3),

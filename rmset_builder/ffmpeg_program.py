@@ -13,6 +13,9 @@ from rmset_builder.errors import RmsetError
 
 # -fps_mode, which replaces -vsync, came with 5.1.
 OLDEST = (5, 1)
+MEND_WITH_BUNDLED = 'export RMSET_FFMPEG="$(python -c "import imageio_ffmpeg as i; print(i.get_ffmpeg_exe())")"'
+"""The command that makes the ffmpeg of the package imageio-ffmpeg the one in use."""
+
 # A build from git carries a date or a hash in place of a version; those are newer than any system's.
 _GIT_BUILD = (999, 0)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.detector import Detector
 from rmset_builder.embedder import Embedder, faces_worth_embedding
 from rmset_builder.evidence import FaceEmbeddings, unit
 from rmset_builder.faces import FoundFaces
@@ -16,8 +17,10 @@ from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, 
 from rmset_builder.purity import PurityRules, TrackPurifier, changing
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import frames_apart
+from rmset_builder.upside_down import upside_down_tracks
 
 UNSURE = "unsure"
+UPSIDE_DOWN = "upside-down"
 IN_TRANSITION = "in-transition"
 SHORT_LIVED = "short-lived"
 NEVER_CLEAR = "never-clear"
@@ -56,6 +59,7 @@ def find_people(
     found: FoundFaces,
     spool: Spool,
     embedder: Embedder,
+    detector: Detector,
     pool: Executor,
     *,
     sure: float,
@@ -69,7 +73,8 @@ def find_people(
         found: the video's faces.
         spool: their pictures.
         embedder: face recogniser.
-        pool: runs decoding and embedding.
+        detector: face detector for aligned faces (`upside_down.INPUT_SIZE`).
+        pool: runs decoding, detection and embedding.
         sure: a track whose every detection scores below this is no face.
         faces_per_track: how many of a track's faces are embedded.
         rules: when two tracks are one person.
@@ -83,12 +88,19 @@ def find_people(
     np.maximum.at(best, rows.track, rows.scores)
     kept = np.flatnonzero(best[rows.track] >= sure)
     dropped = {UNSURE: len(rows) - len(kept)}
+    worth = rows.scores * np.log1p(found.sharpness)
+    if len(kept):
+        track, by_track = _by_track(rows.track, kept)
+        standing_for = [mine[faces_worth_embedding(worth[mine], most=faces_per_track)] for mine in by_track]
+        upright = ~upside_down_tracks(standing_for, spool, detector, pool)[track]
+        dropped[UPSIDE_DOWN] = int((~upright).sum())
+        kept = kept[upright]
+    dropped = {why: count for why, count in dropped.items() if count}
     if not len(kept):
         nothing = np.empty(0, np.int32)
         return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
 
     evidence = FaceEmbeddings(spool, embedder, pool)
-    worth = rows.scores * np.log1p(found.sharpness)
     by_track = _pure_tracks(found, kept, worth, evidence, most=faces_per_track)
     whole = len(kept)
     track = np.repeat(np.arange(len(by_track)), [len(mine) for mine in by_track])
@@ -126,8 +138,8 @@ def _pure_tracks(
     found: FoundFaces, kept: Rows, worth: npt.NDArray[np.floating], evidence: FaceEmbeddings, *, most: int
 ) -> list[Rows]:
     """The faces of each track, in order of time; each track is one person's."""
-    number, track = np.unique(found.rows.track[kept], return_inverse=True)
-    by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
+    by_track = _by_track(found.rows.track, kept)[1]
+    number = np.unique(found.rows.track[kept])
     by_number = found.doubts[np.argsort(found.doubts[:, 0], kind="stable")]
     first, last = (np.searchsorted(by_number[:, 0], number, side) for side in ("left", "right"))
     doubts = [by_number[start:stop, 1] for start, stop in zip(first, last, strict=True)]
@@ -154,6 +166,12 @@ def _seen_as_two(
         sure[: len(part), : len(part)] = part
     length = np.bincount(track, minlength=count)
     return (sure > 0) | (apart > _BRIEFLY * np.minimum(length[:, None], length[None, :]))
+
+
+def _by_track(track: npt.NDArray[np.int32], kept: Rows) -> tuple[npt.NDArray[np.intp], list[Rows]]:
+    """The tracks of the kept rows, numbered 0.. without gaps, and each one's rows."""
+    number = np.unique(track[kept], return_inverse=True)[1]
+    return number, np.split(kept[np.argsort(number, kind="stable")], np.cumsum(np.bincount(number))[:-1])
 
 
 def _reasons_to_drop(

@@ -17,6 +17,7 @@ from rmset_builder.colour import ColourMatrix
 from rmset_builder.errors import VideoError
 from rmset_builder.gif_source import mended_gif
 from rmset_builder.picture_track import pick_stream
+from rmset_builder.picture_traits import PictureTraits
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"}
@@ -45,7 +46,7 @@ class VideoInfo:
     may be older than the file. ``duration_s`` is the track's length where it has one of its own, ``file_duration_s``
     that of all tracks together; 0.0 where unknown.
     ``plain_planes`` tells what the planes of a video mean that are of the usual kind (8 bit, colour at half size,
-    limited range, even sides); None where they are of another.
+    limited range, standard colours, even sides); None where they are of another. ``traits`` tells what else is unusual.
 
     Example:
         >>> VideoInfo.from_path(Path("wall9.mp4")).fps  # doctest: +SKIP
@@ -65,6 +66,7 @@ class VideoInfo:
     track: int
     track_note: str
     plain_planes: ColourMatrix | None
+    traits: PictureTraits
 
     @property
     def expected_frames(self) -> int:
@@ -105,6 +107,7 @@ class VideoInfo:
         rate = stream.average_rate or stream.guessed_rate
         own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         whole = container.duration / av.time_base if container.duration else 0.0
+        traits = PictureTraits.of(container, stream)
         return cls(
             path=path,
             container=container.format.name,
@@ -118,7 +121,8 @@ class VideoInfo:
             file_duration_s=whole,
             track=stream.index,
             track_note=note,
-            plain_planes=_plain_planes(stream.codec_context),
+            plain_planes=_plain_planes(stream.codec_context) if traits.wide_colour is None else None,
+            traits=traits,
         )
 
 

@@ -26,6 +26,7 @@ class VideoRecord:
     """What is known of one video after extraction.
 
     ``state`` is ``done`` or ``failed``; ``reason`` is empty, a word for the failure, or ``no-faces``.
+    ``width`` and ``height`` are those of the pictures that faces' boxes lie in: upright, with square pixels.
     ``dropped_json`` counts the faces that were seen but left out, by reason.
     Hashes are hexadecimal sha256: of the source file, of the models' files, and of every setting that
     changes a shard's content.

@@ -278,3 +278,12 @@ def test_lines_are_aligned_and_a_command_is_never_wrapped() -> None:
     assert all(line.startswith(" " * 19) for line in lines[1:])
     assert lines[-1].strip() == f"mend: {'a command ' * 20}".strip()
     assert lines_of(Finding("disk", Mark.OK, "fine")) == ["ok    disk         fine"]
+
+
+def test_an_ffmpeg_without_a_picture_filter_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor_ffmpeg.check_filters().mark is Mark.OK
+    monkeypatch.setattr(doctor_ffmpeg, "filters_of", lambda _: frozenset({"scale", "format", "bwdif"}))
+    found = doctor_ffmpeg.check_filters()
+    assert found.mark is Mark.WARN
+    assert found.found.startswith("no lut3d:")
+    assert found.mend

@@ -24,6 +24,7 @@ from rmset_builder.onnx_session import Device
 from rmset_builder.people import People, find_people
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import TrackRows
+from rmset_builder.upside_down import INPUT_SIZE
 
 RULES = IdentityRules(same=0.40, solid=12, join=0.30, twice=0.75, doubt=0.20)
 LONG, SHORT = RULES.solid + 20, RULES.solid - 1
@@ -246,6 +247,7 @@ class Cast:
     def find(self, *tracks: tuple[int, Seat, range, float], least_frames: int = 1) -> People:
         """``tracks`` are a person, their column and row, the frames they are there, and the detector's score."""
         embedder = Embedder(load_pack().recogniser, batch=4, device=Device())
+        detector = Detector(load_pack().detector, size=INPUT_SIZE, batch=1, device=Device(), threshold=0.2)
         parts, pictures = [], []
         for number, (person, (column, row), frames, score) in enumerate(tracks):
             values = np.zeros((len(frames), 15), np.float32)
@@ -263,7 +265,15 @@ class Cast:
             sharp, nothing = np.full(len(rows), 100, np.float32), np.empty(0, np.int32)
             found = FoundFaces(rows.select(order), sharp, len(rows), nothing.reshape(0, 2), nothing)
             return find_people(
-                found, spool, embedder, pool, sure=0.5, faces_per_track=3, rules=RULES, least_frames=least_frames
+                found,
+                spool,
+                embedder,
+                detector,
+                pool,
+                sure=0.5,
+                faces_per_track=3,
+                rules=RULES,
+                least_frames=least_frames,
             )
 
     def picture(self, person: int, frame: int) -> bytes:
