@@ -34,13 +34,16 @@ class PurityRules:
 
     Attributes:
         one_person: cosine similarity of two stretches' best faces from which on nothing more is looked at.
-        two_people: cosine similarity of several faces of each below which they are two people.
+        two_people: cosine similarity of several faces of each below which they are two people ...
+        share: ... and, while it is below ``one_person``, this share of what the faces of either have among themselves:
+            two people may be alike, as long as each is far more like himself.
         clearly: by so much more a face must be like one person than like the other, to be that person's.
         belongs: least cosine similarity to its own track of a face seen while most of the picture changes.
     """
 
     one_person: float = 0.4
     two_people: float = 0.25
+    share: float = 0.55
     clearly: float = 0.25
     belongs: float = 0.25
 
@@ -152,7 +155,12 @@ class TrackPurifier:
         if self._alike(known, face) >= self._rules.one_person:
             return False
         one, other = (self._best(part, _CLOSER_LOOK) for part in (before, after))
-        return self._alike(np.union1d(one, known), np.union1d(other, face)) < self._rules.two_people
+        one, other = np.union1d(one, known), np.union1d(other, face)
+        alike = self._alike(one, other)
+        if alike < self._rules.two_people or alike >= self._rules.one_person:
+            return alike < self._rules.two_people
+        a, b = (unit(self._evidence.of(rows)) for rows in (one, other))
+        return float((a @ b.T).mean()) < self._rules.share * min(_cohesion(a), _cohesion(b))
 
     def _alike(self, a: Rows, b: Rows) -> float:
         return float(self._mean(a) @ self._mean(b))
@@ -198,6 +206,12 @@ class TrackPurifier:
             if float(self._mean(faces[count : count + 1]) @ own) >= self._rules.belongs:
                 return count
         return 0
+
+
+def _cohesion(looks: Array) -> float:
+    """Mean cosine similarity of unit vectors (n, d) among themselves; 0 for one alone."""
+    n = len(looks)
+    return float((looks @ looks.T).sum() - n) / (n * (n - 1)) if n > 1 else 0.0
 
 
 def _runs(flags: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.intp]]:
