@@ -42,6 +42,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def mtime_ns(status: os.stat_result) -> int:
+    """When a file was changed, nanoseconds since 1970, as 64 bits hold it: they end in the year 2262."""
+    return min(status.st_mtime_ns, 2**63 - 1)
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal sha256 of a file's bytes."""
     with path.open("rb") as handle:

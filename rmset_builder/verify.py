@@ -18,11 +18,12 @@ from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.files import sha256_of
 from rmset_builder.footers import compare, read_footers
+from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.prune import IDENTITIES_FOLDER, interrupted
 from rmset_builder.shards import ShardFile, find_shards
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.verify_shard import ShardFindings, check_shard
-from rmset_builder.video import VIDEO_SUFFIXES, safe_video_id
+from rmset_builder.video import VIDEO_SUFFIXES
 from rmset_builder.videos_table import DONE, VideoRecord, read_videos
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             _check_sources(records, rows, pool, found)
             if sound:
                 _check_tombstones(shards, stones, own, records, found)
-            _check_tombstoned_files(videos, stones, rows, found, only)
+            _check_tombstoned_files(_ids_of_files(shards, videos), stones, rows, found, only)
             found.tombstones = len([stone for stone in stones if only in (None, stone.video)])
     return found
 
@@ -112,7 +113,7 @@ def _check_files(
 
 
 def _file_fault(videos: Path, row: Video) -> str:
-    if Path(row.file).name != row.file or safe_video_id(Path(row.file)) != row.id:
+    if Path(row.file).name != row.file or Path(row.file).stem != row.id:
         return f"{row.id}: its row names the file {row.file!r}, which is no name for it; fetch it again"
     path = videos / row.file
     try:
@@ -241,22 +242,33 @@ def _check_tombstones(
             found.faults.append(f"{video}: a person who was taken out is still in its shards; {command}")
 
 
+def _ids_of_files(shards: Path, videos: Path) -> dict[Path, set[str]]:
+    """The ids that each file would have been taken down under."""
+    if not videos.is_dir():
+        return {}
+    files = sorted(path for path in videos.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    records = read_videos(shards)
+    ids = IdOwners(records).assign(files)
+    return {file: takedown_ids(file, video, records) for file, video in ids.items()}
+
+
 def _check_tombstoned_files(
-    videos: Path, stones: Iterable[Tombstone], rows: Mapping[str, Video], found: Verified, only: str | None
+    ids: Mapping[Path, set[str]],
+    stones: Iterable[Tombstone],
+    rows: Mapping[str, Video],
+    found: Verified,
+    only: str | None,
 ) -> None:
     down = whole_videos(stones) | {row.id for row in rows.values() if row.state == PRUNED and not row.pruned_identities}
     partly = people_removed(stones).keys() - down
-    if not videos.is_dir():
-        return
-    for path in sorted(videos.iterdir()):
-        video = safe_video_id(path)
-        if path.suffix.lower() not in VIDEO_SUFFIXES or only not in (None, video):
+    for path, names in ids.items():
+        if only is not None and only not in names:
             continue
-        if video in down:
+        if names & down:
             found.faults.append(
                 f"{path}: was taken down ({TOMBSTONES_NAME}); delete it: rm -f -- {shlex.quote(str(path))}"
             )
-        elif video in partly:
+        elif names & partly:
             found.notes.append(f"{path}: still shows somebody who was taken out of its shards")
 
 

@@ -13,6 +13,7 @@ import click
 from rmfer.datasets import Benchmark, open_benchmark
 from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
 from rmfer.labels import class_names
+from rmset_builder.core.command_line import echo
 
 _COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
 
@@ -38,7 +39,7 @@ def command(ctx: click.Context, *, path: Path | None, classes: str | None, dupli
     else:
         _print(benchmark, found)
     for fault in found.faults if found else ():
-        click.echo(str(fault), err=True)
+        echo(str(fault), err=True)
     ctx.exit(1 if found and found.faults else 0)
 
 
@@ -52,7 +53,8 @@ def _tell(done: int, total: int) -> None:
 
 def _print(benchmark: Benchmark, found: Duplicates | None) -> None:
     what = f"{benchmark.classes} expressions" if benchmark.classes else "no expressions, identities instead"
-    click.echo(f"{benchmark.path}: {benchmark.title} ({benchmark.kind}), {what}\n")
+    echo(f"{benchmark.path}: {benchmark.title} ({benchmark.kind}), {what}")
+    click.echo()
     for line in _table(benchmark):
         click.echo(line)
     for split in benchmark.splits.values():

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from rmset_builder.core.command_line import echo, something_is_done
 from rmset_builder.fetching.collect import Fate, Options, Result
 from rmset_builder.fetching.job import Event, Job, SearchFailed, Short
 from rmset_builder.fetching.judging import Rules
@@ -138,11 +139,11 @@ def command(
             locked = write_lock(lock_path(manifest), wanted, ledger)
     if dry_run and not as_json_lines:
         _show(results)
-    click.echo(f"{out}: {summary(results)}" + (f", {job.waiting:,} not reached" if job.waiting else ""), err=True)
+    echo(f"{out}: {summary(results)}" + (f", {job.waiting:,} not reached" if job.waiting else ""), err=True)
     if lost is not None:
         _tell_attrition(lost)
     if locked is not None:
-        click.echo(f"{lock_path(manifest)}: {locked:,} videos", err=True)
+        echo(f"{lock_path(manifest)}: {locked:,} videos", err=True)
     failed = failed_searches + sum(result.fate in _FAILURES for result in results)
     if job.stopped is not None:
         click.echo(when_to_go_on(job.stopped, datetime.now().astimezone()), err=True)
@@ -159,6 +160,8 @@ def _follow(events: Iterator[Event], out: Path, *, dry_run: bool, as_json_lines:
     for event in events:
         if isinstance(event, Result):
             results.append(event)
+            if event.fate is Fate.FETCHED:
+                something_is_done()
             _tell(event, out, dry_run=dry_run, as_json_lines=as_json_lines)
         elif isinstance(event, SearchFailed):
             failed_searches += 1
@@ -185,11 +188,11 @@ def _tell_of_short(short: list[Short]) -> None:
 
 def _tell(result: Result, out: Path, *, dry_run: bool, as_json_lines: bool) -> None:
     if as_json_lines:
-        click.echo(json.dumps(as_json(result), ensure_ascii=False))
+        click.echo(json.dumps(as_json(result)))
     elif result.fate in _FAILURES:
-        click.echo(f"failed: {result.video.id}{why(result)}", err=True)
+        echo(f"failed: {result.video.id}{why(result)}", err=True)
     elif result.fate is Fate.FETCHED and not dry_run:
-        click.echo(line_of(result, str(out)))
+        echo(line_of(result, str(out)))
 
 
 def _show(results: list[Result]) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.verify import faults_of, verify
 
 
 @click.command("verify", context_settings={"show_default": True})
-@click.argument("shards", type=click.Path(path_type=Path, file_okay=False), default="shards")
+@click.argument("shards", type=TextPath(file_okay=False), default="shards")
 @click.option(
     "--videos", type=click.Path(path_type=Path, file_okay=False), default="videos", help="Folder of the videos."
 )
@@ -38,12 +39,12 @@ def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, t
     found = verify(shards, videos, quick=quick, threads=threads)
     faults = list(faults_of(found))
     if as_json:
-        click.echo(json.dumps({**asdict(found), "faults": faults}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**asdict(found), "faults": faults}, indent=2))
     else:
         for fault in faults:
-            click.echo(fault)
+            echo(fault)
         for note in found.notes:
-            click.echo(f"note: {note}", err=True)
+            echo(f"note: {note}", err=True)
         images = "no image decoded" if quick else f"{found.images:,} images decoded"
         checked = f"{found.videos:,} videos, {found.shards:,} shards, {found.faces:,} faces, {images}"
         click.echo(f"{found.files:,} files hashed, {checked}, {found.tombstones:,} tombstones", err=True)
