@@ -20,11 +20,11 @@ from rmset_builder.files import sha256_of
 from rmset_builder.footers import compare, read_footers
 from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.prune import IDENTITIES_FOLDER, interrupted
-from rmset_builder.shards import ShardFile, find_shards
+from rmset_builder.shards import ShardFile, find_shards, parse_shard_name
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.verify_shard import ShardFindings, check_shard
 from rmset_builder.video import VIDEO_SUFFIXES
-from rmset_builder.videos_table import DONE, VideoRecord, read_videos
+from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
 
 T = TypeVar("T")
 
@@ -54,12 +54,8 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
         only: check this video alone.
 
     Raises:
-        RmsetError: there is neither folder, or a table or tombstone cannot be read.
+        RmsetError: a table or tombstone cannot be read.
     """
-    if not shards.is_dir() and not videos.is_dir():
-        raise RmsetError(
-            f"neither {shards}/ nor {videos}/ is here", remedy="name them: rmset verify SHARDS --videos DIR"
-        )
     found = Verified()
     rows = read_rows(videos) if videos.is_dir() else {}
     with ThreadPoolExecutor(threads, thread_name_prefix="verify") as pool:
@@ -80,6 +76,38 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             _check_tombstoned_files(_ids_of_files(shards, videos), stones, rows, found, only)
             found.tombstones = len([stone for stone in stones if only in (None, stone.video)])
     return found
+
+
+def require_content(shards: Path, videos: Path, *, shards_given: bool, videos_given: bool) -> None:
+    """Make sure that there is something to check: of nothing, "all is well" says nothing.
+
+    Args:
+        shards: folder of the shards.
+        videos: folder of the videos.
+        shards_given: whether somebody named it; else it may hold nothing as long as the other does.
+        videos_given: likewise.
+
+    Raises:
+        RmsetError: a folder that was named holds nothing to check, or neither does.
+    """
+    shards_hold = shards.is_dir() and any(_is_of_shards(path) for path in shards.iterdir())
+    videos_hold = _has_lines(videos / CATALOG_NAME)
+    remedy = "name them: rmset verify SHARDS --videos DIR"
+    if not shards_hold and (shards_given or not videos_hold):
+        what = "holds no shards" if shards.is_dir() else "is not there"
+        other = "" if shards_given else f", {videos} has no {CATALOG_NAME}"
+        raise RmsetError(f"{shards} {what}{other}: there is nothing to check", remedy=remedy)
+    if videos_given and not (videos_hold or _video_files(videos)):
+        what = "holds no videos" if videos.is_dir() else "is not there"
+        raise RmsetError(f"--videos {videos} {what}: there is nothing to check files against", remedy=remedy)
+
+
+def _is_of_shards(path: Path) -> bool:
+    return parse_shard_name(path) is not None or path.name in (TABLE_NAME, TOMBSTONES_NAME)
+
+
+def _has_lines(path: Path) -> bool:
+    return path.is_file() and bool(path.read_bytes().strip())
 
 
 def _only(by_id: Mapping[str, T], only: str | None) -> dict[str, T]:
@@ -244,12 +272,13 @@ def _check_tombstones(
 
 def _ids_of_files(shards: Path, videos: Path) -> dict[Path, set[str]]:
     """The ids that each file would have been taken down under."""
-    if not videos.is_dir():
-        return {}
-    files = sorted(path for path in videos.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
     records = read_videos(shards)
-    ids = IdOwners(records).assign(files)
+    ids = IdOwners(records).assign(_video_files(videos))
     return {file: takedown_ids(file, video, records) for file, video in ids.items()}
+
+
+def _video_files(videos: Path) -> list[Path]:
+    return sorted(p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES) if videos.is_dir() else []
 
 
 def _check_tombstoned_files(

@@ -26,7 +26,7 @@ from rmset_builder.onnx_session import Device, require_cuda
 from rmset_builder.progress import ProgressReporter
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.sources import find_sources
-from rmset_builder.videos_table import read_videos
+from rmset_builder.videos_table import VideoRecord, read_videos
 
 # Fewer leave cores idle while Python itself is at work on a frame.
 _THREADS_PER_JOB = 4
@@ -100,7 +100,7 @@ def command(
     chosen = _settings(settings)
     if jobs is not None and jobs < len(gpu):
         raise click.UsageError(f"--jobs {jobs} leaves some of {len(gpu)} GPUs idle: each needs a job of its own")
-    sources = find_sources(videos, records=read_videos(out), recursive=recursive, group=group)
+    sources = find_sources(videos, records=_records(out), recursive=recursive, group=group)
     for note in sources.notes:
         echo(f"note: {note}", err=True)
     pack = load_pack(models)
@@ -177,6 +177,13 @@ def _told(fault: ErrorDetails) -> str:
     """What is wrong with a setting, without pydantic's words for where the rule stands."""
     own = fault.get("ctx", {}).get("error")
     return str(own) if own else fault["msg"].replace("Input should", "must")
+
+
+def _records(out: Path) -> dict[str, VideoRecord]:
+    try:
+        return read_videos(out)
+    except OSError:  # no folder can have that name: told when it is made
+        return {}
 
 
 def _make_folder(out: Path) -> None:

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from rmset_builder.core.command_line import TextPath, echo
-from rmset_builder.verify import faults_of, verify
+from rmset_builder.verify import faults_of, require_content, verify
 
 
 @click.command("verify", context_settings={"show_default": True})
@@ -36,6 +37,13 @@ def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, t
 
     Exit codes: 0 all is well; 1 there are faults, a line each on stdout; 2 there is nothing to check.
     """
+    given = ctx.get_parameter_source
+    require_content(
+        shards,
+        videos,
+        shards_given=given("shards") is not ParameterSource.DEFAULT,
+        videos_given=given("videos") is not ParameterSource.DEFAULT,
+    )
     found = verify(shards, videos, quick=quick, threads=threads)
     faults = list(faults_of(found))
     if as_json:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of, whole_file
+from rmset_builder.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of, whole_file
 
 
 def names(folder: Path) -> list[str]:
@@ -105,3 +105,13 @@ def test_the_hash_is_sha256(tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
     (tmp_path / "f").write_bytes(data)
     assert sha256_of(tmp_path / "f") == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(("year_ns", "stored"), [(10_413_792_000 * 10**9, 2**63 - 1), (-1, -1), (5, 5)])
+def test_the_time_of_any_change_fits_into_64_bits(tmp_path: Path, year_ns: int, stored: int) -> None:
+    path = tmp_path / "f"
+    path.touch()
+    os.utime(path, ns=(year_ns, year_ns))
+    if path.stat().st_mtime_ns != year_ns:
+        pytest.skip("this disk holds no such time")
+    assert mtime_ns(path.stat()) == stored

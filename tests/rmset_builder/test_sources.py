@@ -103,9 +103,8 @@ def test_an_address_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RmsetError) as caught:
         find_sources([*touch(tmp_path, "a.mp4"), Path(address)])
-    assert str(caught.value).startswith(
-        f"{address} is an address, and only files are extracted; download it with `rmset "
-    )
+    assert caught.value.message == f"{address} is an address, and only files are extracted"
+    assert "`rmset fetch`" in caught.value.remedy
     (tmp_path / "odd:").mkdir()
     assert find_sources(touch(tmp_path / "odd:", "a.mp4")).faults == []
 
