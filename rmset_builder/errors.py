@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
+
+# How a name's bytes come that are no text in the locale; they may be text in UTF-8 all the same.
+_ESCAPED = re.compile("[\udc80-\udcff]+")
 
 
 def one_line(text: str) -> str:
@@ -12,6 +16,7 @@ def one_line(text: str) -> str:
         >>> one_line("bad\\nline.mp4")
         'bad\ufffdline.mp4'
     """
+    text = _ESCAPED.sub(lambda found: found[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace"), text)
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
