@@ -42,6 +42,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file, as far as its folder's rights let this be seen."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def mtime_ns(status: os.stat_result) -> int:
     """When a file was changed, nanoseconds since 1970, as 64 bits hold it: they end in the year 2262."""
     return min(status.st_mtime_ns, 2**63 - 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rmset_builder.catalog import CATALOG_NAME, Provenance, read_catalog
 from rmset_builder.fetching.ledger import FETCHED, read_rows
-from rmset_builder.files import sha256_of
+from rmset_builder.files import is_file, sha256_of
 from rmset_builder.video_ids import distinct_id, video_id, video_id_by_place
 from rmset_builder.videos_table import DONE, VideoRecord, storable
 
@@ -65,7 +65,7 @@ class IdOwners:
     def catalog(self, folder: Path) -> dict[str, str]:
         """The ids of the files that a folder's catalog knows, by file name."""
         if folder not in self._catalogs:
-            rows = read_rows(folder).values() if _is_file(folder / CATALOG_NAME) else ()
+            rows = read_rows(folder).values() if is_file(folder / CATALOG_NAME) else ()
             fetched = (row for row in rows if row.state == FETCHED and Path(row.file).stem == row.id)
             self._catalogs[folder] = {row.file: row.id for row in fetched}
         return self._catalogs[folder]
@@ -176,13 +176,9 @@ def _normal(path: Path | str) -> str:
 def _size(file: Path) -> int | None:
     """The bytes of a file; None where there is none."""
     try:
-        return file.stat().st_size if file.is_file() else None
+        return file.stat().st_size if is_file(file) else None
     except OSError:
         return None
-
-
-def _is_file(path: Path) -> bool:
-    return _size(path) is not None
 
 
 def _exists(source: str) -> bool:

@@ -9,7 +9,7 @@ from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.errors import VideoError
 from rmset_builder.extract import Task
 from rmset_builder.fetching.ledger import PRUNED, Video, read_rows
-from rmset_builder.files import sha256_of
+from rmset_builder.files import is_file, sha256_of
 from rmset_builder.id_owners import takedown_ids
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
 from rmset_builder.videos_table import read_videos
@@ -42,11 +42,11 @@ def _fault(
         if stone.video in names:
             return _refusal(task, stone.identity is None, stone.why, out / TOMBSTONES_NAME)
     hashes = {stone.source_sha256: stone for stone in stones if stone.source_sha256}
-    if hashes and task.path.is_file() and (same := hashes.get(sha256_of(task.path))):
+    if hashes and is_file(task.path) and (same := hashes.get(sha256_of(task.path))):
         return _refusal(task, same.identity is None, same.why, out / TOMBSTONES_NAME)
     folder = task.path.parent
     if folder not in rows:
-        rows[folder] = read_rows(folder) if (folder / CATALOG_NAME).is_file() else {}
+        rows[folder] = read_rows(folder) if is_file(folder / CATALOG_NAME) else {}
     for row in filter(None, map(rows[folder].get, names)):
         if row.state == PRUNED or row.pruned_identities:
             return _refusal(task, not row.pruned_identities, row.message, folder / CATALOG_NAME)
