@@ -28,6 +28,9 @@ class RmsetError(Exception):
         remedy: what the user can do about it, ideally the exact command.
     """
 
+    is_list = False
+    """Whether its text is a list of several lines."""
+
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
@@ -39,6 +42,12 @@ class RmsetError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # An exception's own way to another process knows nothing of keywords.
         return functools.partial(type(self), remedy=self.remedy), (self.message,)
+
+
+class ManyFaultsError(RmsetError):
+    """Everything that is wrong with one file, a line for each fault."""
+
+    is_list = True
 
 
 class VideoError(RmsetError):

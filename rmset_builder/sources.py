@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,12 @@ from pathlib import Path
 from rmset_builder.catalog import Provenance
 from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import Task
+from rmset_builder.files import as_address
 from rmset_builder.id_owners import IdOwners
 from rmset_builder.video_folders import list_videos, named
 from rmset_builder.videos_table import VideoRecord
 
 DEFAULT_FOLDER = Path("videos")
-# What is left of an address once it was taken for a path, which has no two slashes in a row.
-_ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 
 
 @dataclass(frozen=True)
@@ -98,19 +96,11 @@ def _left_out(folders: list[Path]) -> str:
 
 def _refuse_addresses(paths: Iterable[Path]) -> None:
     for path in paths:
-        if _ADDRESS.match(str(path)) and not _is_there(path):
-            address = str(path).replace(":/", "://", 1)
+        if address := as_address(path):
             raise RmsetError(
                 f"{address} is an address, and only files are extracted",
                 remedy="download it with `rmset fetch`, by a manifest with `source: url` (docs/fetching.md)",
             )
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # too long for a file's name
-        return False
 
 
 def _is_folder(path: Path) -> bool:

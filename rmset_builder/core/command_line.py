@@ -146,10 +146,8 @@ def _code(group: click.Group, arguments: list[str], state: Run, faults: type[Exc
 
 def _told(error: Exception, faults: type[Exception]) -> str:
     if isinstance(error, faults):
-        # Only a remedy may take several lines: it can be a list.
-        remedy = str(getattr(error, "remedy", ""))
-        message = one_line(str(error).removesuffix(remedy))
-        return message + "\n".join(map(one_line, remedy.split("\n")))
+        lines = str(error).split("\n") if getattr(error, "is_list", False) else [str(error)]
+        return "\n".join(map(one_line, lines))
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str) and not _is_text(error.object):
         return _not_text(error.object)
     if isinstance(error, OSError) and error.errno is not None:
