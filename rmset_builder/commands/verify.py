@@ -35,7 +35,8 @@ def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, t
     Files against their hashes; every shard's columns, order, identities and images; the table of videos against the
     shards; and that nothing is left of what was taken down.
 
-    Exit codes: 0 all is well; 1 there are faults, a line each on stdout; 2 there is nothing to check.
+    Exit codes: 0 all is well; 1 there are faults, a line each on stdout; 2 there is nothing to check, or not in the
+    folder that was named.
     """
     given = ctx.get_parameter_source
     require_content(

@@ -19,7 +19,7 @@ def safe_id(site_id: str) -> str:
 
     Example:
         >>> safe_id("dQw4w9WgXcQ"), safe_id("../../etc")
-        ('dQw4w9WgXcQ', 'etc--3b5fdca81a4e2df2')
+        ('dQw4w9WgXcQ', 'etc--74ccf3c5b4c19a81')
     """
     if _SAFE.fullmatch(site_id) and not _MADE_HERE.fullmatch(site_id):
         return site_id

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmset_builder import video_ids
+from rmset_builder.fetching import ids
 from rmset_builder.video_ids import distinct_id, video_id, video_id_by_place
 
 STEMS = st.text(st.characters(exclude_characters="\0/", exclude_categories=("Cs",)), min_size=1, max_size=100)
@@ -84,3 +87,9 @@ def test_places_tell_files_of_one_name_apart() -> None:
 
 def test_parts_are_not_run_together() -> None:
     assert distinct_id("same", "a", "bc") != distinct_id("same", "ab", "c")
+
+
+def test_the_examples_of_the_documents() -> None:
+    assert doctest.testmod(video_ids).failed == doctest.testmod(ids).failed == 0
+    one = video_id(Path("Überraschung 2.mp4"))
+    assert one in (Path(__file__).parents[2] / "docs" / "extraction.md").read_text(encoding="utf-8")
