@@ -67,9 +67,10 @@ def repeat(shards: Path, out: Path, faces: int) -> int:
 
 def rename(source: Path, target: Path, _: bytes, video: str) -> None:
     """A shard under another video's name, its footer too."""
+    from rmset_builder.checked import open_checked  # noqa: PLC0415
     from rmset_builder.shards import FaceRows, write_shard  # noqa: PLC0415
 
-    file = pq.ParquetFile(source)
+    file = open_checked(source)
     metadata = {
         key.decode(): value.decode()
         for key, value in file.metadata.metadata.items()

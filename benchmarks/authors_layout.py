@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from rmfer.store.augment import RMSET_MEAN, RMSET_STD
+from rmset_builder.checked import read_checked
 
 
 def write(shards: Path, out: Path) -> list[Path]:
     """The faces of ``shards`` in the authors' layout; the tables' paths."""
     tables = []
     for shard in sorted(shards.glob("*-0*.parquet")):
-        table = pq.read_table(shard, columns=["video", "frame", "identity", "track", "image"])
+        table = read_checked(shard, ["video", "frame", "identity", "track", "image"])
         folder = out / shard.stem
         folder.mkdir(parents=True)
         rows = []

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import onnxruntime
 
 import rmset_builder
+from rmset_builder.ort import ort
 
 HERE = Path(__file__).parent
 
@@ -34,7 +34,7 @@ def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
         "versions": {
             "rmset-builder": rmset_builder.__version__,
             "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
+            "onnxruntime": ort.__version__,
             "opencv": cv2.__version__,
             **{package: version(package) for package in packages},
         },

@@ -2,4 +2,8 @@
 
 from importlib.metadata import version
 
+from rmset_builder.telemetry import switch_off
+
 __version__ = version("rmset-builder")
+
+switch_off()

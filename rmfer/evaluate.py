@@ -44,12 +44,14 @@ class Evaluation:
         split: its name.
         confusion: (C, C), row = label, column = expression found, as the network has classes.
         info: of the network.
+        missing: how many images of the split are not there and were left out.
     """
 
     benchmark: str
     split: str
     confusion: Counts
     info: ModelInfo
+    missing: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,6 +92,8 @@ class Evaluation:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the figures has to know besides them."""
         told = []
+        if self.missing:
+            told.append(f"{self.missing:,} images of the split are missing and were left out")
         if self.absent:
             told.append(f"no image of {', '.join(self.absent)}, left out of the average")
         if self.benchmark == self.info.benchmark:
@@ -109,6 +113,7 @@ class Evaluation:
             "benchmark": self.benchmark,
             "split": self.split,
             "images": self.images,
+            "missing": self.missing,
             "model": {
                 "backbone": info.backbone,
                 "trained_on": info.benchmark,
@@ -189,7 +194,7 @@ def evaluate(
             "the model gives logits that are not numbers", remedy="it is damaged, or its training came to grief"
         )
     confusion = confusion_matrix(chosen.labels, probabilities.argmax(1), classes=info.classes)
-    return Evaluation(benchmark.title, split, confusion, info), probabilities
+    return Evaluation(benchmark.title, split, confusion, info, missing=len(chosen.missing)), probabilities
 
 
 def find_split(benchmark: Benchmark, name: str) -> Split:

@@ -42,6 +42,19 @@ def write_evaluation(evaluation: Evaluation, folder: Path, stem: str) -> tuple[P
     return json_path, png_path
 
 
+def write_lines(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Raises:
+        RmferError: it cannot be written.
+    """
+    try:
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _not_writable(path.parent, error) from error
+
+
 def write_probabilities(path: Path, split: Split, probabilities: Probabilities, names: Sequence[str]) -> None:
     """Write a CSV with a line an image: its name, its label, what was found, and the probability of each expression.
 

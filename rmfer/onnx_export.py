@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
+from rmset_builder.ort import ort
 
 INPUT, OUTPUT = "images", "logits"
 OPSET = 18

@@ -6,16 +6,18 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
+from rmset_builder.checked import open_checked, read_checked
 from rmset_builder.contact_drawing import Layout, PlacedVideo, blank, lay_out
 from rmset_builder.contact_plan import VideoPlan, plan_video
 from rmset_builder.errors import RmsetError
 from rmset_builder.files import whole_file
+from rmset_builder.shard_rows import unreadable
 from rmset_builder.shards import ShardFile, find_shards, read_metadata
 from rmset_builder.videos_table import DONE, read_videos
 
@@ -110,9 +112,9 @@ def _plan(video: str, shards: tuple[ShardFile, ...], columns: int) -> VideoPlan:
     for shard in shards:
         read_metadata(shard.path)
         try:
-            table = pq.read_table(shard.path, columns=["identity", "time_s"], partitioning=None)
+            table = read_checked(shard.path, ["identity", "time_s"])
         except (pa.ArrowException, OSError) as error:
-            raise _unreadable(shard, error) from error
+            raise unreadable(shard, error) from error
         identities.append(table["identity"].to_numpy())
         times.append(table["time_s"].to_numpy())
     return plan_video(
@@ -129,15 +131,15 @@ def _paste_faces(sheet: Image.Image, layout: Layout, placed: PlacedVideo) -> Non
     first = 0
     for shard in placed.plan.shards:
         try:
-            with pq.ParquetFile(shard.path) as file:
+            with open_checked(shard.path) as file:
                 for row, jpeg in _read_images(file, places, first):
                     sheet.paste(_thumbnail(jpeg, layout.size), places[row])
                 first += file.metadata.num_rows
         except (pa.ArrowException, UnidentifiedImageError, OSError) as error:
-            raise _unreadable(shard, error) from error
+            raise unreadable(shard, error) from error
 
 
-def _read_images(file: pq.ParquetFile, wanted: Iterable[int], first: int) -> Iterator[tuple[int, bytes]]:
+def _read_images(file: Any, wanted: Iterable[int], first: int) -> Iterator[tuple[int, bytes]]:
     """The JPEG files of the wanted rows, a row group at a time; ``first`` is the number of the file's first row."""
     rows = np.sort(np.fromiter(wanted, np.int64))
     for group in range(file.num_row_groups):
@@ -155,10 +157,3 @@ def _thumbnail(jpeg: bytes, size: int) -> Image.Image:
         # Lets the decoder skip detail that would be thrown away.
         face.draft("RGB", (size, size))
         return face.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)
-
-
-def _unreadable(shard: ShardFile, error: Exception) -> RmsetError:
-    return RmsetError(
-        f"{shard.path} cannot be read ({str(error).splitlines()[0]})",
-        remedy="delete it and run `rmset extract` again",
-    )

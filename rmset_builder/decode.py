@@ -8,7 +8,6 @@ a unit that divides every usual time base.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
@@ -23,9 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.colour import pgmyuv_to_bgra
+from rmset_builder.completeness import read_packets, why_cut, why_undecoded
 from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
+from rmset_builder.gif_source import mended_gif
 from rmset_builder.nvdec import NvDecoder
+from rmset_builder.pipes import fill, widen_pipe
 from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
 
 Frame = npt.NDArray[np.uint8]
@@ -37,7 +39,7 @@ CHANNELS = 4
 
 # Stands for the file while the command is built: ffmpeg-python takes no name that is not UTF-8.
 _SOURCE = "source"
-_PIPE_BYTES = 1 << 20
+_STDIN = "file:/dev/stdin"  # a file, not a pipe: ffmpeg may go back in it
 _KEPT_MESSAGES = 20
 _TIME = re.compile(r"^frame:\d+\s+pts:(-?\d+|NOPTS)")
 _CUT_SHORT = re.compile(
@@ -46,8 +48,6 @@ _CUT_SHORT = re.compile(
 # What ffmpeg only warns of: the file ended within a packet.
 _CUT_PACKET = re.compile(r"corrupt input packet", re.IGNORECASE)
 _PREFIX = re.compile(r"^(\[[^\]]*\]\s*)+")
-_LONGEST_MISSING_SHARE = 0.02
-_LONGEST_MISSING_S = 0.5
 
 
 class FrameReader:
@@ -76,11 +76,14 @@ class FrameReader:
         self._ticks: list[int | None] = []
         self._received: Frame | None = None
         self._unscaled: Frame | None = None
+        mended = mended_gif(info.path)
+        url = _STDIN if mended else file_url(info.path)
         times_read, times_write = os.pipe()
         try:
+            command = _command(info, (program or find_ffmpeg()).path, times_write, threads, nvdec)
             self._process = subprocess.Popen(
-                _command(info, (program or find_ffmpeg()).path, times_write, threads, nvdec),
-                stdin=subprocess.DEVNULL,
+                [url if word == _SOURCE else word for word in command],
+                stdin=mended or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=[times_write],
@@ -91,9 +94,11 @@ class FrameReader:
             raise
         finally:
             os.close(times_write)
+            if mended:
+                mended.close()
         assert self._process.stdout is not None and self._process.stderr is not None
         self._frames: IO[bytes] = self._process.stdout
-        _widen_pipe(self._frames.fileno())
+        widen_pipe(self._frames.fileno())
         self._threads = [
             threading.Thread(target=self._collect_times, args=[times_read], daemon=True),
             threading.Thread(target=self._collect_errors, args=[self._process.stderr], daemon=True),
@@ -143,7 +148,7 @@ class FrameReader:
         height, width = picture.shape[:2]
         planes = self.info.plain_planes
         self._received = _buffer(self._received, (height * 3 // 2, width) if planes else (height, width, 3))
-        if not _fill(self._frames, self._received):
+        if not fill(self._frames, self._received):
             return False
         if planes:
             pgmyuv_to_bgra(self._received, planes, picture)
@@ -229,23 +234,20 @@ class FrameReader:
                 f"{path}: ffmpeg ended with {code} after {self.count} frames ({self._last_error()})",
                 remedy="fetch it again",
             )
-        if self._cut_short():
-            raise VideoError(
-                "cut-short",
-                f"{path} is cut short: {self.count} frames of about {self.info.expected_frames} can be decoded",
-                remedy="fetch it again",
-            )
+        if why := self._why_cut():
+            raise VideoError("cut-short", f"{path} is cut short: {why}", remedy="fetch it again")
 
-    def _cut_short(self) -> bool:
+    def _why_cut(self) -> str:
+        """What is missing, in a few words; the file is read once more only where its header promises no frames."""
+        about = f" of about {self.info.expected_frames:,}" if self.info.expected_frames else ""
+        found = f"{self.count:,} frames{about} can be decoded"
         if self._told_of_a_cut and "mpeg" not in self.info.container:  # those streams begin and end anywhere
-            return True
-        promised = self.info.stream_duration_s
-        if promised:
-            times = self.times_s()
-            period = 1 / self.info.fps if self.info.fps else 0.04
-            missing = promised - (times[-1] - times[0] + period)
-            return bool(missing > max(_LONGEST_MISSING_S, _LONGEST_MISSING_SHARE * promised))
-        return False
+            return found
+        if self.info.frames and self.count >= self.info.frames:
+            return ""
+        packets, times = read_packets(self.info), self.times_s()
+        why = why_cut(self.info, packets) or why_undecoded(self.info, packets, times.min(), times.max())
+        return f"{why}, {found}" if why else ""
 
     def complaints(self) -> str:
         """What ffmpeg complained of, in a line; empty where it did not."""
@@ -274,7 +276,10 @@ class FrameReader:
 
 
 def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int, nvdec: NvDecoder | None) -> list[str]:
-    """The ffmpeg command line: decode the video as it is, pictures to stdout, times to the inherited descriptor."""
+    """The ffmpeg command line: decode the video as it is, pictures to stdout, times to the inherited descriptor.
+
+    The word `_SOURCE` stands for the file.
+    """
     source = ffmpeg.input(
         _SOURCE,
         protocol_whitelist=PROTOCOL_WHITELIST,
@@ -284,38 +289,20 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
         **(nvdec.ffmpeg_options if nvdec else {}),
     )
     picture = (
-        source["V:0"]  # V leaves out cover pictures
+        source[str(info.track)]
         .filter("settb", f"1/{TICKS_PER_SECOND}")
         .filter("metadata", mode="add", key="rmset", value="1")
         .filter("metadata", mode="print", file=f"pipe:{times_descriptor}")
+        .filter("setpts", "N")  # ffmpeg's own end would complain of times that run backwards
     )
     encoder, pixels = ("pgmyuv", "yuv420p") if info.plain_planes else ("ppm", "rgb24")
     output = ffmpeg.output(
         picture, "pipe:1", format="image2pipe", vcodec=encoder, pix_fmt=pixels, fps_mode="passthrough"
     )
     command: list[str] = output.global_args("-v", "level+warning", "-nostdin").compile(cmd=program)
-    return [file_url(info.path) if word == _SOURCE else word for word in command]
+    return command
 
 
 def _buffer(present: Frame | None, shape: tuple[int, ...]) -> Frame:
     """The buffer at hand if it is of the right shape, else a new one."""
     return present if present is not None and present.shape == shape else np.empty(shape, np.uint8)
-
-
-def _fill(stream: IO[bytes], buffer: Frame) -> bool:
-    """Read exactly as many bytes as ``buffer`` holds; False where the stream ends before."""
-    view = memoryview(buffer.data).cast("B")
-    done = 0
-    while done < len(view):
-        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
-        if not got:
-            return False
-        done += got
-    return True
-
-
-def _widen_pipe(descriptor: int) -> None:
-    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only; elsewhere the default serves
-    if set_size is not None:
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(descriptor, set_size, _PIPE_BYTES)

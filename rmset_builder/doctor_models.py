@@ -39,7 +39,7 @@ def check_runtime(gpu: int | None) -> Finding:
     builds = _installed_builds()
     gpu_build = "onnxruntime-gpu" in builds
     try:
-        runtime = importlib.import_module("onnxruntime")
+        runtime = importlib.import_module("rmset_builder.ort").ort
         providers: list[str] = runtime.get_available_providers()
     except (ImportError, AttributeError) as error:
         wanted = "onnxruntime-gpu" if gpu_build else "onnxruntime"
@@ -79,7 +79,7 @@ def check_cuda(pack: ModelPack, gpu: int | None) -> Finding:
     name, cards = "cuda", _nvidia_cards()
     none = Finding(name, Mark.OK, "no NVIDIA GPU: models run on the CPU")
     card = cards[gpu or 0] if len(cards) > (gpu or 0) else "unknown to nvidia-smi"
-    providers: list[str] = importlib.import_module("onnxruntime").get_available_providers()
+    providers: list[str] = importlib.import_module("rmset_builder.ort").ort.get_available_providers()
     if gpu is None and _CUDA not in providers:
         found = f"{card}, but this ONNX Runtime has no CUDA: models run on the CPU"
         return Finding(name, Mark.WARN, found, _INSTALL_CUDA) if cards else none

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rmset_builder import __version__
 from rmset_builder.catalog import Provenance
+from rmset_builder.checked import write_checked
 from rmset_builder.decode import FrameReader
 from rmset_builder.engine import Engine
 from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
@@ -24,7 +23,9 @@ from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.files import mtime_ns, sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
+from rmset_builder.ort import ort
 from rmset_builder.people import People, find_people
+from rmset_builder.presentation_times import duration_s, frame_rate, in_order
 from rmset_builder.scales import ScaledDetector
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
@@ -76,9 +77,9 @@ def extract_video(
             engine.detectors, width=reader.width, height=reader.height, sure=settings.det_threshold
         )
         found = FaceFinder(reader, detector, engine.workers, _face_rules(settings)).run(spool, progress)
-        times = reader.times_s()
-        duration = _duration_s(times, info.fps)
-        fps = len(times) / duration
+        stated = reader.times_s()
+        fps = frame_rate(stated, info.fps)
+        times, times_note = in_order(stated, fps)
         people = find_people(
             found,
             spool,
@@ -123,13 +124,13 @@ def extract_video(
         width=reader.width,
         height=reader.height,
         frames=reader.count,
-        duration_s=round(duration, 6),
+        duration_s=round(duration_s(times, fps), 6),
         identities=len(people.embedding),
         tracks=int(people.track.max()) + 1 if len(people.track) else 0,
         faces=len(people.rows),
         shards=len(paths),
         reason="" if len(people.rows) else NO_FACES,
-        message=reader.complaints(),
+        message="; ".join(filter(None, [info.track_note, times_note, reader.complaints()])),
         dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
         detected_frames=found.keyframes,
         seconds_spent=round(time.monotonic() - began, 3),
@@ -172,13 +173,6 @@ def _least_frames(settings: ExtractSettings, fps: float, frames: int) -> int:
     return max(1, round(min(settings.min_presence_s * fps, IdentityRules.shortest_share * frames)))
 
 
-def _duration_s(times: npt.NDArray[np.float64], fps: float) -> float:
-    """Length of the video: from the first frame's time to one mean frame period after the last one's."""
-    if len(times) > 1 and times[-1] > times[0]:
-        return float((times[-1] - times[0]) * len(times) / (len(times) - 1))
-    return len(times) / (fps or 25.0)
-
-
 def _face_rows(
     found: FoundFaces, people: People, spool: Spool, times: npt.NDArray[np.float64], place: slice
 ) -> FaceRows:
@@ -209,4 +203,4 @@ def _write_identities(path: Path, video: str, people: People) -> None:
         }
     )
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary)
+        write_checked(table, temporary)

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 
 from rmset_builder.align import aligned_faces, sharpness
@@ -52,13 +53,19 @@ class EncodedFaces:
 class FoundFaces:
     """Every face of a video before anyone knows whose it is.
 
-    Row i's picture is number i of the spool. ``sharpness`` is (n,) float32, ``keyframes`` the number of frames that
-    the detector has seen.
+    Attributes:
+        rows: the faces; row i's picture is number i of the spool.
+        sharpness: (n,) float32.
+        keyframes: the number of frames that the detector has seen.
+        doubts: (k, 2) int32, track and frame where a track's picture has changed slowly, perhaps into another face.
+        transitions: ascending numbers of frames by which the picture had changed so in most places.
     """
 
     rows: TrackRows
     sharpness: Array
     keyframes: int
+    doubts: npt.NDArray[np.int32]
+    transitions: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,13 @@ class FaceFinder:
                 encode(waiting)
             while encoding:
                 collect()
-        return FoundFaces(TrackRows.joined(kept), np.array(sharp, np.float32), self._keyframe_count)
+        return FoundFaces(
+            rows=TrackRows.joined(kept),
+            sharpness=np.array(sharp, np.float32),
+            keyframes=self._keyframe_count,
+            doubts=np.array(self._linker.doubts, np.int32).reshape(-1, 2),
+            transitions=np.array(self._linker.transitions, np.int32),
+        )
 
     def _begin(self, window: Window) -> _Begun:
         """Choose the scales, and look where a look is wanted whatever it shows."""
@@ -207,8 +220,10 @@ class FaceFinder:
 
     def _keyframe(self, window: Window, frame: int, faces: Faces) -> Keyframe:
         faces = drop_doubles(faces, sure=self._rules.links.sure)
-        seen = patches(window.greys[frame - window.start], faces.boxes, frame_width=self._reader.width)
-        return Keyframe(frame, faces, seen)
+        place, width, height = frame - window.start, self._reader.width, self._reader.height
+        seen = patches(window.greys[place], faces.boxes, frame_width=width)
+        settled = window.changes[place].of_boxes(faces.boxes, frame=frame, width=width, height=height)
+        return Keyframe(frame, faces, seen, settled)
 
     def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
         return [

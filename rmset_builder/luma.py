@@ -1,8 +1,7 @@
-"""Small grey copies of frames: enough to see cuts and to tell whether a box still shows the same thing."""
+"""Small grey copies of frames: enough to tell what changes and whether a box still shows the same thing."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import cv2
@@ -14,15 +13,7 @@ from rmset_builder.geometry import Array
 Grey = npt.NDArray[np.uint8]
 
 LONGEST_SIDE = 320
-_SIGNATURE = (64, 36)
 _PATCH = 16
-
-# A cut changes this share of the picture by more than this many grey levels, ...
-_CHANGED_SHARE = 0.3
-_CHANGED_LEVELS = 20
-# ... and this many times as much of it as the frames before did, which tells it from motion.
-_CHANGED_RATIO = 2.5
-_MEMORY = 5
 
 
 def thumbnail(frame: npt.NDArray[np.uint8]) -> Grey:
@@ -32,25 +23,6 @@ def thumbnail(frame: npt.NDArray[np.uint8]) -> Grey:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGRA2GRAY))
-
-
-class CutFinder:
-    """Finds hard cuts of the whole picture, frame after frame."""
-
-    def __init__(self) -> None:
-        self._before: npt.NDArray[np.int16] | None = None
-        self._changes: deque[float] = deque(maxlen=_MEMORY)
-
-    def is_cut(self, grey: Grey) -> bool:
-        """Does a new shot begin with this frame? Call once for each frame, in order; the first is none."""
-        now = cv2.resize(grey, _SIGNATURE, interpolation=cv2.INTER_AREA).astype(np.int16)
-        before, self._before = self._before, now
-        if before is None:
-            return False
-        changed = float((np.abs(now - before) > _CHANGED_LEVELS).mean())
-        usual = float(np.median(self._changes)) if self._changes else 0.0
-        self._changes.append(changed)
-        return changed > max(_CHANGED_SHARE, _CHANGED_RATIO * usual)
 
 
 def patches(grey: Grey, boxes: Array, *, frame_width: int) -> Array:

@@ -13,10 +13,12 @@ from rmset_builder.evidence import FaceEmbeddings, unit
 from rmset_builder.faces import FoundFaces
 from rmset_builder.geometry import Array
 from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
+from rmset_builder.purity import PurityRules, TrackPurifier, changing
 from rmset_builder.spool import Spool
-from rmset_builder.tracks import seen_apart
+from rmset_builder.tracks import frames_apart
 
 UNSURE = "unsure"
+IN_TRANSITION = "in-transition"
 SHORT_LIVED = "short-lived"
 NEVER_CLEAR = "never-clear"
 
@@ -25,6 +27,8 @@ Rows = npt.NDArray[np.intp]
 # So many times more faces of a doubtful track are embedded, and so many moments of two tracks seen together.
 _CLOSER_LOOK = 6
 _MOMENTS = 3
+# Two tracks of which one is seen beside the other for no more than this share of its time may be one person's.
+_BRIEFLY = 0.2
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,17 @@ def find_people(
         nothing = np.empty(0, np.int32)
         return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
 
-    track = np.unique(rows.track[kept], return_inverse=True)[1]
-    by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
     evidence = FaceEmbeddings(spool, embedder, pool)
-    label, embedding = _cluster(
-        by_track, found, seen_apart(rows.frame[kept], track, rows.boxes[kept]), evidence, rules, most=faces_per_track
-    )
+    worth = rows.scores * np.log1p(found.sharpness)
+    by_track = _pure_tracks(found, kept, worth, evidence, most=faces_per_track)
+    whole = len(kept)
+    track = np.repeat(np.arange(len(by_track)), [len(mine) for mine in by_track])
+    kept = np.concatenate(by_track)
+    by_frame = np.argsort(kept, kind="stable")
+    kept, track = kept[by_frame], track[by_frame]
+    dropped[IN_TRANSITION] = whole - len(kept)
+    together = _seen_as_two(rows.frame[kept], track, rows.boxes[kept], found.transitions)
+    label, embedding = _cluster(by_track, found, together, evidence, rules, worth=worth, most=faces_per_track)
     identity = label[track]
 
     reason = _reasons_to_drop(
@@ -111,6 +120,40 @@ def find_people(
         dropped={why: count for why, count in dropped.items() if count},
         dropped_identities={why: count for why, count in dropped_identities.items() if count},
     )
+
+
+def _pure_tracks(
+    found: FoundFaces, kept: Rows, worth: npt.NDArray[np.floating], evidence: FaceEmbeddings, *, most: int
+) -> list[Rows]:
+    """The faces of each track, in order of time; each track is one person's."""
+    number, track = np.unique(found.rows.track[kept], return_inverse=True)
+    by_track = np.split(kept[np.argsort(track, kind="stable")], np.cumsum(np.bincount(track))[:-1])
+    by_number = found.doubts[np.argsort(found.doubts[:, 0], kind="stable")]
+    first, last = (np.searchsorted(by_number[:, 0], number, side) for side in ("left", "right"))
+    doubts = [by_number[start:stop, 1] for start, stop in zip(first, last, strict=True)]
+    purifier = TrackPurifier(found.rows.frame, worth, evidence, PurityRules(), most=most)
+    return purifier.split(by_track, doubts, found.transitions)
+
+
+def _seen_as_two(
+    frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], boxes: Array, transitions: npt.NDArray[np.int32]
+) -> npt.NDArray[np.bool_]:
+    """Which tracks were seen together as two people: (tracks, tracks).
+
+    While most of the picture changes, someone may be seen in the old place and in the new one; that counts only where
+    it lasts.
+    """
+    apart = frames_apart(frame, track, boxes)
+    if not len(transitions):
+        return apart > 0
+    steady = ~changing(frame, transitions)
+    count = len(apart)
+    sure = np.zeros_like(apart)
+    if steady.any():
+        part = frames_apart(frame[steady], track[steady], boxes[steady])
+        sure[: len(part), : len(part)] = part
+    length = np.bincount(track, minlength=count)
+    return (sure > 0) | (apart > _BRIEFLY * np.minimum(length[:, None], length[None, :]))
 
 
 def _reasons_to_drop(
@@ -136,15 +179,15 @@ def _cluster(
     evidence: FaceEmbeddings,
     rules: IdentityRules,
     *,
+    worth: npt.NDArray[np.floating],
     most: int,
 ) -> tuple[npt.NDArray[np.int64], Array]:
     """A label and an embedding for each track; few faces are embedded where that is clear, more where it is not."""
-    worth = found.rows.scores * np.log1p(found.sharpness)
     chosen = [mine[faces_worth_embedding(worth[mine], most=most)] for mine in by_track]
     embedding = unit(evidence.sums(chosen))
     alike = embedding @ embedding.T
-    apart = together.copy()
-    for i, j in np.argwhere(np.triu(together & (alike >= rules.perhaps_twice))):
+    apart = together & (alike < rules.twice)
+    for i, j in np.argwhere(np.triu(apart & (alike >= rules.perhaps_twice))):
         if _same_moments_alike(by_track[i], by_track[j], found.rows.frame, evidence) >= rules.twice:
             apart[i, j] = apart[j, i] = False
     faces = np.array([len(mine) for mine in by_track], np.int64)

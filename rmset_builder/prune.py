@@ -15,18 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.checked import read_checked, write_checked
+from rmset_builder.damage import describe, look_at_pages
+from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
 from rmset_builder.files import TEMPORARY_SUFFIX, fsync_folder, whole_file
 from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.shard_rows import read_column, without_identity
-from rmset_builder.shards import ShardFile, find_shards, read_metadata, write_shard
+from rmset_builder.shards import ShardFile, find_shards, parse_shard_name, read_metadata, write_shard
 from rmset_builder.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
-from rmset_builder.video import VIDEO_SUFFIXES
-from rmset_builder.videos_table import VideoRecord, read_videos, remove_video, update_videos
+from rmset_builder.verify_shard import schema_fault
+from rmset_builder.video_folders import video_files
+from rmset_builder.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
 
 IDENTITIES_FOLDER = "identities"
 WORK_FOLDER = ".work"
@@ -84,6 +86,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
     """Take one person out of a video; the others move up, so that identities stay without gaps.
 
     Raises:
+        VideoError: something of what would be rewritten is damaged; nothing is done.
         RmsetError: there is no such person, the shards cannot be read, or another process is at work on the video.
     """
     removed = Removed(video, identity)
@@ -93,6 +96,8 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         if not own:
             message = f"{video} has no shards in {shards}"
             raise RmsetError(message, remedy="take the whole video down: the same command without --identity")
+        side = shards / IDENTITIES_FOLDER / f"{video}.parquet"
+        _require_whole(shards, video, [*(shard.path for shard in own), *([side] if side.exists() else [])], stones)
         pending = stones[min(_times_pruned(shard) for shard in own) :]
         removed.resumed = bool(pending)
         if not pending:
@@ -124,6 +129,25 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         _take_out(shards, video, own, stones, record)
         removed.faces = before - sum(_rows(shard) for shard in own)
     return removed
+
+
+def _require_whole(shards: Path, video: str, paths: list[Path], stones: list[Tombstone]) -> None:
+    """Nothing is rewritten from damaged pages: what was written of them would have checksums that are right."""
+    for path in paths:
+        try:
+            told = next(describe(path, look_at_pages(path).damages), "")
+            if not told and (shard := parse_shard_name(path)):  # which a bit of the footer can change, too
+                told = schema_fault(shard)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+        if told:
+            # A video that somebody was taken out of is not extracted again: that would bring the person back.
+            again = "put the file back from a copy" if stones else extract_again(shards, _record(shards, video))
+            raise VideoError(
+                "damaged",
+                f"{path} is damaged (video {video}, {told}), and nothing was taken out",
+                remedy=f"{again}; or take the whole video down: the same command without --identity",
+            )
 
 
 def _tombstone_row(row: Video, why: str, sha256: str) -> Video:
@@ -190,7 +214,7 @@ def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
     """Take people out of the side file of mean embeddings; how many were taken out stands in its metadata."""
     if not path.exists():
         return
-    table = pq.read_table(path)
+    table = read_checked(path)
     done = int((table.schema.metadata or {}).get(PRUNED_KEY.encode(), b"0"))
     if done == len(stones):
         return
@@ -199,14 +223,14 @@ def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
         table = table.set_column(1, "identity", pa.array(np.arange(len(table), dtype=np.int32)))
     table = table.replace_schema_metadata({PRUNED_KEY: str(len(stones))})
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary)
+        write_checked(table, temporary)
 
 
 def _rows(shard: ShardFile) -> int:
     """The rows of a shard; none where it is torn."""
     try:
-        return int(pq.read_metadata(shard.path).num_rows)
-    except (pa.ArrowException, OSError):
+        return read_metadata(shard.path)[0]
+    except RmsetError:
         return 0
 
 
@@ -231,11 +255,8 @@ def _shards_of(shards: Path, video: str) -> list[ShardFile]:
 
 def _files_of(shards: Path, videos: Path, video: str) -> list[Path]:
     """The video's own file, copies of it, and whatever an interrupted download left of it."""
-    if not videos.is_dir():
-        return []
-    files = [path for path in videos.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES]
     records = read_videos(shards)
-    ids = IdOwners(records).assign(files)
+    ids = IdOwners(records).assign(video_files(videos))
     whole = [file for file, own in ids.items() if video in takedown_ids(file, own, records)]
     return sorted([*whole, *(videos / PARTIAL_FOLDER).glob(f"{video}.*")])
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from rmset_builder.onnx_session import Device, input_name, open_session, output_names
+from rmset_builder.ort import ort
 
 Rows = npt.NDArray[Any]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # Raised when the same settings would give other shards: what an older program wrote is then stale.
-ALGORITHM = 4
+ALGORITHM = 5
 
 _LEAST_DET_SIZE = 64
 

@@ -9,22 +9,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rmset_builder.shards import ROWS_PER_GROUP, FaceRows
+from rmset_builder.checked import open_checked, read_checked
+from rmset_builder.damage import tell_damage
+from rmset_builder.errors import RmsetError
+from rmset_builder.shards import ROWS_PER_GROUP, FaceRows, ShardFile
+from rmset_builder.videos_table import extract_again, read_videos
 
 
 def read_column(path: Path, name: str) -> npt.NDArray[np.int32]:
     """One column of whole numbers of a shard."""
-    column: npt.NDArray[np.int32] = pq.read_table(path, columns=[name], use_threads=False)[name].to_numpy()
+    column: npt.NDArray[np.int32] = read_checked(path, [name])[name].to_numpy()
     return column
 
 
 def read_blocks(path: Path, rows: int = ROWS_PER_GROUP) -> Iterator[FaceRows]:
     """The rows of a shard in order, so many at a time."""
-    with pq.ParquetFile(path) as shard:
+    with open_checked(path) as shard:
         for batch in shard.iter_batches(batch_size=rows, use_threads=False):
             yield _face_rows(batch)
+
+
+def unreadable(shard: ShardFile, error: Exception) -> RmsetError:
+    """What to raise for ``error``, which reading ``shard`` raised: names video, rows and remedy."""
+    folder = shard.path.parent
+    try:
+        record = read_videos(folder).get(shard.video)
+    except RmsetError:  # the table has a fault of its own, told by whoever reads it
+        record = None
+    return RmsetError(
+        f"{shard.path} cannot be read (video {shard.video}, {tell_damage(shard.path, error)})",
+        remedy=extract_again(folder, record),
+    )
 
 
 def without_identity(path: Path, identity: int) -> Iterator[FaceRows]:

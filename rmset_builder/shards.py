@@ -224,7 +224,7 @@ def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
             f"{path} is not a whole Parquet file ({str(error).splitlines()[0]})",
             remedy="delete it and run `rmset extract` again",
         ) from error
-    stored = {k.decode(): v.decode("utf-8", "replace") for k, v in (footer.metadata or {}).items()}
+    stored = {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in (footer.metadata or {}).items()}
     version = stored.get("rmset.schema", "none")
     if version != str(SCHEMA_VERSION):
         raise RmsetError(

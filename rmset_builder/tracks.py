@@ -15,22 +15,33 @@ import numpy.typing as npt
 
 from rmset_builder.detector import Faces
 from rmset_builder.geometry import Array, covered_share, iou_matrix
+from rmset_builder.shots import Settled
 
 Pairs = npt.NDArray[np.intp]
 
 # Two boxes of which one lies on the other by more than this are one face.
 MOSTLY = 0.5
+# Of fewer faces nobody can say that most of a picture is changing.
+_FEWEST_IN_TRANSITION = 3
 
 _BOX, _LANDMARKS, _SCORE = slice(0, 4), slice(4, 14), 14
 
 
 @dataclass(frozen=True)
 class Keyframe:
-    """A frame that the detector has seen: its faces and what their boxes show (:func:`rmset_builder.luma.patches`)."""
+    """A frame that the detector has seen, with n faces.
+
+    Attributes:
+        frame: its number.
+        faces: what the detector found.
+        patches: (n, d) what their boxes show (:func:`rmset_builder.luma.patches`).
+        settled: since when their boxes show it, and how steadily.
+    """
 
     frame: int
     faces: Faces
     patches: Array
+    settled: Settled
 
 
 @dataclass(frozen=True)
@@ -42,12 +53,16 @@ class LinkRules:
         overlap: least intersection over union.
         likeness: least normalised correlation of what the boxes show.
         longest_gap: frames that a track may go unseen; they are filled in.
+        steady: a track is in doubt where its place correlates less than this with what it showed some frames ago.
+        transition: share of a frame's faces whose places have changed of late from which on all tracks are in doubt.
     """
 
     sure: float = 0.5
     overlap: float = 0.4
     likeness: float = 0.65
     longest_gap: int = 8
+    steady: float = 0.75
+    transition: float = 0.55
 
 
 @dataclass(frozen=True)
@@ -96,14 +111,16 @@ class TrackRows:
 
 def match(a: Keyframe, b: Keyframe, rules: LinkRules) -> Pairs:
     """Which face of ``a`` is which of ``b``: (n, 2) indices. Sure faces of ``b`` choose first."""
-    return _match(a.faces.boxes, a.patches, b, rules)
+    return _match(a.faces.boxes, a.patches, np.full(len(a.faces), a.frame), b, rules)
 
 
-def _match(boxes: Array, looks: Array, b: Keyframe, rules: LinkRules) -> Pairs:
+def _match(boxes: Array, looks: Array, frames: npt.NDArray[np.integer], b: Keyframe, rules: LinkRules) -> Pairs:
+    """Match faces last seen in ``frames`` (n,) with those of a keyframe."""
     if not len(boxes) or not len(b.faces):
         return np.empty((0, 2), np.intp)
     worth = iou_matrix(boxes, b.faces.boxes)
-    worth[(worth < rules.overlap) | (looks @ b.patches.T < rules.likeness)] = 0
+    is_new = b.settled.since[None, :] > frames[:, None]
+    worth[(worth < rules.overlap) | (looks @ b.patches.T < rules.likeness) | is_new] = 0
     # Half a second to import, in which ffmpeg and the detector can be at work already.
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 
@@ -131,11 +148,18 @@ class TrackLinker:
     """Links keyframes, given in order, into tracks and fills the frames between.
 
     Between two keyframes a face is taken to move evenly. Where :meth:`advance` is told of a cut, every track ends.
+
+    Attributes:
+        count: of tracks.
+        doubts: track and frame of every link by which the picture had changed slowly, perhaps into another face.
+        transitions: the frames by which the picture had changed so in most places.
     """
 
     def __init__(self, rules: LinkRules) -> None:
         self.rules = rules
         self.count = 0
+        self.doubts: list[tuple[int, int]] = []
+        self.transitions: list[int] = []
         self._live: list[_Live] = []
         self._keyframes: list[int] = []
 
@@ -149,12 +173,18 @@ class TrackLinker:
         self._keyframes = [frame for frame in self._keyframes if frame >= oldest]
         faces = keyframe.faces
         values = np.column_stack([faces.boxes, faces.landmarks, faces.scores]).astype(np.float32)
+        in_doubt = keyframe.settled.steady < self.rules.steady
+        if self._is_transition(keyframe.settled, in_doubt):
+            self.transitions.append(keyframe.frame)
+            in_doubt[:] = True
         parts: list[TrackRows] = []
         taken = np.zeros(len(faces), bool)
         for old, new in self._pairs(keyframe):
             taken[new] = True
             track = self._live[old]
             parts.append(self._between(track, keyframe.frame, values[new]))
+            if in_doubt[new]:
+                self.doubts.append((track.number, keyframe.frame))
             track.frame, track.values, track.looks = keyframe.frame, values[new], keyframe.patches[new]
         for new in np.flatnonzero(~taken):
             self._live.append(_Live(self.count, keyframe.frame, values[new], keyframe.patches[new]))
@@ -163,12 +193,22 @@ class TrackLinker:
         self._keyframes.append(keyframe.frame)
         return TrackRows.joined(parts)
 
+    def _is_transition(self, settled: Settled, in_doubt: npt.NDArray[np.bool_]) -> bool:
+        """Have most places changed of late, and not all at once?"""
+        at_once = settled.is_new.copy()
+        if at_once.any():
+            moments, counts = np.unique(settled.since[at_once], return_counts=True)
+            at_once &= settled.since != moments[np.argmax(counts)]
+        changed = in_doubt | at_once
+        return len(changed) >= _FEWEST_IN_TRANSITION and bool(changed.mean() > self.rules.transition)
+
     def _pairs(self, keyframe: Keyframe) -> Pairs:
         if not self._live:
             return np.empty((0, 2), np.intp)
         boxes = np.stack([track.values[_BOX] for track in self._live])
         looks = np.stack([track.looks for track in self._live])
-        return _match(boxes, looks, keyframe, self.rules)
+        frames = np.array([track.frame for track in self._live])
+        return _match(boxes, looks, frames, keyframe, self.rules)
 
     def _between(self, track: _Live, frame: int, values: Array) -> TrackRows:
         """The rows after the track's last one, up to and with ``frame``."""
@@ -210,8 +250,8 @@ def drop_filled_doubles(rows: TrackRows) -> TrackRows:
     return rows.select(keep)
 
 
-def seen_apart(frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], boxes: Array) -> npt.NDArray[np.bool_]:
-    """Which tracks were seen in one frame at different places: two faces, so two people (or one shown twice).
+def frames_apart(frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], boxes: Array) -> npt.NDArray[np.int32]:
+    """In how many frames two tracks were seen at different places: two faces, so two people (or one shown twice).
 
     Args:
         frame: (n,) of each row, ascending.
@@ -222,12 +262,12 @@ def seen_apart(frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], box
         (tracks, tracks) symmetric.
     """
     count = int(track.max()) + 1 if len(track) else 0
-    apart = np.zeros((count, count), bool)
+    apart = np.zeros((count, count), np.int32)
     for start, stop in frame_runs(frame):
         mine = track[start:stop]
         disjoint = covered_share(boxes[start:stop], boxes[start:stop]) < 1 - MOSTLY
-        apart[np.ix_(mine, mine)] |= disjoint
-    np.fill_diagonal(apart, False)
+        apart[np.ix_(mine, mine)] += disjoint
+    np.fill_diagonal(apart, 0)
     return apart
 
 

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rmset_builder.catalog import CATALOG_NAME
+from rmset_builder.checked import read_checked
+from rmset_builder.damage import CHANGED, describe, look_at_pages
 from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.files import sha256_of
 from rmset_builder.footers import compare, read_footers
 from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.prune import IDENTITIES_FOLDER, interrupted
-from rmset_builder.shards import ShardFile, find_shards, parse_shard_name
+from rmset_builder.shards import ShardFile, find_shards
+from rmset_builder.sums import INDEX_FOLDER, SUMS_NAME, broken_files
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.verify_shard import ShardFindings, check_shard
-from rmset_builder.video import VIDEO_SUFFIXES
-from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
+from rmset_builder.video_folders import video_files
+from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 
 T = TypeVar("T")
 
@@ -54,7 +56,7 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
         only: check this video alone.
 
     Raises:
-        RmsetError: a table or tombstone cannot be read.
+        RmsetError: a tombstone cannot be read.
     """
     found = Verified()
     rows = read_rows(videos) if videos.is_dir() else {}
@@ -64,50 +66,35 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             _check_files(videos, _only(rows, only), pool, found, only)
         if shards.is_dir():
             stones = read_tombstones(shards)
-            records = _only(read_videos(shards), only)
+            extracted, told = _records(shards, found)
+            records = _only(extracted, only)
             own = [shard for shard in find_shards(shards) if only in (None, shard.video)]
             found.videos, found.shards = len(records), len(own)
-            sound = _check_shards(own, records, pool, found, quick=quick)
-            _check_tables(shards, records, own, found)
+            sound = _check_shards(shards, own, records, pool, found, quick=quick)
+            if told:
+                _check_tables(shards, records, own, found)
             _check_identities(shards, records, own, found)
-            _check_sources(records, rows, pool, found)
+            _check_indexes(shards, found)
+            _check_sources(shards, records, rows, pool, found)
             if sound:
                 _check_tombstones(shards, stones, own, records, found)
-            _check_tombstoned_files(_ids_of_files(shards, videos), stones, rows, found, only)
+            _check_tombstoned_files(_ids_of_files(extracted, videos), stones, rows, found, only)
             found.tombstones = len([stone for stone in stones if only in (None, stone.video)])
     return found
 
 
-def require_content(shards: Path, videos: Path, *, shards_given: bool, videos_given: bool) -> None:
-    """Make sure that there is something to check: of nothing, "all is well" says nothing.
-
-    Args:
-        shards: folder of the shards.
-        videos: folder of the videos.
-        shards_given: whether somebody named it; else it may hold nothing as long as the other does.
-        videos_given: likewise.
-
-    Raises:
-        RmsetError: a folder that was named holds nothing to check, or neither does.
-    """
-    shards_hold = shards.is_dir() and any(_is_of_shards(path) for path in shards.iterdir())
-    videos_hold = _has_lines(videos / CATALOG_NAME)
-    remedy = "name them: rmset verify SHARDS --videos DIR"
-    if not shards_hold and (shards_given or not videos_hold):
-        what = "holds no shards" if shards.is_dir() else "is not there"
-        other = "" if shards_given else f", {videos} has no {CATALOG_NAME}"
-        raise RmsetError(f"{shards} {what}{other}: there is nothing to check", remedy=remedy)
-    if videos_given and not (videos_hold or _video_files(videos)):
-        what = "holds no videos" if videos.is_dir() else "is not there"
-        raise RmsetError(f"--videos {videos} {what}: there is nothing to check files against", remedy=remedy)
-
-
-def _is_of_shards(path: Path) -> bool:
-    return parse_shard_name(path) is not None or path.name in (TABLE_NAME, TOMBSTONES_NAME)
-
-
-def _has_lines(path: Path) -> bool:
-    return path.is_file() and bool(path.read_bytes().strip())
+def _records(shards: Path, found: Verified) -> tuple[dict[str, VideoRecord], bool]:
+    """The table of videos, and whether it can be read; where not, that is a fault, and shards are checked still."""
+    path = shards / TABLE_NAME
+    try:
+        records = read_videos(shards)
+        if records and not look_at_pages(path).checksums:
+            what = "written without checksums, by an older version; the next extraction adds them"
+            found.notes.append(f"{path}: {what}")
+        return records, True
+    except RmsetError as error:
+        found.faults.append(str(error))
+        return {}, False
 
 
 def _only(by_id: Mapping[str, T], only: str | None) -> dict[str, T]:
@@ -135,7 +122,7 @@ def _check_files(
     known = {row.file for row in rows.values() if row.file}
     if only is not None:
         return
-    strangers = sorted(p.name for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.name not in known)
+    strangers = [path.name for path in video_files(videos) if path.name not in known]
     if strangers and (videos / CATALOG_NAME).exists():
         found.notes.append(f"{videos}: {len(strangers):,} files were never fetched, such as {strangers[0]}")
 
@@ -158,33 +145,36 @@ def _file_fault(videos: Path, row: Video) -> str:
 
 
 def _check_shards(
-    own: list[ShardFile], records: Mapping[str, VideoRecord], pool: ThreadPoolExecutor, found: Verified, *, quick: bool
+    shards: Path,
+    own: list[ShardFile],
+    records: Mapping[str, VideoRecord],
+    pool: ThreadPoolExecutor,
+    found: Verified,
+    *,
+    quick: bool,
 ) -> bool:
     """Each shard in itself, and the shards of each video together; False where one cannot even be read."""
     by_video: dict[str, list[ShardFindings]] = {}
     for shard, findings in zip(own, pool.map(lambda shard: check_shard(shard, images=not quick), own), strict=True):
         found.faces += findings.faces
         found.images += findings.images
-        found.faults += [f"{shard.path}: {fault}; {_again(records.get(shard.video))}" for fault in findings.faults]
+        again = extract_again(shards, records.get(shard.video))
+        found.faults += [f"{shard.path}: {fault}; {again}" for fault in findings.faults]
         by_video.setdefault(shard.video, []).append(findings)
     for video, parts in by_video.items():
         if any(part.unreadable for part in parts):
             continue
+        again = extract_again(shards, records.get(video))
         promised = {part.identities for part in parts}
         present = set().union(*(part.present for part in parts))
         for number in promised:
             if present != set(range(number)):
                 what = f"{len(present):,} identities are there, numbered up to {max(present, default=-1)}"
-                found.faults.append(f"{video}: {what}, {number:,} are promised; {_again(records.get(video))}")
+                found.faults.append(f"{video}: {what}, {number:,} are promised; {again}")
         for before, after in itertools.pairwise(parts):
             if before.last and after.first and after.first < before.last:
-                found.faults.append(f"{video}: its shards are not in order; {_again(records.get(video))}")
+                found.faults.append(f"{video}: its shards are not in order; {again}")
     return not any(part.unreadable for parts in by_video.values() for part in parts)
-
-
-def _again(record: VideoRecord | None) -> str:
-    source = shlex.quote(record.source) if record and record.source else "VIDEO"
-    return f"extract it again: rmset extract --force {source}"
 
 
 def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[ShardFile], found: Verified) -> None:
@@ -204,31 +194,54 @@ def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[Sh
         ):
             if (theirs := footer.metadata.get(key, "")) != ours:
                 what = f"{key} is {theirs or 'absent'}, videos.parquet has {ours}"
-                found.faults.append(f"{footer.shard.path}: {what}; {_again(record)}")
+                found.faults.append(f"{footer.shard.path}: {what}; {extract_again(shards, record)}")
 
 
 def _check_identities(shards: Path, records: Mapping[str, VideoRecord], own: list[ShardFile], found: Verified) -> None:
+    bare = 0
     for video in sorted({shard.video for shard in own}):
         record, path = records.get(video), shards / IDENTITIES_FOLDER / f"{video}.parquet"
         try:
-            table = pq.read_table(path, columns=["identity", "faces"])
+            pages = look_at_pages(path)
+            if pages.damages:
+                told = next(describe(path, pages.damages))
+                found.faults.append(f"{path}: video {video}, {told}; {extract_again(shards, record)}")
+                continue
+            bare += not pages.checksums
+            table = read_checked(path, ["identity", "faces"])
         except FileNotFoundError:
-            found.faults.append(f"{path}: missing; {_again(record)}")
+            found.faults.append(f"{path}: missing; {extract_again(shards, record)}")
             continue
-        except (pa.ArrowException, OSError) as error:
-            found.faults.append(f"{path}: not whole ({str(error).splitlines()[0]}); {_again(record)}")
+        except (pa.ArrowException, OSError, ValueError) as error:
+            found.faults.append(f"{path}: not whole ({str(error).splitlines()[0]}); {extract_again(shards, record)}")
             continue
         numbers, faces = table["identity"].to_pylist(), sum(table["faces"].to_pylist())
         if numbers != list(range(len(numbers))):
-            found.faults.append(f"{path}: identities with gaps; {_again(record)}")
+            found.faults.append(f"{path}: identities with gaps; {extract_again(shards, record)}")
         if record is not None and (len(numbers), faces) != (record.identities, record.faces):
             what = f"{len(numbers):,} identities with {faces:,} faces"
             held = f"{record.identities:,} with {record.faces:,}"
-            found.faults.append(f"{path}: {what}, videos.parquet has {held}; {_again(record)}")
+            found.faults.append(f"{path}: {what}, videos.parquet has {held}; {extract_again(shards, record)}")
+    if bare:
+        what = f"{bare:,} files were written without checksums, by an older version"
+        found.notes.append(f"{shards / IDENTITIES_FOLDER}: {what}; a flipped bit in them would not be seen")
+
+
+def _check_indexes(shards: Path, found: Verified) -> None:
+    """The indexes that training made of the shards; those of older versions have no sums."""
+    for sums in sorted((shards / INDEX_FOLDER).glob(f"[!.]*/{SUMS_NAME}")):
+        place = sums.parent
+        for name in broken_files(place):
+            remedy = f"delete the index, which rmfer makes anew: rm -r -- {shlex.quote(str(place))}"
+            found.faults.append(f"{place / name}: {CHANGED}; {remedy}")
 
 
 def _check_sources(
-    records: Mapping[str, VideoRecord], rows: Mapping[str, Video], pool: ThreadPoolExecutor, found: Verified
+    shards: Path,
+    records: Mapping[str, VideoRecord],
+    rows: Mapping[str, Video],
+    pool: ThreadPoolExecutor,
+    found: Verified,
 ) -> None:
     """Were the shards made of the files that the ledger knows, or that still lie where they lay?"""
     outside: list[VideoRecord] = []
@@ -239,7 +252,7 @@ def _check_sources(
         if row is not None and row.sha256:
             if row.sha256 != record.source_sha256:
                 what = f"{record.id}: its shards were made of another file than the one in {CATALOG_NAME}"
-                found.faults.append(f"{what}; {_again(record)}")
+                found.faults.append(f"{what}; {extract_again(shards, record)}")
         elif Path(record.source).is_file():
             outside.append(record)
     found.files += len(outside)
@@ -270,15 +283,10 @@ def _check_tombstones(
             found.faults.append(f"{video}: a person who was taken out is still in its shards; {command}")
 
 
-def _ids_of_files(shards: Path, videos: Path) -> dict[Path, set[str]]:
+def _ids_of_files(records: Mapping[str, VideoRecord], videos: Path) -> dict[Path, set[str]]:
     """The ids that each file would have been taken down under."""
-    records = read_videos(shards)
-    ids = IdOwners(records).assign(_video_files(videos))
+    ids = IdOwners(records).assign(video_files(videos))
     return {file: takedown_ids(file, video, records) for file, video in ids.items()}
-
-
-def _video_files(videos: Path) -> list[Path]:
-    return sorted(p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES) if videos.is_dir() else []
 
 
 def _check_tombstoned_files(

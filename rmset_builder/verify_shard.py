@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
+from rmset_builder.checked import open_checked, read_checked
+from rmset_builder.damage import MOST_TOLD, Pages, describe, look_at_pages
 from rmset_builder.errors import RmsetError
 from rmset_builder.shard_rows import read_blocks
 from rmset_builder.shards import FaceRows, ShardFile, read_metadata, shard_schema
@@ -42,7 +44,9 @@ def check_shard(shard: ShardFile, *, images: bool) -> ShardFindings:
     found = ShardFindings()
     try:
         rows, metadata = read_metadata(shard.path)
-        if fault := _schema_fault(shard):
+        if (pages := look_at_pages(shard.path)).damages:
+            return _damaged(found, shard, pages)
+        if fault := schema_fault(shard):
             return _unreadable(found, fault)
         found.identities = int(metadata.get("rmset.identities", "0"))
         if metadata.get("rmset.part", str(shard.part)) != str(shard.part):
@@ -70,16 +74,30 @@ def _unreadable(found: ShardFindings, fault: str) -> ShardFindings:
     return found
 
 
-def _schema_fault(shard: ShardFile) -> str:
-    import pyarrow.parquet as pq  # noqa: PLC0415
+def _damaged(found: ShardFindings, shard: ShardFile, pages: Pages) -> ShardFindings:
+    """Each damaged page as a fault: what else the shard holds would be told of numbers that are not to be trusted."""
+    told = describe(shard.path, pages.damages[:MOST_TOLD])
+    found.faults += [f"video {shard.video}, {damage}" for damage in told]
+    if (more := len(pages.damages) - MOST_TOLD) > 0:
+        found.faults.append(f"video {shard.video}, {more:,} more places")
+    found.unreadable = True
+    return found
 
-    schema, contract = pq.read_schema(shard.path), shard_schema({})
+
+def schema_fault(shard: ShardFile) -> str:
+    """What is not as the contract of shards has it in the columns' names and types, and in the ids; empty if nothing.
+
+    Raises:
+        OSError: it cannot be read; so does pyarrow.ArrowException.
+    """
+    with open_checked(shard.path) as file:
+        schema, contract = file.schema_arrow, shard_schema({})
     for wanted in contract:
         if schema.get_field_index(wanted.name) < 0:
             return f"the column {wanted.name} is missing"
         if (kind := schema.field(wanted.name).type) != wanted.type:
             return f"the column {wanted.name} is {kind}, not {wanted.type}"
-    names = pq.read_table(shard.path, columns=["video"], use_threads=False)["video"].unique().to_pylist()
+    names = read_checked(shard.path, ["video"])["video"].unique().to_pylist()
     strangers = [name for name in names if name != shard.video]
     return f"it holds rows of {strangers[0]}" if strangers else ""
 

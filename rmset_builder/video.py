@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import av
 
 from rmset_builder.colour import ColourMatrix
 from rmset_builder.errors import VideoError
+from rmset_builder.gif_source import mended_gif
+from rmset_builder.picture_track import pick_stream
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"}
@@ -30,7 +35,10 @@ class VideoInfo:
     """A video's promise before it is decoded.
 
     Sizes in pixels before rotation; ``frames`` is 0 and ``duration_s`` is 0.0 where the container does not say.
-    ``stream_duration_s`` is the video track's own length, which a cut file cannot keep; 0.0 where unknown.
+    ``track`` is the index of the picture track among all of the file's streams; ``track_note`` says why, where there
+    was a choice. ``frames`` leaves out what an edit list hides; ``tagged_frames`` is what a statistics tag says, which
+    may be older than the file. ``duration_s`` is the track's length where it has one of its own, ``file_duration_s``
+    that of all tracks together; 0.0 where unknown.
     ``plain_planes`` tells what the planes of a video mean that are of the usual kind (8 bit, colour at half size,
     limited range, even sides); None where they are of another.
 
@@ -46,14 +54,17 @@ class VideoInfo:
     height: int
     fps: float
     frames: int
+    tagged_frames: int
     duration_s: float
-    stream_duration_s: float
+    file_duration_s: float
+    track: int
+    track_note: str
     plain_planes: ColourMatrix | None
 
     @property
     def expected_frames(self) -> int:
         """The number of frames, or the best guess at it; 0 where nothing is known."""
-        return self.frames or round(self.duration_s * self.fps)
+        return self.frames or self.tagged_frames or round(self.duration_s * self.fps)
 
     @classmethod
     def from_path(cls, path: Path) -> VideoInfo:
@@ -63,25 +74,29 @@ class VideoInfo:
             VideoError: the path is no readable file, no video, or holds no picture track.
         """
         _check_file(path)
-        options = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
         try:
-            with av.open(file_url(path), options=options, metadata_errors="replace") as container:
+            with open_container(path) as container:
                 return cls._from_container(path, container)
         except (av.FFmpegError, ValueError, OSError) as error:
             raise VideoError(
                 "not-a-video",
-                f"{path} cannot be read as a video ({_reason(error)})",
+                f"{path} cannot be read as a video ({reason_of(error)})",
                 remedy="fetch it again if it was cut short, or leave it out",
             ) from error
 
     @classmethod
     def _from_container(cls, path: Path, container: av.container.InputContainer) -> VideoInfo:
-        pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-        if not pictures:
+        stream, note = pick_stream(container)
+        if stream is None and any(s.codec_context is None for s in container.streams.video):
+            raise VideoError(
+                "unknown-codec",
+                f"{path} has a picture track of a kind that is not known here",
+                remedy="convert it, for example to H.264, or leave it out",
+            )
+        if stream is None:
             raise VideoError(
                 "no-video-stream", f"{path} has no picture track, only sound or data", remedy="leave it out"
             )
-        stream = pictures[0]
         rate = stream.average_rate or stream.guessed_rate
         own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         whole = container.duration / av.time_base if container.duration else 0.0
@@ -92,17 +107,47 @@ class VideoInfo:
             width=stream.width,
             height=stream.height,
             fps=float(rate) if rate else 0.0,
-            frames=stream.frames,
+            frames=_frames(container, stream),
+            tagged_frames=_tagged_frames(stream),
             duration_s=own or whole,
-            stream_duration_s=own,
+            file_duration_s=whole,
+            track=stream.index,
+            track_note=note,
             plain_planes=_plain_planes(stream.codec_context),
         )
+
+
+def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> int:
+    frames: int = stream.frames
+    shown = len(stream.index_entries) if "mp4" in container.format.name else 0
+    # An edit list leaves frames of the table out. The table of a file in fragments has those of the first alone.
+    return 0 if shown > frames else min(frames, shown or frames)
+
+
+def _tagged_frames(stream: av.VideoStream) -> int:
+    tag = next((text for key, text in stream.metadata.items() if key.startswith("NUMBER_OF_FRAMES")), "")
+    return int(tag) if tag.isascii() and tag.isdigit() else 0
 
 
 def _plain_planes(codec: av.VideoCodecContext) -> ColourMatrix | None:
     usual = codec.pix_fmt == "yuv420p" and codec.color_range in _LIMITED_RANGES
     even = codec.width % 2 == 0 and codec.height % 2 == 0
     return _MATRICES.get(codec.colorspace) if usual and even else None
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[av.container.InputContainer]:
+    """A file opened as a video and as nothing else.
+
+    Raises:
+        av.FFmpegError: it is none.
+        OSError: it cannot be read.
+    """
+    options = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
+    with contextlib.ExitStack() as stack:
+        mended = mended_gif(path)
+        source = stack.enter_context(mended) if mended else file_url(path)
+        yield stack.enter_context(av.open(source, options=options, metadata_errors="replace"))
 
 
 def file_url(path: Path) -> str:
@@ -127,7 +172,8 @@ def _check_file(path: Path) -> None:
         raise VideoError("empty-file", f"{path} is empty (0 bytes)", remedy="fetch it again")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What a library for video says of its failure, in a line, without the file's name."""
     log = getattr(error, "log", None)
     text = log[2] if log else getattr(error, "strerror", None) or str(error)
     return str(text).strip().splitlines()[0] if str(text).strip() else type(error).__name__

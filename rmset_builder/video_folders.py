@@ -71,6 +71,11 @@ def list_videos(folder: Path, *, recursive: bool) -> Listing:
     return found
 
 
+def video_files(videos: Path) -> list[Path]:
+    """The videos of a folder by their suffix, sorted; none where there is no such folder."""
+    return sorted(p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES) if videos.is_dir() else []
+
+
 def named(folders: list[Path]) -> str:
     """``folders`` that hold videos, the first of them by name."""
     first = ", ".join(str(folder) for folder in folders[:_NAMED])

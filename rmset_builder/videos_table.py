@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock
 
+from rmset_builder.checked import read_checked, write_checked
+from rmset_builder.damage import tell_damage
 from rmset_builder.errors import RmsetError
 from rmset_builder.files import TEMPORARY_SUFFIX, whole_file
 
@@ -81,13 +83,19 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
     if not path.exists():
         return {}
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        rows: list[dict[str, Any]] = read_checked(path).to_pylist()
         return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in _KNOWN}) for row in rows}
-    except (pa.ArrowException, OSError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise RmsetError(
-            f"{path} cannot be read ({str(error).splitlines()[0]})",
+            f"{path} cannot be read ({tell_damage(path, error)})",
             remedy=f"move it away and run `rmset extract` again, which rebuilds it: mv {path} {path}.broken",
         ) from error
+
+
+def extract_again(shards: Path, record: VideoRecord | None) -> str:
+    """The remedy where something of a video in ``shards`` is damaged: the command that makes it anew."""
+    source = shlex.quote(record.source) if record and record.source else "VIDEO"
+    return f"extract it again: rmset extract --force {source} --out {shlex.quote(str(shards))}"
 
 
 def update_videos(shards: Path, record: VideoRecord) -> None:
@@ -112,7 +120,7 @@ def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
         left_over.unlink(missing_ok=True)
     ordered = [_storable(records[key]) for key in sorted(records)]
     with whole_file(shards / TABLE_NAME) as temporary:
-        pq.write_table(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
+        write_checked(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
 
 
 def storable(text: str) -> str:

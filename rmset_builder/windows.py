@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from typing import Self
 import numpy as np
 
 from rmset_builder.decode import Frame, FrameReader
-from rmset_builder.luma import CutFinder, Grey, thumbnail
+from rmset_builder.luma import Grey, thumbnail
+from rmset_builder.shots import ChangeFinder, Changes
 
 # Windows under way at one time: read, begun, looked at, waiting for the next one's links, encoded.
 WINDOWS_IN_FLIGHT = 5
@@ -21,17 +23,22 @@ _BUDGET_BYTES = 240_000_000
 
 @dataclass(frozen=True)
 class Window:
-    """Some consecutive frames: the number of the first, the pictures, their thumbnails, and where shots begin."""
+    """Some consecutive frames: the number of the first, the pictures, their thumbnails, and what is new in each."""
 
     start: int
     frames: list[Frame]
     greys: list[Grey]
-    cuts: frozenset[int]
+    changes: list[Changes]
 
     @property
     def stop(self) -> int:
         """One past the last frame's number."""
         return self.start + len(self.frames)
+
+    @functools.cached_property
+    def cuts(self) -> frozenset[int]:
+        """The frames with which a new shot of the whole picture begins."""
+        return frozenset(number for number, change in enumerate(self.changes, self.start) if change.is_cut)
 
 
 def window_length(shape: tuple[int, int, int], *, least: int, multiple_of: int, most: int = 16) -> int:
@@ -84,7 +91,7 @@ class WindowSource:
         self._thread.join()
 
     def _read(self) -> None:
-        finder = CutFinder()
+        finder = ChangeFinder()
         start = 0
         try:
             while (window := self._read_window(start, finder)) is not None:
@@ -94,10 +101,10 @@ class WindowSource:
             self._ready.put(error)
         self._ready.put(None)
 
-    def _read_window(self, start: int, finder: CutFinder) -> Window | None:
+    def _read_window(self, start: int, finder: ChangeFinder) -> Window | None:
         frames: list[Frame] = []
         greys: list[Grey] = []
-        cuts: set[int] = set()
+        changes: list[Changes] = []
         while len(frames) < self._length:
             buffer = self._free.get()
             if buffer is None or self._stopping:
@@ -106,8 +113,7 @@ class WindowSource:
                 self._free.put(buffer)
                 break
             grey = thumbnail(buffer)
-            if finder.is_cut(grey):
-                cuts.add(start + len(frames))
             frames.append(buffer)
             greys.append(grey)
-        return Window(start, frames, greys, frozenset(cuts)) if frames else None
+            changes.append(finder.advance(grey))
+        return Window(start, frames, greys, changes) if frames else None

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from rmfer.datasets import Benchmark, open_benchmark
+from rmfer.datasets.celeba import NOBODY
 from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
+from rmfer.datasets.missing import missing_note
 from rmfer.labels import class_names
 from rmset_builder.core.command_line import echo
 
@@ -22,9 +24,12 @@ _COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
 @click.argument("path", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
 @click.option("--classes", type=click.Choice(["7", "8"]), help="7 leaves out contempt.  [default: all it has]")
 @click.option("--duplicates", is_flag=True, help="Decode every picture, and count those with the very same pixels.")
+@click.option("--skip-missing", is_flag=True, help="Leave out pictures that are not there; --json names them all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, *, path: Path | None, classes: str | None, duplicates: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context, *, path: Path | None, classes: str | None, duplicates: bool, skip_missing: bool, as_json: bool
+) -> None:
     """Say which benchmark the folder or zip DIR is, and count its classes as the paper's Table 10 does.
 
     Known are FERPlus, RAF-DB, AffectNet, FER2013 and CelebA as they are distributed, and folders named after
@@ -32,7 +37,7 @@ def command(ctx: click.Context, *, path: Path | None, classes: str | None, dupli
 
     Exit code 1: with --duplicates, some pictures cannot be decoded, as told on stderr.
     """
-    benchmark = open_benchmark(path, classes=int(classes) if classes else None)
+    benchmark = open_benchmark(path, classes=int(classes) if classes else None, skip_missing=skip_missing)
     found = find_duplicates(benchmark, workers=os.cpu_count() or 1, progress=_tell) if duplicates else None
     if as_json:
         click.echo(json.dumps(_described(benchmark, found)))
@@ -52,7 +57,9 @@ def _tell(done: int, total: int) -> None:
 
 
 def _print(benchmark: Benchmark, found: Duplicates | None) -> None:
-    what = f"{benchmark.classes} expressions" if benchmark.classes else "no expressions, identities instead"
+    named = all((split.labels != NOBODY).all() for split in benchmark.splits.values())
+    instead = "identities instead" if named else "nor identities"
+    what = f"{benchmark.classes} expressions" if benchmark.classes else f"no expressions, {instead}"
     echo(f"{benchmark.path}: {benchmark.title} ({benchmark.kind}), {what}")
     click.echo()
     for line in _table(benchmark):
@@ -63,7 +70,7 @@ def _print(benchmark: Benchmark, found: Duplicates | None) -> None:
             click.echo(f"\nleft out of {_COLUMNS[split.name].lower()}: {reasons}", nl=False)
     if any(split.dropped for split in benchmark.splits.values()):
         click.echo()
-    for note in benchmark.notes:
+    for note in filter(None, [missing_note(benchmark), *benchmark.notes]):
         click.echo(f"\nnote: {note}")
     if found is not None:
         click.echo("\nthe very same pixels:")
@@ -79,7 +86,8 @@ def _table(benchmark: Benchmark) -> list[str]:
         for at, name in enumerate(class_names(benchmark.classes)):
             rows.append([name.capitalize(), *(f"{column[at]:,}" for column in counts)])
     else:
-        rows.append(["Identities", *(f"{len(set(split.labels.tolist())):,}" for split in splits)])
+        people = [set(split.labels.tolist()) for split in splits]
+        rows.append(["Identities", *("unknown" if NOBODY in found else f"{len(found):,}" for found in people)])
     rows.append(["Total", *(f"{len(split):,}" for split in splits)])
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return [
@@ -112,6 +120,7 @@ def _described(benchmark: Benchmark, found: Duplicates | None) -> dict[str, Any]
                 "images": len(split),
                 "counts": dict(zip(names, split.counts(len(names)).tolist(), strict=True)) if names else {},
                 "left_out": dict(split.dropped),
+                "missing": list(split.missing),
             }
             for name, split in benchmark.splits.items()
         },

@@ -26,6 +26,7 @@ _FOLDER = "evaluation"
     type=click.Path(path_type=Path),
     help="Folder or zip of FERPlus, RAF-DB, AffectNet, FER2013, or train/CLASS/*.jpg.  [default: the first in data/]",
 )
+@click.option("--skip-missing", is_flag=True, help="Leave out pictures that are not there, and name them in a file.")
 @click.option("--split", type=click.Choice(["train", "valid", "test"]), default="test", help="The benchmark's split.")
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", help="The epoch, where MODEL is a run.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder to write to.  [default: {_FOLDER}/ of the run]")
@@ -36,6 +37,7 @@ def command(
     *,
     model: Path,
     benchmark_path: Path | None,
+    skip_missing: bool,
     split: str,
     which: str,
     out: Path | None,
@@ -49,14 +51,15 @@ def command(
     BENCHMARK-SPLIT-WHICH.json, the confusion matrix as .png, and every image's probabilities as .csv.
     """
     # torch takes seconds to import, and --help does without.
+    from rmfer.datasets.missing import missing_list, missing_note  # noqa: PLC0415
     from rmfer.devices import named_device  # noqa: PLC0415
     from rmfer.evaluate import evaluate, find_split  # noqa: PLC0415
-    from rmfer.evaluation_files import report, write_evaluation, write_probabilities  # noqa: PLC0415
+    from rmfer.evaluation_files import report, write_evaluation, write_lines, write_probabilities  # noqa: PLC0415
     from rmfer.model.saved import load_model  # noqa: PLC0415
 
     place = named_device(device)
     net, info = load_model(model, which=which, device=place)
-    benchmark = _open_for(info.classes, benchmark_path)
+    benchmark = _open_for(info.classes, benchmark_path, skip_missing=skip_missing)
     images = find_split(benchmark, split)
     folder = out or (model if model.is_dir() else model.parent) / _FOLDER
     stem = f"{benchmark.kind}-{split}-{info.which}"
@@ -65,15 +68,20 @@ def command(
             net, info, benchmark, split, device=place, batch_size=batch_size, advance=advance
         )
     written = write_evaluation(found, folder, stem)
+    if note := missing_note(benchmark):
+        write_lines(folder / f"{stem}-missing.txt", missing_list(benchmark))
+        click.echo(f"note: {note}; all of them: {folder / f'{stem}-missing.txt'}", err=True)
     write_probabilities(folder / f"{stem}.csv", images, probabilities, found.names)
     something_is_done()
     click.echo(json.dumps(found.as_json()) if as_json else report(found))
     echo(f"-> {written[1]}, with {stem}.json and {stem}.csv beside it", err=True)
 
 
-def _open_for(classes: int, path: Path | None) -> Benchmark:
+def _open_for(classes: int, path: Path | None, *, skip_missing: bool) -> Benchmark:
     """The benchmark with the model's classes; with its own where it has fewer."""
     from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
 
-    benchmark = open_benchmark(path)
-    return open_benchmark(path, classes=classes) if benchmark.classes > classes else benchmark
+    benchmark = open_benchmark(path, skip_missing=skip_missing)
+    if benchmark.classes <= classes:
+        return benchmark
+    return open_benchmark(path, classes=classes, skip_missing=skip_missing)

@@ -17,6 +17,8 @@ from rmfer.training.config import TrainConfig
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
 from rmset_builder.core.command_line import TextPath, something_is_done
 
+_MISSING = "missing.txt"
+
 
 def _list_presets(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
@@ -58,6 +60,11 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 )
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; --list-settings.")
 @click.option(
+    "--skip-missing",
+    is_flag=True,
+    help=f"Leave out pictures that are not there: --set skip_missing=true; {_MISSING} in --out names them.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/BENCHMARK-PRESETS-SEED]"
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where its last checkpoint left it.")
@@ -82,6 +89,7 @@ def command(
     benchmark_path: Path | None,
     presets: tuple[str, ...],
     assignments: tuple[str, ...],
+    skip_missing: bool,
     out: Path | None,
     resume: bool,
     device: str | None,
@@ -98,6 +106,7 @@ def command(
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
     """
     # torch takes seconds to import, and --help does without.
+    from rmfer.datasets.missing import missing_list, missing_note  # noqa: PLC0415
     from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
     from rmfer.training.anchors import need_shards  # noqa: PLC0415
     from rmfer.training.distributed import join, leave  # noqa: PLC0415
@@ -105,12 +114,13 @@ def command(
     from rmfer.training.loop import train  # noqa: PLC0415
     from rmfer.training.run import InterruptedRun, Run  # noqa: PLC0415
 
+    assignments = (*assignments, "skip_missing=true") if skip_missing else assignments
     config = resolve(presets, assignments)  # wrong names are told before the benchmark is read
-    benchmark = open_benchmark(benchmark_path, classes=config.classes)
+    benchmark = open_benchmark(benchmark_path, classes=config.classes, skip_missing=config.skip_missing)
     column = column_of(benchmark.kind, benchmark.classes)
     config = resolve(presets, assignments, column=column)
     if config.classes not in (None, benchmark.classes):
-        benchmark = open_benchmark(benchmark_path, classes=config.classes)
+        benchmark = open_benchmark(benchmark_path, classes=config.classes, skip_missing=config.skip_missing)
     names = presets or ((column,) if column else ("custom",))
     folder = out or Path("runs") / "-".join([benchmark.kind, *names, f"seed{config.seed}"])
     run = Run(folder, config, benchmark, shards if config.needs_shards else None, names)
@@ -126,6 +136,9 @@ def command(
     try:
         if ranks.is_first:
             _write(folder / "config.yaml", yaml.safe_dump(_told(run), sort_keys=False))
+            if note := missing_note(benchmark):
+                _write(folder / _MISSING, missing_list(benchmark))
+                click.echo(f"note: {note}; all of them: {folder / _MISSING}", err=True)
             console.print(
                 f"{benchmark.title} -> {folder} on {ranks.device}, {ranks.world_size} process(es)", highlight=False
             )
@@ -162,6 +175,7 @@ def _told(run: Any) -> dict[str, Any]:
             "classes": run.benchmark.classes,
             "digest": run.benchmark.digest,
             "pictures": {name: len(split) for name, split in run.benchmark.splits.items()},
+            "missing": {name: len(split.missing) for name, split in run.benchmark.splits.items() if split.missing},
         },
         "shards": str(run.shards) if run.shards else None,
         "settings": run.config.dump(),

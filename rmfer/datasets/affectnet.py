@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,13 @@ def _table(tree: Tree, split: str, name: str, images: str, classes: int) -> Spli
     columns = {column: at for at, column in enumerate(COLUMNS)}
     names, boxes, codes = list[str](), list[list[int]](), list[int]()
     for number, row in enumerate(rows, 1):
-        if number == 1 and COLUMNS[0] in row:
+        if number == 1 and COLUMNS[0] in map(str.strip, row):
             columns = {column.strip(): at for at, column in enumerate(row)}
             continue
         try:
             code = int(row[columns["expression"]])
             box = [int(float(row[columns[column]] or 0)) for column in COLUMNS[1:5]]
-            file = row[columns[COLUMNS[0]]]
+            file = row[columns[COLUMNS[0]]].strip().replace("\\", "/")
         except (ValueError, IndexError, KeyError, OverflowError):
             code = -1
         if not 0 <= code < len(MEANINGS):
@@ -92,15 +93,15 @@ def _folder(tree: Tree, split: str, folder: str, classes: int) -> Split:
     pictures = {name.partition(".")[0]: name for name in tree.files(f"{folder}/images") if not name.startswith(".")}
     # As they are numbered, so that the order is everybody's.
     stems = sorted(pictures, key=lambda stem: (len(stem), stem))
-    labels = [f"{folder}/annotations/{stem}_exp.npy" for stem in stems]
     given = {name.removesuffix("_exp.npy") for name in tree.files(f"{folder}/annotations") if name.endswith("_exp.npy")}
     if not stems:
         raise BenchmarkError(tree.where(f"{folder}/images"), "has no pictures", remedy=AS_DISTRIBUTED)
-    if bare := sorted(given ^ set(stems)):
-        what = f"of picture {bare[0]} there is a file without its other (and {len(bare) - 1:,} more such)"
-        raise BenchmarkError(tree.where(folder), what, remedy="put both images/N.jpg and annotations/N_exp.npy there")
-    images = ImageFiles(tree, [f"{folder}/images/{pictures[stem]}" for stem in stems])
-    return make_split(split, images, _labels(tree, labels), MEANINGS, classes=classes)
+    both = [stem for stem in stems if stem in given]
+    lacking = [tree.where(f"{folder}/images/{stem}.jpg") for stem in sorted(given - set(stems))]
+    lacking += [tree.where(f"{folder}/annotations/{stem}_exp.npy") for stem in stems if stem not in given]
+    images = ImageFiles(tree, [f"{folder}/images/{pictures[stem]}" for stem in both])
+    codes = _labels(tree, [f"{folder}/annotations/{stem}_exp.npy" for stem in both])
+    return replace(make_split(split, images, codes, MEANINGS, classes=classes), missing=tuple(lacking))
 
 
 def _labels(tree: Tree, names: list[str]) -> Int64s:

@@ -25,7 +25,8 @@ SYNONYMS = {
     "contemptuous": "contempt",
 }
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-SPLITS = {"train": ("train",), "valid": ("valid", "val", "validation"), "test": ("test",)}
+# In either case.
+SPLITS = {"train": ("train", "training"), "valid": ("valid", "val", "validation"), "test": ("test", "testing")}
 
 
 def expression_of(folder: str) -> str | None:
@@ -40,21 +41,29 @@ def expression_of(folder: str) -> str | None:
     return name if name in EXPRESSIONS else None
 
 
+def _places(tree: Tree) -> dict[str, str]:
+    """The folders of the splits that there are."""
+    folders = {name.lower(): name for name in sorted(tree.folders())}
+    found = {split: next((folders[one] for one in names if one in folders), None) for split, names in SPLITS.items()}
+    return {split: folder for split, folder in found.items() if folder is not None}
+
+
 def _matches(tree: Tree) -> bool:
-    return any(map(expression_of, tree.folders("train"))) and bool(tree.folders("test"))
+    places = _places(tree)
+    if "train" not in places or not any(map(expression_of, tree.folders(places["train"]))):
+        return False
+    return any(tree.folders(folder) for split, folder in places.items() if split != "train")
 
 
 def _read(tree: Tree, classes: int | None) -> Benchmark:
-    has_contempt = "contempt" in map(expression_of, tree.folders("train"))
+    places = _places(tree)
+    has_contempt = "contempt" in map(expression_of, tree.folders(places["train"]))
     path = tree.path.resolve()
     title = path.stem if path.suffix == ".zip" else path.name
     chosen = choose_classes(title, classes, most=8 if has_contempt else 7)
-    splits = {}
-    for split, names in SPLITS.items():
-        folder = next((name for name in names if name in tree.folders()), None)
-        if folder is not None:
-            splits[split] = _split(tree, split, folder, chosen)
-    return Benchmark(LAYOUT.kind, title, tree.path, chosen, splits)
+    splits = {split: _split(tree, split, folder, chosen) for split, folder in places.items()}
+    notes = () if "test" in splits else ("it has no pictures to test on: evaluate with --split valid",)
+    return Benchmark(LAYOUT.kind, title, tree.path, chosen, splits, notes=notes)
 
 
 def _split(tree: Tree, split: str, folder: str, classes: int) -> Split:

@@ -76,7 +76,7 @@ class ImageFiles(Kept):
 
     def __init__(self, tree: Tree, names: Sequence[str], boxes: npt.NDArray[np.int64] | None = None) -> None:
         super().__init__()
-        self.tree, self.names, self.boxes = tree, names, boxes
+        self.tree, self.names, self.boxes = tree, list(names), boxes
 
     def __len__(self) -> int:
         return len(self.names)
@@ -107,18 +107,22 @@ class ImageFiles(Kept):
             pixels = _cut(pixels, self.boxes[number].tolist())
         return pixels  # type: ignore[no-any-return]
 
-    def check(self, numbers: npt.NDArray[np.int64]) -> None:
-        """Make sure that the files of ``numbers`` are there, without opening them.
+    def there(self, numbers: Sequence[int]) -> list[bool]:
+        """Whether the files of ``numbers`` are there, without opening them.
 
-        Raises:
-            BenchmarkError: some are not.
+        A file whose name has other capitals is there too, and is known by its own name from then on.
         """
-        missing = [number for number in numbers.tolist() if not is_file(self.tree, self.names[number])]
-        if missing:
-            more = f", and so are {len(missing) - 1:,} others of {len(numbers):,}" if len(missing) > 1 else ""
-            raise BenchmarkError(
-                self.name_of(missing[0]), f"is missing{more}", remedy="put all pictures there that the labels name"
-            )
+        found, folders = [], dict[str, dict[str, str]]()
+        for number in numbers:
+            name = self.names[number]
+            if not (there := is_file(self.tree, name)):
+                folder, _, file = name.rpartition("/")
+                if folder not in folders:
+                    folders[folder] = {one.casefold(): one for one in self.tree.files(folder)}
+                if there := (own := folders[folder].get(file.casefold())) is not None:
+                    self.names[number] = f"{folder}/{own}" if folder else str(own)
+            found.append(there)
+        return found
 
 
 def _cut(pixels: Pixels, box: list[int]) -> Pixels:

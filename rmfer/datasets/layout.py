@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmfer.datasets.benchmark import Benchmark
-from rmfer.datasets.images import ImageFiles, Images
+from rmfer.datasets.images import Images
 from rmfer.datasets.split import Int64s, Split
 from rmfer.datasets.tree import Tree
 from rmfer.errors import BenchmarkError, RmferError
@@ -27,7 +27,7 @@ class Layout:
         looked_for: the files by which it is recognised, for the eye.
         source: the page where it is to be had.
         matches: whether a tree is one.
-        read: reads it, with 7, 8, or the number of classes that it has.
+        read: reads it, with 7, 8, or the number of classes that it has; whether the pictures are there is not its care.
     """
 
     kind: str
@@ -62,9 +62,6 @@ def make_split(
         meanings: what they stand for: an expression, or why such a picture is left out.
         classes: 7 or 8.
         items: (N,) which of ``images`` they are; by default all in turn.
-
-    Raises:
-        BenchmarkError: a file that is needed is missing.
     """
     wanted = EXPRESSIONS[:classes]
     label_of = np.asarray([wanted.index(m) if m in wanted else -1 for m in meanings], np.int64)
@@ -73,8 +70,6 @@ def make_split(
     counts = np.bincount(codes, minlength=len(meanings)).tolist()
     dropped = {m: n for m, n, label in zip(meanings, counts, label_of.tolist(), strict=True) if n and label < 0}
     chosen = kept if items is None else items[kept]
-    if isinstance(images, ImageFiles):
-        images.check(chosen)
     return Split(name, labels[kept], images, chosen, dropped)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from rmfer.datasets import affectnet, celeba, fer2013, ferplus, folders, raf_db
 from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.layout import Layout
+from rmfer.datasets.missing import settle
 from rmfer.datasets.tree import Tree, open_tree
 from rmfer.errors import BenchmarkError
 
@@ -22,6 +23,7 @@ DATA = Path("data")
 LAYOUTS: tuple[Layout, ...] = (
     ferplus.LAYOUT,
     raf_db.LAYOUT,
+    raf_db.KAGGLE,
     affectnet.CSV,
     affectnet.NPY,
     fer2013.LAYOUT,
@@ -39,12 +41,13 @@ _WIDE = 200  # how many folders are looked into
 _TOLD = 8  # how many names of what was found instead are told
 
 
-def open_benchmark(path: Path | None = None, *, classes: int | None = None) -> Benchmark:
+def open_benchmark(path: Path | None = None, *, classes: int | None = None, skip_missing: bool = False) -> Benchmark:
     """The benchmark in the folder or zip ``path``; None: the first with expressions that is found in ``data/``.
 
     Args:
         path: the benchmark's, or a folder that has it up to two folders down or as a zip.
         classes: 7 leaves contempt out; by default all that the benchmark has.
+        skip_missing: leave out pictures that labels name and that are not there, instead of refusing the benchmark.
 
     Raises:
         BenchmarkError: there is none, or its files are missing or wrong.
@@ -62,7 +65,7 @@ def open_benchmark(path: Path | None = None, *, classes: int | None = None) -> B
     for inner in _with_zips(tree):
         if (found := recognise(inner, layouts)) is not None:
             layout, below = found
-            return layout.read(below, classes)
+            return settle(layout.read(below, classes), skip=skip_missing)
     raise BenchmarkError(str(place), "is no benchmark and has none" + _instead(tree), remedy=_HELP)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,10 +22,11 @@ class Split:
 
     Args:
         name: "train", "valid" or "test".
-        labels: (N,) in the order of ``rmfer.labels``; of CelebA, identities.
+        labels: (N,) in the order of ``rmfer.labels``; of CelebA, identities, and -1 where nobody says who it is.
         images: of the benchmark.
         items: (N,) which of ``images`` they are.
         dropped: how many pictures were left out, by reason.
+        missing: the files that are not there, as errors call them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Split:
     images: Images
     items: Int64s
     dropped: Mapping[str, int]
+    missing: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -118,7 +118,8 @@ class FolderTree:
             try:
                 with os.scandir(self.path / folder if _stays_inside(folder) else self.path / "\n") as entries:
                     for entry in entries:
-                        (folders if entry.is_dir() else files).append(entry.name)
+                        if not _is_of_the_system(entry.name):
+                            (folders if entry.is_dir() else files).append(entry.name)
             except OSError:
                 pass
             self._listed[folder] = frozenset(files), frozenset(folders)
@@ -132,13 +133,15 @@ class Archive:
         self.path = path
         self._file: BinaryIO = path.open("rb", buffering=0)
         with zipfile.ZipFile(path) as archive:
-            self.members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+            self.members = {_slashed(info.filename): info for info in archive.infolist() if not info.is_dir()}
 
     @cached_property
     def listing(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
         """Files and folders in each folder."""
         files, folders = dict[str, set[str]](), dict[str, set[str]]({"": set()})
         for name in self.members:
+            if any(map(_is_of_the_system, name.split("/"))):
+                continue
             folder, _, file = name.rpartition("/")
             files.setdefault(folder, set()).add(file)
             while folder:
@@ -206,6 +209,16 @@ class ZipTree:
 
     def _list(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
         return self._archive.listing.get(f"{self._prefix}{folder}".rstrip("/"), (frozenset(), frozenset()))
+
+
+def _slashed(name: str) -> str:
+    """A member's name with "/" between folders, which some that pack on Windows do not use."""
+    return name if "/" in name else name.replace("\\", "/")
+
+
+def _is_of_the_system(name: str) -> bool:
+    """What macOS leaves in folders and zips; half of it looks like pictures."""
+    return name in ("__MACOSX", ".DS_Store") or name.startswith("._")
 
 
 def _stays_inside(name: str) -> bool:

@@ -114,10 +114,9 @@ def rmset_errors() -> Iterator[None]:
 
 def onnx_device(device: torch.device) -> Device:
     """Where ONNX Runtime runs beside torch on ``device``: the same GPU where it was built for one, else the CPU."""
-    import onnxruntime  # noqa: PLC0415
-
     from rmset_builder.onnx_session import CUDA_PROVIDER, Device  # noqa: PLC0415
+    from rmset_builder.ort import ort  # noqa: PLC0415
 
-    if device.type == "cuda" and CUDA_PROVIDER in onnxruntime.get_available_providers():
+    if device.type == "cuda" and CUDA_PROVIDER in ort.get_available_providers():
         return Device(device.index or 0)
     return Device(threads=1)

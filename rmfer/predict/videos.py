@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Self
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 import simplejpeg
 import torch
 
@@ -31,6 +30,7 @@ from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
+from rmset_builder.checked import open_checked
 
 if TYPE_CHECKING:
     from rmset_builder.engine import Engine
@@ -221,7 +221,7 @@ class Videos:
 def _rows(folder: Path, video: str) -> Iterator[list[_Row]]:
     """The faces of a video's shards, some at a time, in the order of frames."""
     for path in sorted(folder.glob(f"{video}-?????.parquet")):
-        with pq.ParquetFile(path) as file:
+        with open_checked(path) as file:
             for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=_COLUMNS):
                 if batch.num_rows:
                     yield [
@@ -247,7 +247,8 @@ def _drawn(path: Path, out: Path, record: VideoRecord, names: tuple[str, ...]) -
     with (
         FrameReader(VideoInfo.from_path(path)) as reader,
         whole_file(out) as temporary,
-        VideoWriter(temporary, fps=record.fps, name=out) as writer,
+        # Drawn at a constant rate: that which keeps the length.
+        VideoWriter(temporary, fps=record.frames / record.duration_s, name=out) as writer,
     ):
         buffer = np.empty(reader.shape, np.uint8)
 

@@ -23,8 +23,8 @@ from rmfer.errors import RmferError, ShardError
 from rmfer.store.index_build import LAYOUT, build
 from rmfer.store.index_files import is_whole, map_arrays, read_told
 from rmfer.store.shard_files import Stamp, find_shards, readable, shards_in_table, stamp
+from rmset_builder.sums import INDEX_FOLDER
 
-FOLDER_NAME = ".rmfer-index"
 READERS = 8
 MISSING = "put it back, or run `rmset extract --force` on its video"
 
@@ -103,7 +103,7 @@ def open_index(
         RmferError: no shards, or no right to write the index.
     """
     stamps, faults = _stamps(find_shards(folder), folder)
-    cache = folder / FOLDER_NAME if cache is None else cache
+    cache = folder / INDEX_FOLDER if cache is None else cache
     try:
         cache.mkdir(parents=True, exist_ok=True)
         place = cache / _digest(stamps)

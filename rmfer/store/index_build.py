@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import ShardError
-from rmfer.store.index_files import IndexWriter, map_arrays, new_index, read_told
+from rmfer.store.index_files import IndexWriter, is_whole, map_arrays, new_index, read_told
 from rmfer.store.shard_files import EXTRACT_AGAIN, ShardColumns, Stamp, read_columns, read_metadata
 
 # Indexes of another layout are never opened: raise this when anything about the files changes.
-LAYOUT = 1
+LAYOUT = 2
 
 Progress = Callable[[int, int], None]
 
@@ -69,6 +69,8 @@ class _Known:
         if place is None:
             return
         try:
+            if not is_whole(place):
+                return  # what is damaged would be copied, and get a new checksum
             told, self.arrays = read_told(place), map_arrays(place)
         except (OSError, ValueError, KeyError, TypeError):
             return  # an index of another layout, or not whole: all is read anew

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rmfer.files import fsync_folder
 from rmfer.store.shard_files import Stamp
+from rmset_builder.sums import broken_files, write_sums
 
 ARRAYS: Mapping[str, type[np.generic]] = {
     "shard_start": np.int64,
@@ -58,6 +59,7 @@ def new_index(place: Path, told: dict[str, Any]) -> Iterator[IndexWriter]:
             json.dump(told, text)
             text.flush()
             os.fsync(text.fileno())
+        write_sums(temporary)
         fsync_folder(temporary)
         shutil.rmtree(place, ignore_errors=True)
         temporary.rename(place)
@@ -74,7 +76,9 @@ def read_told(place: Path) -> dict[str, Any]:
 
 
 def is_whole(place: Path) -> bool:
-    """Whether every array of the index at ``place`` has as many entries as there are rows."""
+    """Whether all files of the index at ``place`` are as they were written, and have an entry a row."""
+    if broken_files(place):
+        return False
     rows = int(np.fromfile(place / "shard_start.bin", np.int64)[-1:].sum())
     sizes = {name: rows * np.dtype(dtype).itemsize for name, dtype in ARRAYS.items() if name not in _SMALL}
     return all((place / f"{name}.bin").stat().st_size == size for name, size in sizes.items())

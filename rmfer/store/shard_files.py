@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rmfer.errors import RmferError, ShardError
-from rmfer.store.pages import PageError, locate_pages, offset_indexes, open_page
+from rmset_builder.checked import open_checked, read_checked
+from rmset_builder.damage import tell_damage
+from rmset_builder.pages import OffsetIndex, PageError, locate_pages, open_page, row_groups
+from rmset_builder.pages import read_footer as footer_of
 
 SCHEMA_VERSION = "1"
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
 
 _SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
-_MAGIC = b"PAR1"
 _PICTURES = "image.bytes"
 _FIRST_PAGE_BYTES = 1 << 20
 
@@ -76,11 +77,11 @@ def shards_in_table(folder: Path) -> dict[str, int]:
     if not path.exists():
         return {}
     try:
-        rows = pq.read_table(path, columns=["id", "state", "shards"]).to_pylist()
+        rows = read_checked(path, ["id", "state", "shards"]).to_pylist()
         return {row["id"]: row["shards"] for row in rows if row["state"] == "done"}
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise RmferError(
-            f"{path} cannot be read ({_first_line(error)})",
+            f"{path} cannot be read ({tell_damage(path, error)})",
             remedy=f"move it away and run `rmset extract` again, which rebuilds it: mv {path} {path}.broken",
         ) from error
 
@@ -107,11 +108,10 @@ def read_footer(handle: int, path: Path, size: int) -> bytes:
     Raises:
         ShardError: the file does not end as Parquet does.
     """
-    tail = os.pread(handle, 8, size - 8) if size >= 12 else b""
-    length = int.from_bytes(tail[:4], "little")
-    if tail[4:] != _MAGIC or length + 12 > size:
-        raise ShardError(path, "is not a whole Parquet file; it was cut or overwritten", remedy=EXTRACT_AGAIN)
-    return os.pread(handle, length, size - 8 - length)
+    try:
+        return footer_of(handle, size)
+    except PageError as error:
+        raise ShardError(path, str(error), remedy=EXTRACT_AGAIN) from error
 
 
 def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
@@ -131,13 +131,13 @@ def read_columns(path: Path) -> ShardColumns:
     """
     file = _open(path)
     rows, _ = _checked(path, file)
-    column = _picture_column(path, file.metadata)
     try:
+        indexes = _picture_indexes(path, file.metadata.schema)
         numbers = file.read(columns=["frame", "identity"])
         frame, identity = (numbers[name].to_numpy() for name in ("frame", "identity"))
-        offset, size = _pages(path, column)
+        offset, size = _pages(path, indexes)
     except (pa.ArrowException, OSError, PageError, IndexError, ValueError, RecursionError) as error:
-        raise ShardError(path, f"is damaged ({_first_line(error)})", remedy=EXTRACT_AGAIN) from error
+        raise ShardError(path, f"is damaged ({tell_damage(path, error)})", remedy=EXTRACT_AGAIN) from error
     if not len(frame) == len(identity) == len(offset) == rows:
         raise ShardError(path, "is damaged (its columns differ in length)", remedy=EXTRACT_AGAIN)
     if frame.dtype != np.int32 or identity.dtype != np.int32 or (rows and min(frame.min(), identity.min()) < 0):
@@ -168,7 +168,7 @@ def _first_line(error: Exception) -> str:
 
 def _open(path: Path) -> Any:
     try:
-        return pq.ParquetFile(path)
+        return open_checked(path)
     except (pa.ArrowException, OSError) as error:
         fault = f"is not a whole Parquet file ({_first_line(error)})"
         raise ShardError(path, fault, remedy=EXTRACT_AGAIN) from error
@@ -192,30 +192,31 @@ def _checked(path: Path, file: Any) -> tuple[int, dict[str, str]]:
     return file.metadata.num_rows, metadata
 
 
-def _picture_column(path: Path, metadata: Any) -> int:
-    """The number of the leaf column of pictures, its storage checked."""
-    schema = metadata.schema
+def _picture_indexes(path: Path, schema: Any) -> list[OffsetIndex]:
+    """Where the offset indexes of the pictures lie, a row group each, their storage checked."""
     names = [schema.column(number).path for number in range(len(schema))]
     if _PICTURES not in names or not {"frame", "identity"} <= set(names):
         raise ShardError(path, "has not the columns of a shard", remedy=EXTRACT_AGAIN)
     column = names.index(_PICTURES)
-    for group in range(metadata.num_row_groups):
-        chunk = metadata.row_group(group).column(column)
-        if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
-            how = "with a dictionary" if chunk.has_dictionary_page else f"compressed with {chunk.compression.lower()}"
+    with path.open("rb") as file:
+        groups = row_groups(read_footer(file.fileno(), path, os.fstat(file.fileno()).st_size))
+    found = list[OffsetIndex]()
+    for chunk in (group.chunks[column] for group in groups):
+        if chunk.compression or chunk.has_dictionary:
+            how = "with a dictionary" if chunk.has_dictionary else f"compressed with {chunk.compression}"
             raise ShardError(path, f"stores its pictures {how}, so none can be read alone", remedy=_rewrite(path))
-        if not chunk.has_offset_index:
+        if chunk.index is None:
             raise ShardError(path, "has no offset index, so its pictures cannot be found", remedy=_rewrite(path))
-    if metadata.num_row_groups and schema.column(column).max_definition_level != 2:
+        found.append(chunk.index)
+    if groups and schema.column(column).max_definition_level != 2:
         raise ShardError(path, "nests its pictures in another way than a shard does", remedy=_rewrite(path))
-    return column
+    return found
 
 
-def _pages(path: Path, column: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _pages(path: Path, groups: list[OffsetIndex]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     with path.open("rb") as file:
         handle = file.fileno()
         total = os.fstat(handle).st_size
-        groups = offset_indexes(read_footer(handle, path, total), column)
         if not groups:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         # The indexes of all columns lie beside each other: one read brings those between the first and the last.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.missing import missing_note
 from rmfer.datasets.random_sets import RandomSets
 from rmfer.datasets.recognise import open_benchmark
 from rmfer.datasets.split import Split
@@ -16,6 +18,8 @@ from rmfer.store.sampler import SamplerSettings
 from rmfer.store.shard_files import find_shards
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
+
+log = logging.getLogger("rmfer")
 
 AnchorSource = AnchorLoader | RandomSets
 
@@ -88,7 +92,9 @@ def _other(config: TrainConfig, benchmark: Benchmark) -> tuple[Split, Benchmark]
         return benchmark.splits["train"], benchmark
     if config.celeba is None:
         raise RmferError("acl_source celeba needs CelebA", remedy="say where it lies: --set celeba=FOLDER_OR_ZIP")
-    found = open_benchmark(Path(config.celeba))
+    found = open_benchmark(Path(config.celeba), skip_missing=config.skip_missing)
+    if note := missing_note(found):
+        log.warning("%s: %s", config.celeba, note)
     if found.kind != "celeba":
         raise RmferError(f"{config.celeba} holds {found.title}, not CelebA", remedy="--set celeba=FOLDER_OR_ZIP")
     return found.splits["train"], found

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from rmfer.errors import RmferError
 
-# What may differ between a run and its resumption: it changes neither the weights nor the figures.
-FREE_ON_RESUME = frozenset({"epochs", "workers", "log_every", "checkpoint_minutes", "compile"})
+# What may differ between a run and its resumption: it changes neither the weights nor the figures. Whether pictures
+# that are missing are skipped does not, as what is left of the data is compared by itself.
+FREE_ON_RESUME = frozenset({"epochs", "workers", "log_every", "checkpoint_minutes", "compile", "skip_missing"})
 
 
 class TrainConfig(BaseModel):
@@ -33,6 +34,7 @@ class TrainConfig(BaseModel):
     augment: bool = Field(True, description="The paper's augmentation.")
     shift: int = Field(0, ge=0, description="Labelled pictures are moved by up to so many pixels, at random; ours.")
     mixup_alpha: float = Field(0.0, ge=0, description="Of the Beta distribution; 0: no mixup.")
+    skip_missing: bool = Field(False, description="Leave out pictures that labels name and that are not there.")
     holdout: float = Field(
         0.0, ge=0, lt=0.5, description="Share of the training split to validate on, if none is given."
     )

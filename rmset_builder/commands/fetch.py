@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import urllib.parse
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,10 @@ import click
 from rich.console import Console
 
 from rmset_builder.core.command_line import echo, something_is_done
-from rmset_builder.fetching.collect import Fate, Options, Result
+from rmset_builder.errors import VideoError
+from rmset_builder.fetching.collect import Fate, Options, Result, worth_another_try
+from rmset_builder.fetching.describe import place_of
+from rmset_builder.fetching.faults import CERTIFICATE, PROXY
 from rmset_builder.fetching.job import Event, Job, SearchFailed, Short
 from rmset_builder.fetching.judging import Rules
 from rmset_builder.fetching.ledger import Ledger
@@ -33,8 +37,9 @@ from rmset_builder.manifest import YOUTUBE, Manifest, load_manifest
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 _LARGE = {"": 1, "k": 1_000, "m": 1_000_000}
-_FAILURES = (Fate.FAILED, Fate.GONE)
+_FAILURES = (Fate.FAILED, Fate.GONE, Fate.BLOCKED)
 _NAMED = 10
+_PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def _rate(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
@@ -42,6 +47,25 @@ def _rate(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
     if not match:
         raise click.BadParameter(f"{value!r} is no speed in bytes per second, such as 500K or 2.5M")
     return int(float(match[1]) * _LARGE[match[2].lower()])
+
+
+def _place(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,32}", value):
+        raise click.BadParameter(f"{value!r} is not a word of at most 32 letters, digits, _ and -, such as se")
+    return value
+
+
+def _proxy(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """An address with a scheme; nothing of it is told, as a password may stand in it."""
+    full = value if "://" in value or not value else f"http://{value}"
+    try:
+        parts = urllib.parse.urlsplit(full)
+        fits = not full or (parts.scheme in _PROXIES and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise click.BadParameter("it is no address such as http://host:8080 or socks5://name:password@host:1080")
+    return full
 
 
 @click.command("fetch", context_settings={"show_default": True})
@@ -71,7 +95,18 @@ def _rate(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
     type=click.Path(path_type=Path),
     help="Speak to sites as the owner of this cookies.txt; recorded. The file is not written to.",
 )
-@click.option("--proxy", default="", help="Speak to sites through this proxy; recorded. The environment's is not used.")
+@click.option(
+    "--proxy",
+    default="",
+    callback=_proxy,
+    help="Speak to sites through this proxy; recorded. The environment's is not used.",
+)
+@click.option(
+    "--place",
+    default="",
+    callback=_place,
+    help="Your word for where you ask from, such as se; what is blocked at one place is tried again at another.",
+)
 @click.option("--allow-plugins", is_flag=True, help="Load yt-dlp's plug-ins, which are code that nobody checks.")
 @click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a video on stdout.")
 @click.pass_context
@@ -96,6 +131,7 @@ def command(
     backoff: float,
     cookies: Path | None,
     proxy: str,
+    place: str,
     allow_plugins: bool,
     as_json_lines: bool,
 ) -> None:
@@ -113,6 +149,7 @@ def command(
     access = Access(
         cookies=cookies,
         proxy=proxy,
+        place=place,
         allow_plugins=allow_plugins,
         sleep_requests_s=sleep_requests,
         limit_rate=limit_rate,
@@ -132,7 +169,7 @@ def command(
         events = (
             job.run_lock(wanted) if isinstance(wanted, Lock) else job.run(wanted, manifest, search_again=search_again)
         )
-        results, failed_searches = _follow(events, out, dry_run=dry_run, as_json_lines=as_json_lines)
+        results, search_faults = _follow(events, out, dry_run=dry_run, as_json_lines=as_json_lines)
         lost = job.attrition(wanted) if isinstance(wanted, Lock) and not dry_run else None
         locked = None
         if lock and not dry_run and isinstance(wanted, Manifest):
@@ -144,19 +181,34 @@ def command(
         _tell_attrition(lost)
     if locked is not None:
         echo(f"{lock_path(manifest)}: {locked:,} videos", err=True)
-    failed = failed_searches + sum(result.fate in _FAILURES for result in results)
-    if job.stopped is not None:
-        click.echo(when_to_go_on(job.stopped, datetime.now().astimezone()), err=True)
-    elif failed and any(result.fate is Fate.FAILED for result in results):
+    _tell_of_blocked(results, place_of(access))
+    failed = len(search_faults) + sum(result.fate in _FAILURES for result in results)
+    useless = _nothing_done(results, search_faults)
+    for site, fault in job.heeded.distrusted.items():
+        click.echo(f"nothing more was asked of {site}: {fault}", err=True)
+    stopped = job.heeded.stopped
+    if stopped is not None:
+        click.echo(when_to_go_on(stopped, datetime.now().astimezone()), err=True)
+    elif any(result.fate is Fate.FAILED and worth_another_try(result.video) for result in results) and not useless:
         click.echo("give the same command again to retry what may yet succeed", err=True)
-    ctx.exit(1 if failed or job.stopped is not None or (lost is not None and not lost.complete) else 0)
+    if useless:
+        ctx.exit(2)
+    ctx.exit(1 if failed or stopped is not None or (lost is not None and not lost.complete) else 0)
 
 
-def _follow(events: Iterator[Event], out: Path, *, dry_run: bool, as_json_lines: bool) -> tuple[list[Result], int]:
-    """Tell of everything when it happens; the results, and the number of searches that failed."""
+def _nothing_done(results: list[Result], search_faults: list[VideoError]) -> bool:
+    """Whether all that was tried met a fault of this machine's, or of its way to the site."""
+    faults = [*search_faults, *(result.fault for result in results)]
+    return bool(faults) and all(fault is not None and fault.reason in (CERTIFICATE, PROXY) for fault in faults)
+
+
+def _follow(
+    events: Iterator[Event], out: Path, *, dry_run: bool, as_json_lines: bool
+) -> tuple[list[Result], list[VideoError]]:
+    """Tell of everything when it happens; the results, and the faults of searches."""
     results: list[Result] = []
     short: list[Short] = []
-    failed_searches = 0
+    search_faults: list[VideoError] = []
     for event in events:
         if isinstance(event, Result):
             results.append(event)
@@ -164,13 +216,13 @@ def _follow(events: Iterator[Event], out: Path, *, dry_run: bool, as_json_lines:
                 something_is_done()
             _tell(event, out, dry_run=dry_run, as_json_lines=as_json_lines)
         elif isinstance(event, SearchFailed):
-            failed_searches += 1
+            search_faults.append(event.fault)
             where = f"search {event.search.keyword!r} of {event.search.group!r}"
             click.echo(f"failed: {where}: {event.fault.reason}: {event.fault}", err=True)
         elif isinstance(event, Short):
             short.append(event)
     _tell_of_short(short)
-    return results, failed_searches
+    return results, search_faults
 
 
 def _tell_of_short(short: list[Short]) -> None:
@@ -190,7 +242,7 @@ def _tell(result: Result, out: Path, *, dry_run: bool, as_json_lines: bool) -> N
     if as_json_lines:
         click.echo(json.dumps(as_json(result)))
     elif result.fate in _FAILURES:
-        echo(f"failed: {result.video.id}{why(result)}", err=True)
+        echo(f"{'blocked here' if result.fate is Fate.BLOCKED else 'failed'}: {result.video.id}{why(result)}", err=True)
     elif result.fate is Fate.FETCHED and not dry_run:
         echo(line_of(result, str(out)))
 
@@ -204,12 +256,20 @@ def _show(results: list[Result]) -> None:
 
 
 def _tell_attrition(lost: Attrition) -> None:
-    total = sum(map(len, (lost.same, lost.changed, lost.gone, lost.missing)))
+    total = sum(map(len, (lost.same, lost.changed, lost.gone, lost.blocked, lost.missing)))
     click.echo(f"attrition: {len(lost.same):,} of {total:,} videos are here as they were locked", err=True)
-    for name, ids in (("gone", lost.gone), ("changed", lost.changed), ("missing", lost.missing)):
+    kinds = {"gone": lost.gone, "changed": lost.changed, "blocked here": lost.blocked, "missing": lost.missing}
+    for name, ids in kinds.items():
         if ids:
             more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
             click.echo(f"  {len(ids):,} {name}: {', '.join(ids[:_NAMED])}{more}", err=True)
+
+
+def _tell_of_blocked(results: list[Result], place: str) -> None:
+    blocked = sum(result.fate in (Fate.BLOCKED, Fate.BLOCKED_BEFORE) for result in results)
+    if blocked:
+        told = f"note: blocked for those who ask from here ({place}): {blocked:,}, which may be there for others"
+        click.echo(f"{told}; another --proxy, or --place WORD once you are elsewhere, tries them again", err=True)
 
 
 def _tell_of_proxy(proxy: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
-from rmset_builder.errors import RmsetError
+from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.prune import Removed, prune_identity, prune_video
 from rmset_builder.verify import faults_of, verify
 
@@ -36,6 +36,8 @@ def command(
     There is no way back: faces, file and metadata are deleted. A tombstone stays (SHARDS/pruned.jsonl and the
     catalog), by which no later fetch or extract brings them back. Of a person nothing is kept, not even an embedding;
     therefore the video is never extracted again. What is left is then checked as by `rmset verify --quick`.
+
+    Exit code 1: a person is not taken out of shards that are damaged, as told on stderr; or the check found faults.
     """
     why = " ".join(why.split())
     if not why or len(why) > _LONGEST_REASON or not why.isprintable():
@@ -49,6 +51,9 @@ def command(
             removed = prune_video(shards, videos, video, why)
         else:
             removed = prune_identity(shards, videos, video, identity, why, keep_file=keep_file)
+    except VideoError as error:
+        click.echo(f"failed: {error}", err=True)
+        ctx.exit(1)
     except OSError as error:
         message = f"{error.filename or shards} cannot be changed ({error.strerror or error})"
         raise RmsetError(message, remedy="mend that and give the same command again, it goes on from there") from error

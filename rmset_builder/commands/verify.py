@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from rmset_builder.core.command_line import TextPath, echo
-from rmset_builder.verify import faults_of, require_content, verify
+from rmset_builder.verify import faults_of, verify
+from rmset_builder.verify_scope import require_content
 
 
 @click.command("verify", context_settings={"show_default": True})

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.checked import open_checked
+from rmset_builder.shard_rows import unreadable
 from rmset_builder.shards import ROWS_PER_GROUP, FaceRows, ShardFile
 
 NUMBERS = ("frame", "identity", "track", "time_s", "det_score", "sharpness")
@@ -22,14 +22,10 @@ def read_batches(shard: ShardFile) -> Iterator[pa.RecordBatch]:
         RmsetError: the shard is damaged.
     """
     try:
-        # Whatever a page's checksum tells is told here, before a picture goes anywhere else.
-        with pq.ParquetFile(shard.path, page_checksum_verification=True) as file:
+        with open_checked(shard.path) as file:
             yield from file.iter_batches(ROWS_PER_GROUP)
     except (pa.ArrowException, OSError) as error:
-        raise RmsetError(
-            f"{shard.path} cannot be read ({str(error).splitlines()[0]})",
-            remedy="delete it and run `rmset extract` on its video again",
-        ) from error
+        raise unreadable(shard, error) from error
 
 
 def to_rows(batch: pa.RecordBatch) -> FaceRows:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from rmset_builder.errors import RmsetError
 from rmset_builder.exporting.faces import read_batches
 from rmset_builder.shards import ShardFile, shard_schema
 
@@ -31,14 +32,24 @@ class LanceWriter:
 
         def batches() -> Iterator[pa.RecordBatch]:
             nonlocal rows
-            for batch in read_batches(shard):
-                rows += batch.num_rows
-                narrow = [batch[name] for name in schema.names[1:-1]]
-                columns = [batch["video"].cast(pa.string()), *narrow, batch["image"].field("bytes")]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            try:
+                for batch in read_batches(shard):
+                    rows += batch.num_rows
+                    narrow = [batch[name] for name in schema.names[1:-1]]
+                    columns = [batch["video"].cast(pa.string()), *narrow, batch["image"].field("bytes")]
+                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            except RmsetError as error:
+                damaged.append(error)
+                raise
 
-        reader = pa.RecordBatchReader.from_batches(schema, batches())
-        lance.write_dataset(reader, str(out / NAME), mode="append" if (out / NAME).exists() else "create")
+        reader, damaged = pa.RecordBatchReader.from_batches(schema, batches()), list[RmsetError]()
+        try:
+            lance.write_dataset(reader, str(out / NAME), mode="append" if (out / NAME).exists() else "create")
+        except OSError:
+            # On its way through Lance an error of ours becomes one of the disk's.
+            if damaged:
+                raise damaged[0] from None
+            raise
         return rows
 
     def rows(self, out: Path) -> int:

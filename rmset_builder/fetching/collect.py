@@ -11,19 +11,19 @@ from typing import Protocol
 
 from rmset_builder.errors import VideoError
 from rmset_builder.fetching import ledger as states
-from rmset_builder.fetching.describe import described, with_means
+from rmset_builder.fetching.describe import described, place_of, with_means
 from rmset_builder.fetching.faults import (
     HOPELESS,
     ID_TAKEN,
     NOT_OF_THE_VIDEO,
     NOT_WRITTEN,
-    UNREACHED,
     FetchError,
     Verdict,
 )
+from rmset_builder.fetching.heeding import Heeded
 from rmset_builder.fetching.ids import safe_id
 from rmset_builder.fetching.judging import Refusal, Rules, judge
-from rmset_builder.fetching.ledger import FILE_SITE, PARTIAL_FOLDER, Ledger, Video
+from rmset_builder.fetching.ledger import DIRECT, FILE_SITE, PARTIAL_FOLDER, Ledger, Video
 from rmset_builder.fetching.local import open_local
 from rmset_builder.fetching.thumbnails import difference_hash, near_duplicate
 from rmset_builder.fetching.wanted import Batch
@@ -34,9 +34,6 @@ from rmset_builder.video import VIDEO_SUFFIXES
 # A video that failed in so many runs is left alone, unless it is asked for again.
 MOST_FAILURES = 5
 _LONGEST_WAIT_S = 60.0
-# So many videos or searches in a row without a connection, and it is not they that are at fault.
-MOST_UNREACHED = 3
-_UNREACHED = ("network", "timeout")
 
 
 class Fate(Enum):
@@ -48,6 +45,8 @@ class Fate(Enum):
     FILTERED = "filtered"
     FAILED = "failed"
     GONE = "gone"
+    BLOCKED = "blocked here"
+    BLOCKED_BEFORE = "blocked here before"
     GIVEN_UP = "given up earlier"
     PRUNED = "taken down"
     SPARE = "not needed"
@@ -92,7 +91,7 @@ class Options:
 
 @dataclass
 class Collector:
-    """Works through batches. ``stopped`` is set when the queue had to stop: what for, and for how long.
+    """Works through batches. ``heeded`` tells whether the queue had to stop, and which sites are left alone.
 
     Args:
         ledger: where everything is noted.
@@ -105,11 +104,10 @@ class Collector:
     session: Callable[[], Session]
     options: Options
     reporter: Reporter
-    stopped: FetchError | None = None
+    heeded: Heeded = field(default_factory=Heeded)
     _looked_at: int = field(default=0, init=False)
     _taken: int = field(default=0, init=False)
     _downloads: int = field(default=0, init=False)
-    _unreached: int = field(default=0, init=False)
 
     def collect(self, batch: Batch) -> Iterator[Result]:
         """The fates of a batch's candidates: first those that are here, then the others by rank.
@@ -121,9 +119,9 @@ class Collector:
         yield from (Result(video, Fate.KEPT) for video in here)
         lacking = None if batch.wanted is None else batch.wanted - len(here)
         for video in videos:
-            if self.stopped is not None:
+            if self.heeded.stopped is not None:
                 return
-            if self.ledger.is_here(video):
+            if self.ledger.is_here(video) or self.heeded.leaves_alone(video.url):
                 continue
             full = self.options.limit is not None and self._taken >= self.options.limit
             if full or (lacking is not None and lacking <= 0):
@@ -138,8 +136,8 @@ class Collector:
     def _one(self, video: Video) -> Result:
         if states.PRUNED in (video.state, video.reason):
             return Result(video, Fate.PRUNED)
-        if not self.options.retry_all and not worth_another_try(video):
-            return Result(video, Fate.FILTERED if video.state == states.FILTERED else Fate.GIVEN_UP)
+        if not self.options.retry_all and not worth_another_try(video, place_of(self.options.access)):
+            return Result(video, _LEFT_ALONE.get(video.state, Fate.GIVEN_UP))
         if refusal := self._judge(video):
             return self._filtered(video, refusal)
         if (taken := self._file_in_the_way(video)) is not None:
@@ -184,7 +182,7 @@ class Collector:
         self.reporter.status(f"looking at {video.id} (candidate {self._looked_at:,}, {self._taken:,} taken)")
         with self.session().video(video.url, min_height=min_height) as opened:
             seen = described(video, opened.info, self.options.access)
-            self._unreached = 0
+            self.heeded.reached()
             if refusal := self._known_otherwise(seen) or self._judge(seen):
                 return self._filtered(seen, refusal)
             seen = self._compared(seen, opened)
@@ -273,15 +271,6 @@ class Collector:
     def _judge(self, video: Video) -> Refusal | None:
         return judge(video, self.options.rules) if self.options.rules is not None else None
 
-    def heed(self, fault: FetchError) -> None:
-        """Stop the queue if a fault means that for all that would follow."""
-        self._unreached = self._unreached + 1 if fault.reason in _UNREACHED else 0
-        if fault.verdict is Verdict.STOP:
-            self.stopped = fault
-        elif self._unreached >= MOST_UNREACHED:
-            message = f"no connection {self._unreached} times in a row, last: {fault.message}"
-            self.stopped = FetchError(UNREACHED, message, Verdict.STOP, remedy="check the connection")
-
     def _filtered(self, video: Video, refusal: Refusal) -> Result:
         changed = video.with_(state=states.FILTERED, reason=refusal.reason, message=refusal.message)
         if changed != self.ledger[video.id]:
@@ -293,21 +282,29 @@ class Collector:
         return Result(self.ledger[seen.id], Fate.WOULD_FETCH)
 
     def _failed(self, video: Video, fault: FetchError) -> Result:
-        gone = fault.verdict is Verdict.GONE
-        self.heed(fault)
+        self.heeded.heed(fault, video.url)
+        state, fate = _OF_VERDICT.get(fault.verdict, (states.FAILED, Fate.FAILED))
         if fault.reason != NOT_WRITTEN:
-            state = states.GONE if gone else states.FAILED
             row = with_means(self.ledger[video.id], self.options.access)
-            changes = {"reason": fault.reason, "message": fault.message, "times": video.times + 1}
-            self.ledger.record(row.with_(state=state, **changes))
-        return Result(self.ledger[video.id], Fate.GONE if gone else Fate.FAILED, fault)
+            row = row.with_(state=state, reason=fault.reason, message=fault.message, times=video.times + 1)
+            if fate is Fate.BLOCKED:
+                places = dict.fromkeys([*row.blocked_from.split(), place_of(self.options.access)])
+                row = row.with_(blocked_from=" ".join(places))
+            self.ledger.record(row)
+        return Result(self.ledger[video.id], fate, fault)
 
 
-def worth_another_try(video: Video) -> bool:
-    """Whether a video that failed in an earlier run may succeed in this one.
+_OF_VERDICT = {Verdict.GONE: (states.GONE, Fate.GONE), Verdict.ELSEWHERE: (states.BLOCKED, Fate.BLOCKED)}
+_LEFT_ALONE = {states.FILTERED: Fate.FILTERED, states.BLOCKED: Fate.BLOCKED_BEFORE}
+
+
+def worth_another_try(video: Video, place: str = DIRECT) -> bool:
+    """Whether a video that failed in an earlier run may succeed in this one, from the place ``place``.
 
     What was filtered for what it is, and not for what it is known under, is judged anew: the rules may have changed.
     """
+    if video.state == states.BLOCKED:
+        return place not in video.blocked_from.split()
     if video.state == states.GONE or (video.state, video.reason) == (states.FILTERED, ID_TAKEN):
         return False
     if video.state != states.FAILED or video.reason in NOT_OF_THE_VIDEO:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.parse
 
 from rmset_builder.fetching.ids import plain
-from rmset_builder.fetching.ledger import Video
+from rmset_builder.fetching.ledger import DIRECT, Video
 from rmset_builder.fetching.ytdlp import Access, Info, version
 
 
@@ -32,6 +33,18 @@ def described(video: Video, info: Info, access: Access) -> Video:
 def with_means(video: Video, access: Access) -> Video:
     """The row with how its video was asked for: with cookies, through which proxy, by which yt-dlp."""
     return video.with_(cookies=access.cookies is not None, proxy=_without_secrets(access.proxy), yt_dlp=version())
+
+
+def place_of(access: Access) -> str:
+    """From where sites are asked, in a word: directly or through which proxy, at the place that the user named.
+
+    Providers choose a country by a proxy's user name or password, so two that differ in these alone are two places;
+    of those the word has twelve bits of a hash, too few to guess them by.
+    """
+    proxy = _without_secrets(access.proxy)
+    if "@" in urllib.parse.urlsplit(access.proxy).netloc:
+        proxy += f"#{hashlib.sha256(access.proxy.encode('utf-8', 'surrogatepass')).hexdigest()[:3]}"
+    return f"{access.place}:{proxy or DIRECT}" if access.place else proxy or DIRECT
 
 
 def number(value: object) -> float | None:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import email.utils
 import errno
 import re
+import ssl
 import time
 from dataclasses import dataclass
 from enum import Enum
 
 from rmset_builder.errors import VideoError
 from rmset_builder.fetching.ids import plain
+from rmset_builder.fetching.phrases import (
+    BLOCKED_BY_LAW,
+    BLOCKED_HERE,
+    NEEDS_ACCOUNT,
+    RATE_LIMITED,
+    SIGN_IN,
+    said_by_site,
+    said_by_yt_dlp,
+    site_words,
+)
 
-RATE_LIMITED = "rate-limited"
-SIGN_IN = "sign-in"
 NOT_WRITTEN = "not-written"
 UNREACHED = "no-connection"
+CERTIFICATE = "certificate"
+PROXY = "proxy"
 
 
 class Verdict(Enum):
@@ -23,6 +34,7 @@ class Verdict(Enum):
 
     AGAIN = "may succeed in another run"
     SOON = "may succeed in a moment"
+    ELSEWHERE = "may succeed through another proxy, or at another place"
     NEVER = "will not succeed as things are"
     GONE = "the video is there no more"
     STOP = "the whole queue must stop"
@@ -51,59 +63,66 @@ class _Rule:
     remedy: str = ""
 
 
-_COOKIES = "go on later, more slowly (--sleep), or as a signed-in user with --cookies FILE"
+COOKIES = "go on later, more slowly (--sleep), or as a signed-in user with --cookies FILE"
 _OF_STATUS = {
-    401: _Rule(SIGN_IN, Verdict.STOP, _COOKIES),
+    401: _Rule(SIGN_IN, Verdict.STOP, COOKIES),
     403: _Rule("forbidden", Verdict.AGAIN),
     404: _Rule("not-found", Verdict.GONE),
+    407: _Rule(PROXY, Verdict.STOP, "check the name and password in --proxy"),
     410: _Rule("removed", Verdict.GONE),
     429: _Rule(RATE_LIMITED, Verdict.STOP),
-    451: _Rule("blocked-by-law", Verdict.NEVER),
+    451: _Rule(BLOCKED_BY_LAW, Verdict.ELSEWHERE),
 }
-# The order matters: a private video and an age limit also speak of signing in, and are no reason to stop.
-_OF_WORDS = [
-    (r"private video|video is private", _Rule("private", Verdict.GONE)),
-    (r"confirm your age|age.restricted|inappropriate for some", _Rule("age-restricted", Verdict.NEVER)),
-    (r"members.only|join this channel|requires payment|purchase", _Rule("members-only", Verdict.NEVER)),
-    (r"rate.?limit|too many requests|try again later", _Rule(RATE_LIMITED, Verdict.STOP)),
-    (r"not a bot|unusual traffic|captcha", _Rule(SIGN_IN, Verdict.STOP, _COOKIES)),
-    (r"not (?:made this video )?available (?:in|from) your (?:country|location)|geo.?restrict",
-     _Rule("blocked-here", Verdict.NEVER)),
-    (r"removed by|has been removed|been terminated|no longer available|does not exist|video unavailable"
-     r"|video is unavailable|video is not available|been deleted", _Rule("removed", Verdict.GONE)),
-    (r"live event|premieres? in|will begin in|is offline|not currently live", _Rule("live", Verdict.AGAIN)),
-    (r"sign.?in|log.?in|registered users|account cookies", _Rule(SIGN_IN, Verdict.STOP, _COOKIES)),
-    (r"drm protect", _Rule("drm", Verdict.NEVER)),
-    (r"unsupported url|unsupported search|no suitable extractor", _Rule("unsupported", Verdict.NEVER)),
-    (r"extension .* is unusual", _Rule("unsafe-extension", Verdict.NEVER)),
-    (r"requested format is not available|no video formats", _Rule("no-format", Verdict.AGAIN)),
-    (r"http error 5\d\d", _Rule("server-error", Verdict.SOON)),
-    (r"fragment \d+ not found|did not get any data|more expected|content too short|bytes read",
-     _Rule("cut-short", Verdict.SOON)),
-    (r"javascript runtime|nsig|player response", _Rule("extractor", Verdict.AGAIN, "run: rmset doctor")),
-    (r"timed? ?out", _Rule("timeout", Verdict.SOON)),
-    (r"getaddrinfo|name resolution|connection|network is unreachable|remote end closed",
-     _Rule("network", Verdict.SOON)),
-]  # fmt: skip
+_RULES = {
+    "age-restricted": _Rule("age-restricted", Verdict.NEVER),
+    "private": _Rule("private", Verdict.GONE),
+    "members-only": _Rule("members-only", Verdict.NEVER),
+    RATE_LIMITED: _Rule(RATE_LIMITED, Verdict.STOP),
+    SIGN_IN: _Rule(SIGN_IN, Verdict.STOP, COOKIES),
+    BLOCKED_HERE: _Rule(BLOCKED_HERE, Verdict.ELSEWHERE),
+    "drm": _Rule("drm", Verdict.NEVER),
+    "password": _Rule("password", Verdict.NEVER),
+    "live": _Rule("live", Verdict.AGAIN),
+    "removed": _Rule("removed", Verdict.GONE),
+    NEEDS_ACCOUNT: _Rule(NEEDS_ACCOUNT, Verdict.AGAIN, "give --cookies FILE of an account that may see it"),
+    "unsupported": _Rule("unsupported", Verdict.NEVER),
+    "unsafe-extension": _Rule("unsafe-extension", Verdict.NEVER),
+    "no-format": _Rule("no-format", Verdict.AGAIN),
+    "server-error": _Rule("server-error", Verdict.SOON),
+    "cut-short": _Rule("cut-short", Verdict.SOON),
+    "timeout": _Rule("timeout", Verdict.SOON),
+    "network": _Rule("network", Verdict.SOON),
+    "javascript": _Rule("extractor", Verdict.AGAIN, "run: rmset doctor"),
+    "extractor": _Rule("extractor", Verdict.AGAIN),
+    PROXY: _Rule(PROXY, Verdict.SOON, "check --proxy"),
+}
+# Of OpenSSL: not valid yet, expired; another host's, another address's.
+_OF_ANOTHER_TIME, _OF_ANOTHER_HOST = (9, 10), (62, 64)
 
-_CAUSE = re.compile(r" \(caused by .*")
+_CAUSE = re.compile(r" \(caused by .*|;? please report this issue on .*", re.DOTALL)
 
 ID_TAKEN = "id-taken"
 A_LIST = "a-list"
 # "Range not satisfiable": the file that is there is as long as the site's, or longer.
 NOTHING_LEFT = "http-416"
 
+# What depends on where one asks from.
+PLACE_BOUND = frozenset({BLOCKED_HERE, BLOCKED_BY_LAW})
 # What another run would only find again; everything else is worth another try.
 HOPELESS = frozenset(
-    {rule.reason for rule in [*_OF_STATUS.values(), *(rule for _, rule in _OF_WORDS)] if rule.verdict is Verdict.NEVER}
-    | {ID_TAKEN, A_LIST}
+    {rule.reason for rule in _RULES.values() if rule.verdict is Verdict.NEVER} | PLACE_BOUND | {ID_TAKEN, A_LIST}
 )
-# Faults of the moment, which say nothing against a video however often they come.
-NOT_OF_THE_VIDEO = frozenset({RATE_LIMITED, SIGN_IN, NOT_WRITTEN, "network", "timeout", "server-error"})
+# Faults of the moment or of this machine, which say nothing against a video however often they come.
+NOT_OF_THE_VIDEO = frozenset(
+    {RATE_LIMITED, SIGN_IN, NEEDS_ACCOUNT, NOT_WRITTEN, CERTIFICATE, PROXY, "network", "timeout", "server-error"}
+)
 
 
 def fault_of(error: BaseException) -> FetchError:
-    """Sort what yt-dlp raised, by the HTTP status behind it if there is one, else by its words."""
+    """Sort what yt-dlp raised: by its type, by what the site says in words, by the HTTP status behind it.
+
+    The words of an extractor go before a status: it has seen the status, and says what that means.
+    """
     if isinstance(error, FetchError):
         return error
     chain = list(_chain(error))
@@ -111,14 +130,80 @@ def fault_of(error: BaseException) -> FetchError:
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             return FetchError(NOT_WRITTEN, f"cannot write ({cause.strerror})", Verdict.STOP, remedy="make room")
     message = _CAUSE.sub("", plain(error).removeprefix("ERROR: ")) or type(error).__name__
+    words = site_words(_told_by(chain))
+    reason = _of_extractor(chain) or said_by_site(words)
+    if not reason and (found := _of_transport(chain, message)) is not None:
+        return found
+    rule = _RULES[reason or said_by_yt_dlp(words) or "extractor"]
+    return FetchError(rule.reason, message, rule.verdict, remedy=rule.remedy)
+
+
+def _told_by(chain: list[BaseException]) -> str:
+    """What is said, without the extractor's name and the video's id, which yt-dlp sets before it."""
+    from yt_dlp.utils import ExtractorError  # noqa: PLC0415  its import takes most of a second
+
+    told = next((one.orig_msg for one in chain if isinstance(one, ExtractorError)), None)
+    return str(chain[0]) if told is None else str(told)
+
+
+def _of_extractor(chain: list[BaseException]) -> str:
+    """The reason by the type of what an extractor raised; empty where that does not tell."""
+    from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive  # noqa: PLC0415
+
+    speaker = next((one for one in chain if isinstance(one, ExtractorError)), None)
+    for kind, reason in ((GeoRestrictedError, BLOCKED_HERE), (UnsupportedError, "unsupported"), (UserNotLive, "live")):
+        if isinstance(speaker, kind):
+            return reason
+    return ""
+
+
+def _of_transport(chain: list[BaseException], message: str) -> FetchError | None:
+    """The fault by what went wrong on the way to the site, or by the status of its answer."""
+    from yt_dlp.networking.exceptions import (  # noqa: PLC0415
+        CertificateVerifyError,
+        HTTPError,
+        IncompleteRead,
+        ProxyError,
+        TransportError,
+    )
+    from yt_dlp.utils import ContentTooShortError  # noqa: PLC0415
+
     for cause in chain:
-        status = getattr(cause, "status", None)
-        if isinstance(status, int) and hasattr(cause, "response"):
-            return _of_status(status, cause, message)
-    for words, rule in _OF_WORDS:
-        if re.search(words, message, re.IGNORECASE):
+        if isinstance(cause, ssl.SSLCertVerificationError | CertificateVerifyError):
+            return _of_certificate(chain, message)
+    for cause in chain:
+        reason = ""
+        if isinstance(cause, HTTPError):
+            return _of_status(cause.status, cause, message)
+        if isinstance(cause, IncompleteRead | ContentTooShortError):
+            reason = "cut-short"
+        elif isinstance(cause, ProxyError):
+            reason = PROXY
+        elif isinstance(cause, TransportError):
+            reason = said_by_yt_dlp(str(cause)) or "network"
+        elif isinstance(cause, TimeoutError):
+            reason = "timeout"
+        elif isinstance(cause, ConnectionError):
+            reason = "network"
+        if reason:
+            rule = _RULES[reason]
             return FetchError(rule.reason, message, rule.verdict, remedy=rule.remedy)
-    return FetchError("extractor", message, Verdict.AGAIN)
+    return None
+
+
+def _of_certificate(chain: list[BaseException], message: str) -> FetchError:
+    error = next((one for one in chain if isinstance(one, ssl.SSLCertVerificationError)), None)
+    code, why = (error.verify_code, error.verify_message) if error is not None else (0, message)
+    if code in _OF_ANOTHER_TIME:
+        remedy = "see whether this machine's clock is right; if it is, the site has to renew its certificate"
+    elif code in _OF_ANOTHER_HOST:
+        remedy = "check the address: something else answers there"
+    else:
+        remedy = (
+            "if you know whose it is (a site or a network of your own), name a file with it in SSL_CERT_FILE; "
+            "if not, somebody stands between you and the site"
+        )
+    return FetchError(CERTIFICATE, f"the certificate is not trusted ({plain(why)})", Verdict.AGAIN, remedy=remedy)
 
 
 def _of_status(status: int, cause: BaseException, message: str) -> FetchError:
@@ -155,12 +240,14 @@ def retry_after_s(header: str | None, now: float) -> float:
 def _chain(error: BaseException | None) -> list[BaseException]:
     """The error and all that stand behind it; yt-dlp keeps those in three different places."""
     found: list[BaseException] = []
-    todo = [error]
+    todo = [error] if error is not None else []
     while todo and len(found) < 20:
         this = todo.pop(0)
-        if this is None or any(this is known for known in found):
+        if any(this is known for known in found):
             continue
         found.append(this)
         exc_info = getattr(this, "exc_info", None)
-        todo += [exc_info[1] if exc_info else None, getattr(this, "cause", None), this.__cause__, this.__context__]
+        # What it was raised over comes before what had been caught before that.
+        behind = [getattr(this, "cause", None), this.__cause__, this.__context__, exc_info[1] if exc_info else None]
+        todo += [one for one in [*behind, getattr(this, "reason", None)] if isinstance(one, BaseException)]
     return found

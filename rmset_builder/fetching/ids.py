@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 
 from rmset_builder.video_ids import distinct_id
 
@@ -24,6 +25,17 @@ def safe_id(site_id: str) -> str:
     if _SAFE.fullmatch(site_id) and not _MADE_HERE.fullmatch(site_id):
         return site_id
     return distinct_id(site_id, site_id)
+
+
+def site_of(url: str) -> str:
+    """The host, and port, that an address leads to; of one of yt-dlp's own searches, what it searches.
+
+    Example:
+        >>> site_of("https://me:secret@videos.example:8443/watch?v=1"), site_of("bilisearch20:cats")
+        ('videos.example:8443', 'bilisearch20')
+    """
+    parts = urllib.parse.urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.scheme
 
 
 def plain(text: object, longest: int = 300) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rmset_builder.fetching.collect import Collector, Fate, Options, Reporter, Result
 from rmset_builder.fetching.faults import FetchError
+from rmset_builder.fetching.heeding import Heeded
 from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.fetching.lockfile import Attrition, Lock, attrition, batch_of_lock
 from rmset_builder.fetching.wanted import (
@@ -56,7 +57,7 @@ class Job:
         options: how to collect.
         reporter: told of downloads.
 
-    After a run, ``stopped`` tells why the queue had to stop, if it had to, and ``waiting`` how many candidates were
+    After a run, ``heeded`` tells why the queue had to stop, if it had to, and ``waiting`` how many candidates were
     not reached.
     """
 
@@ -71,9 +72,9 @@ class Job:
         self._collector = Collector(self.ledger, self.session, self.options, self.reporter)
 
     @property
-    def stopped(self) -> FetchError | None:
-        """Why the queue had to stop before its end."""
-        return self._collector.stopped
+    def heeded(self) -> Heeded:
+        """Why the queue had to stop before its end, if it had to, and which sites were left alone."""
+        return self._collector.heeded
 
     def session(self) -> Session:
         """The session with yt-dlp, begun when it is first needed."""
@@ -115,12 +116,12 @@ class Job:
         searches = searches_of(manifest)
         for number, search in enumerate(searches, 1):
             ids = None if again else log.results(search, count)
-            if ids is None and self.stopped is None:
+            if ids is None and not self.heeded.leaves_alone(search.url):
                 self.reporter.status(f"search {number} of {len(searches)}: {search.keyword}")
                 try:
                     ids = self._results(search, count)
                 except FetchError as fault:
-                    self._collector.heed(fault)
+                    self.heeded.heed(fault, search.url)
                     yield SearchFailed(search, fault)
                 else:
                     log.add(search, count, ids)

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.errors import RmsetError
+from rmset_builder.fetching.phrases import BLOCKED_BY_LAW, BLOCKED_HERE, said_by_site, site_words
 from rmset_builder.files import fsync_folder, whole_file
 
 PARTIAL_FOLDER = ".partial"
@@ -28,6 +29,9 @@ WHOLE_SUFFIX = ".whole"
 FILE_SITE = "file"
 
 FOUND, FILTERED, FETCHED, FAILED, GONE, PRUNED = "found", "filtered", "fetched", "failed", "gone", "pruned"
+# Not to be had from the places in ``blocked_from``.
+BLOCKED = "blocked"
+DIRECT = "direct"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,9 @@ class Video:
     id. ``licence`` is what the site states, word for word. ``rank`` counts a search's results from 1. ``checked``
     tells that the metadata are the video's own and not just a search result's. ``times`` counts failures.
     ``thumbnail_hash`` is a difference hash of 64 bits, hexadecimal. ``cookies`` and ``proxy`` tell what the last
-    attempt used; of the proxy, only scheme and host. ``pruned_identities`` counts the people taken out of its shards.
+    attempt used; of the proxy, only scheme and host. ``blocked_from`` has the places, as `describe.place_of` names
+    them and parted by blanks, from which the site refused it. ``pruned_identities`` counts the people taken out of its
+    shards.
     """
 
     id: str
@@ -70,6 +76,7 @@ class Video:
     format: str = ""
     cookies: bool = False
     proxy: str = ""
+    blocked_from: str = ""
     pruned_identities: int = 0
     yt_dlp: str = ""
     when: str = ""
@@ -100,7 +107,20 @@ def parse_row(line: str) -> Video | None:
         return None
     if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"]:
         return None
-    return Video(**{name: value for name, value in row.items() if _fits(name, value)})
+    return _as_now(Video(**{name: value for name, value in row.items() if _fits(name, value)}))
+
+
+def _as_now(video: Video) -> Video:
+    """A row as it would be written now: what is blocked at a place was once noted as failed, or even as gone."""
+    if video.state == FAILED and video.reason in (BLOCKED_HERE, BLOCKED_BY_LAW):
+        reason = video.reason
+    elif (video.state, video.reason) == (GONE, "removed"):
+        reason = said_by_site(site_words(video.message))
+    else:
+        return video
+    if reason not in (BLOCKED_HERE, BLOCKED_BY_LAW):
+        return video
+    return video.with_(state=BLOCKED, reason=reason, blocked_from=video.blocked_from or video.proxy or DIRECT)
 
 
 def _fits(name: str, value: object) -> bool:

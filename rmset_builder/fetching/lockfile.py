@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 from pydantic_core import PydanticCustomError
 
 from rmset_builder.errors import RmsetError
-from rmset_builder.fetching.ledger import FILE_SITE, GONE, PRUNED, Ledger, Video
+from rmset_builder.fetching.ledger import BLOCKED, FILE_SITE, GONE, PRUNED, Ledger, Video
 from rmset_builder.fetching.wanted import Batch
 from rmset_builder.files import whole_file
 from rmset_builder.manifest import FOLDER, URL, Manifest, Part, read_text, refusal
@@ -62,17 +62,21 @@ class Lock(Part):
 
 @dataclass(frozen=True)
 class Attrition:
-    """What has become of a lock file's videos: ids by fate. All but ``same`` are losses."""
+    """What has become of a lock file's videos: ids by fate. All but ``same`` are losses.
+
+    Those that are ``blocked`` where they were asked for are not gone: somebody elsewhere may have them.
+    """
 
     same: tuple[str, ...]
     changed: tuple[str, ...]
     gone: tuple[str, ...]
+    blocked: tuple[str, ...]
     missing: tuple[str, ...]
 
     @property
     def complete(self) -> bool:
         """Whether everything is there as it was."""
-        return not (self.changed or self.gone or self.missing)
+        return not (self.changed or self.gone or self.blocked or self.missing)
 
 
 def is_lock(path: Path) -> bool:
@@ -141,13 +145,15 @@ def batch_of_lock(ledger: Ledger, lock: Lock) -> Batch:
 
 def attrition(ledger: Ledger, lock: Lock) -> Attrition:
     """Compare what is here with what was locked."""
-    fates: dict[str, list[str]] = {"same": [], "changed": [], "gone": [], "missing": []}
+    fates: dict[str, list[str]] = {"same": [], "changed": [], "gone": [], "blocked": [], "missing": []}
     for locked in lock.videos:
         video: Video | None = ledger.get(locked.id)
         if video is not None and ledger.is_here(video):
             fates["same" if video.sha256 == locked.sha256 else "changed"].append(locked.id)
         elif video is not None and video.state in (GONE, PRUNED):
             fates["gone"].append(locked.id)
+        elif video is not None and video.state == BLOCKED:
+            fates["blocked"].append(locked.id)
         else:
             fates["missing"].append(locked.id)
     return Attrition(**{name: tuple(ids) for name, ids in fates.items()})

@@ -24,14 +24,14 @@ from rich.table import Table
 from rich.text import Text
 
 from rmset_builder.fetching.collect import Fate, Result
-from rmset_builder.fetching.faults import NOT_WRITTEN, UNREACHED, FetchError
+from rmset_builder.fetching.faults import NOT_WRITTEN, PROXY, UNREACHED, FetchError
 from rmset_builder.fetching.ids import plain
 from rmset_builder.fetching.ledger import Video
 
 _SECONDS_BETWEEN_LINES = 10.0
 # Where a site does not say how long to leave it alone; YouTube's own word is "up to an hour".
 _DEFAULT_PAUSE_S = 3600.0
-_STYLE = {Fate.WOULD_FETCH: "green", Fate.KEPT: "cyan", Fate.FAILED: "red", Fate.GONE: "red"}
+_STYLE = {Fate.WOULD_FETCH: "green", Fate.KEPT: "cyan"} | dict.fromkeys((Fate.FAILED, Fate.GONE, Fate.BLOCKED), "red")
 
 
 class DownloadProgress:
@@ -163,7 +163,7 @@ def summary(results: Iterable[Result]) -> str:
 
 def when_to_go_on(fault: FetchError, now: datetime) -> str:
     """The last word of a queue that had to stop: why, and when and how to go on."""
-    if fault.reason in (NOT_WRITTEN, UNREACHED):
+    if fault.reason in (NOT_WRITTEN, UNREACHED, PROXY):
         return f"stopped: {fault}; then give the same command again, it goes on from here"
     wait_s = fault.wait_s or _DEFAULT_PAUSE_S
     then = now + timedelta(seconds=wait_s)

@@ -34,14 +34,15 @@ class Access:
     """How sites are spoken to.
 
     ``cookies`` is a file in Netscape's format, which is read and never written; ``proxy`` an address, or empty for
-    none, whatever the environment says. ``sleep_requests_s`` is slept between the requests of one video;
-    ``limit_rate`` is in bytes per second, 0 for no limit. A download that gets less than ``least_rate`` bytes per
-    second during ``patience_s`` is given up. ``retries`` broken downloads are taken up again, after
-    ``backoff_s`` · 2ⁿ seconds.
+    none, whatever the environment says; ``place`` the user's own word for where one asks from. ``sleep_requests_s`` is
+    slept between the requests of one video; ``limit_rate`` is in bytes per second, 0 for no limit. A download that gets
+    less than ``least_rate`` bytes per second during ``patience_s`` is given up. ``retries`` broken downloads are taken
+    up again, after ``backoff_s`` · 2ⁿ seconds.
     """
 
     cookies: Path | None = None
     proxy: str = ""
+    place: str = ""
     allow_plugins: bool = False
     sleep_requests_s: float = 0.75
     limit_rate: int = 0
@@ -155,6 +156,10 @@ class Session:
             "enable_file_urls": False,
             # An empty address means a direct connection; None would take whatever the environment names.
             "proxy": access.proxy,
+            # Else a certificate that the user trusts would count for nothing beside those that yt-dlp brings.
+            "compat_opts": {"no-certifi"}
+            if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+            else set(),
             "socket_timeout": access.timeout_s,
             "sleep_interval_requests": access.sleep_requests_s,
             "ratelimit": access.limit_rate or None,

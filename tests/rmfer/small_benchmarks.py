@@ -53,6 +53,21 @@ def raf_db(folder: Path) -> dict[str, list[int]]:
     return labels
 
 
+def raf_db_kaggle(folder: Path) -> dict[str, list[int]]:
+    order = ["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"]
+    labels = {}
+    for split, count in (("train", 15), ("test", 8)):
+        rows, labels[split] = ["image,label"], list[int]()
+        for number in range(1, count + 1):
+            code = 1 + number * 3 % 7
+            name = f"{split}_{number:05d}_aligned.jpg"
+            rows.append(f"{name},{code}")
+            labels[split].append(EXPRESSIONS.index(order[code - 1]))
+            save(folder / f"DATASET/{split}/{code}/{name}", face(number))
+        (folder / f"{split}_labels.csv").write_text("\n".join(rows) + "\n")
+    return labels
+
+
 def affectnet_csv(folder: Path) -> dict[str, list[int]]:
     header = ["subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks"]
     header += ["expression", "valence", "arousal"]
@@ -156,6 +171,20 @@ def celeba(folder: Path) -> dict[str, list[int]]:
     (folder / "identity_CelebA.txt").write_text("\n".join(identities) + "\n")
     (folder / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
     return labels
+
+
+def celeba_kaggle(folder: Path) -> dict[str, list[int]]:
+    """Without identities, with tables as .csv, and the pictures a folder further down."""
+    found = celeba(folder)
+    (folder / "identity_CelebA.txt").unlink()
+    lines = (folder / "list_eval_partition.txt").read_text().replace(" ", ",")
+    (folder / "list_eval_partition.txt").unlink()
+    (folder / "list_eval_partition.csv").write_text("image_id,partition\n" + lines)
+    (folder / "list_attr_celeba.csv").write_text("image_id,Smiling\n000001.jpg,-1\n")
+    (folder / "img_align_celeba").rename(folder / "inner")
+    (folder / "img_align_celeba").mkdir()
+    (folder / "inner").rename(folder / "img_align_celeba/img_align_celeba")
+    return {split: [-1] * len(own) for split, own in found.items()}
 
 
 def folders(

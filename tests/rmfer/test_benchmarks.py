@@ -21,10 +21,12 @@ from rmfer.labels import EXPRESSIONS, class_names
 LAYOUTS: dict[str, tuple[Write, int]] = {
     "ferplus": (small_benchmarks.ferplus, 8),
     "raf-db": (small_benchmarks.raf_db, 7),
+    "raf-db-kaggle": (small_benchmarks.raf_db_kaggle, 7),
     "affectnet-csv": (small_benchmarks.affectnet_csv, 8),
     "affectnet-npy": (small_benchmarks.affectnet_npy, 8),
     "fer2013": (small_benchmarks.fer2013, 7),
     "celeba": (small_benchmarks.celeba, 0),
+    "celeba-kaggle": (small_benchmarks.celeba_kaggle, 0),
     "folders": (small_benchmarks.folders, 8),
 }
 
@@ -44,7 +46,7 @@ def test_a_layout_as_folder_and_as_zip(kind: str, tmp_path: Path) -> None:
     (tmp_path / "outer" / "inner").symlink_to(folder)
     opened = [open_benchmark(place) for place in [*places, tmp_path / "outer"]]
     for benchmark in opened:
-        assert (benchmark.kind, benchmark.classes) == (kind, classes)
+        assert (benchmark.kind, benchmark.classes) == (kind.removesuffix("-kaggle"), classes)
         assert labels_of(benchmark) == expected
         assert benchmark.digest == opened[0].digest
     for name, split in opened[0].splits.items():
@@ -256,6 +258,10 @@ def replace_line(path: Path, number: int, line: str) -> None:
         ("raf-db", "EmoLabel/list_patition_label.txt", 2, "train_00002.jpg", "is not such as"),
         ("affectnet-csv", "training.csv", 3, "1/x.jpg,1,1,9,9,0;0,11,0,0", "has no subDirectory_filePath"),
         ("affectnet-csv", "validation.csv", 3, "1/x.jpg,1,1", "expression from 0 to 10"),
+        ("raf-db-kaggle", "train_labels.csv", 3, "train_00002_aligned.jpg,8", "has no image and label from 1 to 7"),
+        ("raf-db-kaggle", "train_labels.csv", 3, "train_00002_aligned.jpg", "has no image and label from 1 to 7"),
+        ("raf-db-kaggle", "test_labels.csv", 1, "name,label", "does not name the columns image, label"),
+        ("celeba-kaggle", "list_eval_partition.csv", 3, "000002.jpg", "is no file and number"),
         ("fer2013", "fer2013.csv", 5, "7,1 2 3,Training", "has no emotion from 0 to 6"),
         ("fer2013", "fer2013.csv", 1, "emotion,pixels", "does not name the columns"),
         ("celeba", "identity_CelebA.txt", 3, "000003.jpg", "is no file and number"),
@@ -273,6 +279,7 @@ def test_wrong_lines(kind: str, file: str, line: int, text: str, message: str, t
     [
         ("ferplus", "data/FER2013Train/fer0000003.png"),
         ("raf-db", "Image/aligned/test_00002_aligned.jpg"),
+        ("raf-db-kaggle", "DATASET/train/7/train_00002_aligned.jpg"),
         ("affectnet-csv", "Manually_Annotated_Images/2/train1.jpg"),
         ("affectnet-npy", "train_set/annotations/3_exp.npy"),
         ("affectnet-npy", "val_set/images/3.jpg"),

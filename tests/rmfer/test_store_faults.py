@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -17,7 +19,8 @@ from small_shards import picture, wall
 
 from rmfer.errors import RmferError, ShardError
 from rmfer.store import ImageReader, index, open_index
-from rmfer.store.shard_files import find_shards
+from rmfer.store.index_files import ARRAYS
+from rmfer.store.shard_files import find_shards, read_columns
 from rmset_builder.shards import find_shards as builders_shards
 from rmset_builder.videos_table import VideoRecord, update_videos
 
@@ -153,7 +156,7 @@ def test_neither_the_index_nor_the_sampler_imports_torch(folder: Path) -> None:
     program = (
         "import sys, pathlib; from rmfer.store import open_index, AnchorSampler, SamplerSettings;"
         "AnchorSampler(open_index(pathlib.Path(sys.argv[1])), SamplerSettings(min_distance=5, positives=5)).step(0, 0);"
-        "print([m for m in ('torch', 'insightface', 'rmset_builder') if m in sys.modules])"
+        "print([m for m in ('torch', 'insightface', 'onnxruntime', 'rmset_builder.shards') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -284,6 +287,69 @@ def test_a_flipped_byte_in_a_picture(folder: Path) -> None:
         assert isinstance(same, ShardError)
         assert not isinstance(before, ShardError)
         assert not isinstance(after, ShardError)
+
+
+def flip_end_of(path: Path, column: str) -> None:
+    """Turn a bit around in the last byte of a column's first row group."""
+    group = pq.read_metadata(path).row_group(0)
+    (chunk,) = (c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == column)
+    begin = chunk.dictionary_page_offset or chunk.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[begin + chunk.total_compressed_size - 1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("column", ["frame", "identity"])
+def test_a_flipped_bit_in_who_and_when(folder: Path, column: str) -> None:
+    path = folder / "b-00000.parquet"
+    flip_end_of(path, column)
+    fault = f"is damaged (rows 0 to 119, column {column}: its bytes are not those that were written (checksum))"
+    check_fault(folder, path.name, fault, "delete it and run `rmset extract`", left=300)
+
+
+def test_no_flipped_bit_of_a_footer_ends_the_process(folder: Path) -> None:
+    """As pyarrow's metadata of column chunks do."""
+    path = folder / "b-00000.parquet"
+    whole, places = path.read_bytes(), random.Random(2)
+    footer = range(len(whole) - 8 - int.from_bytes(whole[-8:-4], "little"), len(whole))
+    for at in places.sample(footer, 150):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << places.randrange(8)
+        path.write_bytes(damaged)
+        with contextlib.suppress(ShardError):
+            assert len(read_columns(path).frame) == 120
+
+
+def test_a_flipped_bit_in_the_index(folder: Path) -> None:
+    open_index(folder)
+    (place,) = (folder / ".rmfer-index").glob("[!.]*/")
+    whole = {path.name: path.read_bytes() for path in place.iterdir()}
+    assert set(whole) == {"crc32.json", "index.json", *(f"{name}.bin" for name in ARRAYS)}
+    for name, content in whole.items():
+        damaged = bytearray(content)
+        damaged[len(damaged) // 2] ^= 1
+        (place / name).write_bytes(damaged)
+        open_index(folder)
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == whole, name
+
+
+def test_a_damaged_index_is_not_taken_over(folder: Path, make_shards: Make) -> None:
+    open_index(folder)
+    (place,) = (folder / ".rmfer-index").glob("[!.]*/")
+    frames = bytearray((place / "frame.bin").read_bytes())
+    frames[4 * 299] ^= 1
+    (place / "frame.bin").write_bytes(frames)
+    make_shards(folder, "b", wall(30, 4), size=32, first=5000)
+    assert open_index(folder).frame[299] == 59
+
+
+def test_a_flipped_bit_in_the_table_of_videos(folder: Path) -> None:
+    update_videos(folder, VideoRecord(id="a", shards=3, faces=300))
+    flip_end_of(folder / "videos.parquet", "shards")
+    with pytest.raises(
+        RmferError, match=r"videos.parquet cannot be read \(row 0, column shards: its bytes .*rebuilds it"
+    ):
+        open_index(folder)
 
 
 def test_a_shard_that_goes_while_it_is_read(folder: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rmset_builder.checked import write_checked
 from rmset_builder.fetching.ledger import FETCHED, Ledger, Video
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, find_shards, write_shards
@@ -82,7 +83,7 @@ class Collection:
             "video": [video] * PEOPLE, "identity": pa.array(np.arange(PEOPLE, dtype=np.int32)), "faces": faces,
             "embedding": pa.array([[float(n)] * 4 for n in range(PEOPLE)], pa.list_(pa.float32(), 4)),
         }  # fmt: skip
-        pq.write_table(pa.table(table), self.shards / "identities" / f"{video}.parquet")
+        write_checked(pa.table(table), self.shards / "identities" / f"{video}.parquet")
         source = self.videos / f"{video}.mp4"
         record = VideoRecord(
             id=video, source=str(source), source_bytes=source.stat().st_size, source_sha256=sha256,

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from rmset_builder import contact_sheet, shards
+from rmset_builder import checked, shards
 from rmset_builder.commands.contact import command
 from rmset_builder.contact_drawing import label_of, note_of
 from rmset_builder.contact_plan import plan_video, spread
@@ -135,15 +135,12 @@ def test_only_the_row_groups_of_chosen_faces_are_read(tmp_path: Path, monkeypatc
             read.append((i, columns))
             return super().read_row_group(i, columns=columns, **rest)
 
-    monkeypatch.setattr(contact_sheet.pq, "ParquetFile", Watched)
+        def read(self, columns: Any = None, **rest: Any) -> Any:
+            tables.append(columns)
+            return super().read(columns=columns, **rest)
+
     tables: list[Any] = []
-    read_table = pq.read_table
-
-    def watched_table(path: Any, columns: Any = None, **rest: Any) -> Any:
-        tables.append(columns)
-        return read_table(path, columns=columns, **rest)
-
-    monkeypatch.setattr(contact_sheet.pq, "read_table", watched_table)
+    monkeypatch.setattr(checked.pq, "ParquetFile", Watched)
     write_contact_sheet(tmp_path, tmp_path / "contact.png", columns=2)
 
     assert read == [(1, ["image.bytes"]), (4, ["image.bytes"])]

@@ -260,7 +260,8 @@ class Cast:
         order = np.lexsort((rows.track, rows.frame))
         with Spool(self.folder / "faces") as spool, ThreadPoolExecutor(2) as pool:
             spool.append([pictures[k] for k in order])
-            found = FoundFaces(rows.select(order), np.full(len(rows), 100, np.float32), len(rows))
+            sharp, nothing = np.full(len(rows), 100, np.float32), np.empty(0, np.int32)
+            found = FoundFaces(rows.select(order), sharp, len(rows), nothing.reshape(0, 2), nothing)
             return find_people(
                 found, spool, embedder, pool, sure=0.5, faces_per_track=3, rules=RULES, least_frames=least_frames
             )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rmset_builder.detector import Faces
 from rmset_builder.geometry import covered_share
 from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes
+from rmset_builder.shots import Settled
 from rmset_builder.tracks import Keyframe, LinkRules
 
 RULES = KeyframeRules(stride=4, motion=0.15, worth_a_look=0.5)
@@ -47,11 +48,12 @@ class World:
         looks = np.zeros((len(there), 8), np.float32)
         looks[np.arange(len(there)), there] = 1
         if not there:
-            return Keyframe(frame, Faces.none(), looks)
+            return Keyframe(frame, Faces.none(), looks, Settled.for_ever(0))
         corners = np.array([[self.people[k].x[frame], self.people[k].y] for k in there], np.float32)
         boxes = np.concatenate([corners, corners + SIDE], axis=1)
         points = np.tile(corners, 5) + np.arange(10, dtype=np.float32) * 8
-        return Keyframe(frame, Faces(boxes, points, np.array([self.people[k].score for k in there], np.float32)), looks)
+        faces = Faces(boxes, points, np.array([self.people[k].score for k in there], np.float32))
+        return Keyframe(frame, faces, looks, Settled.for_ever(len(there)))
 
     def detect(self, glances: Sequence[Glance]) -> list[Keyframe]:
         self.glances.append(list(glances))

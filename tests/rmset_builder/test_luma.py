@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmset_builder.luma import CutFinder, Grey, patches, thumbnail
+from rmset_builder.luma import Grey, patches, thumbnail
 
 Boxes = npt.NDArray[np.float32]
 
@@ -16,11 +16,6 @@ def textured(seed: int, width: int = 320, height: int = 180) -> Grey:
     """A smooth random grey picture, like a photograph and unlike noise."""
     coarse = np.random.default_rng(seed).integers(0, 256, (9, 16), np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def cuts(frames: list[Grey]) -> list[int]:
-    finder = CutFinder()
-    return [number for number, grey in enumerate(frames) if finder.is_cut(grey)]
 
 
 @pytest.mark.parametrize(
@@ -55,55 +50,6 @@ def test_a_thumbnail_keeps_the_picture_where_it_was() -> None:
     assert (grey[46:89, 161:239] == 200).all()
     grey[44:91, 159:241] = 0
     assert (grey == 0).all()
-
-
-def test_a_hard_cut_is_found_at_its_first_frame_and_nowhere_else() -> None:
-    one, two, three = (textured(seed) for seed in range(3))
-    assert cuts([one] * 7 + [two] * 7 + [three] * 7) == [7, 14]
-
-
-def test_the_first_frame_is_no_cut_and_stills_have_none() -> None:
-    assert cuts([textured(0)]) == []
-    assert cuts([textured(0)] * 20) == []
-
-
-def test_a_shot_of_one_frame_begins_and_ends() -> None:
-    one, two = textured(0), textured(1)
-    assert cuts([one] * 8 + [two] + [one] * 8) == [8, 9]
-
-
-def test_grain_flicker_fades_and_pans_are_no_cuts() -> None:
-    rng = np.random.default_rng(0)
-    base = textured(0, 640, 360)
-    still = base[90:270, 160:480]
-    grain = [np.clip(still + rng.normal(0, 8, still.shape), 0, 255).astype(np.uint8) for _ in range(30)]
-    fade = [(still * (1 - step / 30)).astype(np.uint8) for step in range(31)]
-    pan = [base[90:270, 160 + 2 * step : 480 + 2 * step] for step in range(60)]
-    dissolve = [cv2.addWeighted(still, 1 - step / 25, textured(5), step / 25, 0) for step in range(26)]
-    for name, frames in {"grain": grain, "fade": fade, "pan": pan, "dissolve": dissolve}.items():
-        assert cuts([np.asarray(frame, np.uint8) for frame in frames]) == [], name
-
-
-def test_steady_turmoil_is_no_row_of_cuts() -> None:
-    frames = [textured(seed) for seed in range(40)]
-    assert [number for number in cuts(frames) if number >= 2] == []
-
-
-@pytest.mark.parametrize(
-    ("share", "levels", "cut"), [(0.25, 120, False), (0.35, 120, True), (0.35, 21, True), (1, 19, False)]
-)
-def test_a_cut_changes_enough_of_the_picture_by_enough(share: float, levels: int, cut: bool) -> None:
-    before = np.full((180, 320), 100, np.uint8)
-    after = before.copy()
-    after[:, : round(320 * share)] += np.uint8(levels)
-    assert cuts([before] * 6 + [after] * 6) == ([6] if cut else [])
-
-
-def test_one_tile_of_nine_that_changes_is_no_cut_of_the_wall() -> None:
-    before = textured(0)
-    after = before.copy()
-    after[60:120, 107:214] = textured(1)[60:120, 107:214]
-    assert cuts([before] * 6 + [after] * 6) == []
 
 
 def correlation(a: Grey, b: Grey) -> float:

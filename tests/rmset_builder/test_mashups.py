@@ -30,28 +30,52 @@ def shards(
     return out
 
 
-@pytest.fixture(scope="module")
-def score(shared: Path, shards: Path) -> Callable[[str], dict[str, Any]]:
+def tool(shared: Path, name: str) -> Path:
+    path = shared.parent / "tools" / name
+    if not path.is_file():
+        pytest.skip(f"{path} does not exist")
+    return path
+
+
+def score(shared: Path, shards: Path, truth: Path) -> dict[str, Any]:
     """The judge's own numbers for a video."""
-    judge = shared.parent / "tools" / "score_mashup.py"
-    if not judge.is_file():
-        pytest.skip(f"no judge: {judge} does not exist")
-
-    def run(video: str) -> dict[str, Any]:
-        truth = shared / "mashups" / f"{video}.truth.csv"
-        command = [sys.executable, judge, "--shards", shards, "--truth", truth, "--video", video]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        scores: dict[str, Any] = json.loads(done.stdout)
-        return scores
-
-    return run
+    video = truth.name.removesuffix(".truth.csv")
+    judge = tool(shared, "score_mashup.py")
+    command = [sys.executable, judge, "--shards", shards, "--truth", truth, "--video", video]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    scores: dict[str, Any] = json.loads(done.stdout)
+    return scores
 
 
 @pytest.mark.parametrize("video", LEAST_RECALL)
-def test_recall_and_identities(score: Callable[[str], dict[str, Any]], video: str) -> None:
-    scores = score(video)
+def test_recall_and_identities(shared: Path, shards: Path, video: str) -> None:
+    scores = score(shared, shards, shared / "mashups" / f"{video}.truth.csv")
     assert scores["recall"] >= LEAST_RECALL[video], scores
     assert scores["pair_f1"] >= LEAST_PAIR_F1, scores
     assert scores["identities"] == scores["people"], scores
     assert scores["film_mixed"] == 0, scores
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fade", ["--swaps", "1", "--fade", "12", "--flicker", ".2"]),
+        ("local", ["--swaps", "0", "--exchange", "4", "--replace", "2", "--melt", "10"]),
+    ],
+)
+def test_no_track_spans_two_people(
+    shared: Path, rmset: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, name: str, options: list[str]
+) -> None:
+    clips, video = shared / "clips", tmp_path / f"{name}.mp4"
+    command = [sys.executable, tool(shared, "make_mashup.py"), "--clips", clips / "clips.csv", "--root", clips]
+    command += ["--face-boxes", clips / "faces.csv", "--out", video, "--seed", "7", "--reactors", "8"]
+    command += ["--seconds", "5", "--size", "960x540", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    done = rmset("extract", video, "--out", tmp_path / "shards")
+    assert done.returncode == 0, done.stderr
+    scores = score(shared, tmp_path / "shards", tmp_path / f"{name}.truth.csv")
+    assert scores["pair_f1"] >= 0.99, scores
+    assert scores["recall"] >= 0.985, scores
+    assert scores["identities"] == scores["people"], scores

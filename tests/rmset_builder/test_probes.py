@@ -13,6 +13,7 @@ from rmset_builder.modelpack import load_pack
 from rmset_builder.onnx_session import Device
 from rmset_builder.probes import ScaleChooser, WindowScales
 from rmset_builder.scales import DetectorBank, ScaledDetector
+from rmset_builder.shots import Changes
 from rmset_builder.windows import Window
 
 WIDTH, HEIGHT = 1000, 1280
@@ -54,7 +55,9 @@ def choose(scales: ScaleChooser, part: Window) -> WindowScales:
 
 
 def window(start: int, pictures: list[Image], cuts: set[int] | None = None) -> Window:
-    return Window(start, pictures, [np.zeros((2, 2), np.uint8)] * len(pictures), frozenset(cuts or ()))
+    grid = np.zeros((1, 1), np.int32), np.ones((1, 1), np.float32)
+    changes = [Changes(frame in (cuts or ()), *grid, 0) for frame in range(start, start + len(pictures))]
+    return Window(start, pictures, [np.zeros((2, 2), np.uint8)] * len(pictures), changes)
 
 
 def test_a_shot_s_scales_do_not_reach_back_beyond_its_cut(bank: DetectorBank, solo: Image, wall: Image) -> None:

@@ -13,7 +13,7 @@ import pytest
 from collection import FRAMES, JPEGS, PEOPLE, ROWS, Collection
 
 from rmset_builder import prune, shards
-from rmset_builder.errors import RmsetError
+from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.fetching.ledger import Ledger, read_rows
 from rmset_builder.prune import prune_identity, prune_video
 from rmset_builder.shards import find_shards, read_metadata
@@ -169,7 +169,7 @@ def test_a_torn_shard_can_be_taken_down_too(place: Collection) -> None:
     for shard in find_shards(place.shards):
         if shard.video == "one":
             shard.path.write_bytes(b"torn")
-    with pytest.raises(RmsetError, match="not a whole Parquet file"):
+    with pytest.raises(VideoError, match=r"is damaged .*nothing was taken out; .*; or take the whole video down"):
         prune_identity(place.shards, place.videos, "one", 0, "asked", keep_file=False)
     prune_video(place.shards, place.videos, "one", "asked")
     assert sound(place) == []

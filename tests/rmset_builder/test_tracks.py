@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from rmset_builder.detector import Faces
 from rmset_builder.geometry import Array
+from rmset_builder.shots import Settled
 from rmset_builder.tracks import (
     Keyframe,
     LinkRules,
@@ -19,8 +21,8 @@ from rmset_builder.tracks import (
     drop_doubles,
     drop_filled_doubles,
     frame_runs,
+    frames_apart,
     match,
-    seen_apart,
     with_known,
 )
 
@@ -51,8 +53,9 @@ def keyframe(frame: int, *faces: tuple[Box, float, int]) -> Keyframe:
     looks = np.zeros((len(faces), 8), np.float32)
     for row, (_, _, person) in zip(looks, faces, strict=True):
         row[person] = 1
+    settled = Settled.for_ever(len(faces))
     if not faces:
-        return Keyframe(frame, Faces.none(), looks)
+        return Keyframe(frame, Faces.none(), looks, settled)
     return Keyframe(
         frame,
         Faces(
@@ -61,6 +64,7 @@ def keyframe(frame: int, *faces: tuple[Box, float, int]) -> Keyframe:
             np.array([score for _, score, _ in faces], np.float32),
         ),
         looks,
+        settled,
     )
 
 
@@ -320,8 +324,46 @@ def test_of_two_filled_rows_on_each_other_one_stays() -> None:
     assert sorted(kept.frame.tolist()) == [5, 6]
 
 
+def changed(there: Keyframe, **changes: list[float]) -> Keyframe:
+    """A keyframe with other values of what its boxes showed before."""
+    arrays = {name: np.asarray(value).astype(getattr(there.settled, name).dtype) for name, value in changes.items()}
+    return replace(there, settled=replace(there.settled, **arrays))
+
+
+def test_a_track_ends_where_its_place_shows_something_new() -> None:
+    one, two = keyframe(0, (at(0), 0.9, 0), (at(300), 0.9, 1)), keyframe(4, (at(0), 0.9, 0), (at(300), 0.9, 1))
+    assert len(match(one, changed(two, since=[3, 0]), RULES)) == 1
+    found = link(one, changed(two, since=[3, 0]))
+    assert frames_of(found) == {0: [0], 1: [0, 1, 2, 3, 4], 2: [4]}
+
+
+def test_a_link_over_a_slow_change_is_a_doubt() -> None:
+    linker = TrackLinker(RULES)
+    faces = (at(0), 0.9, 0), (at(300), 0.9, 1), (at(600), 0.9, 2)
+    linker.advance(keyframe(0, *faces))
+    linker.advance(changed(keyframe(4, *faces), steady=[0.9, 0.5, 0.9]))
+    assert (linker.doubts, linker.transitions) == ([(1, 4)], [])
+    linker.advance(changed(keyframe(8, *faces), steady=[0.9, 0.5, 0.5]))
+    assert linker.doubts == [(1, 4), (0, 8), (1, 8), (2, 8)], "where most of the picture changes all are in doubt"
+    assert linker.transitions == [8]
+
+
+def test_places_that_change_one_after_the_other_are_a_transition_and_all_at_once_are_none() -> None:
+    faces = (at(0), 0.9, 0), (at(300), 0.9, 1), (at(600), 0.9, 2), (at(900), 0.9, 3)
+    for since, transitions in (([3, 3, 3, 3], []), ([1, 2, 3, 4], [4])):
+        linker = TrackLinker(RULES)
+        linker.advance(changed(keyframe(4, *faces), since=since, is_new=[1, 1, 1, 1]))
+        assert linker.transitions == transitions
+
+
+def test_of_two_faces_nobody_says_that_most_of_the_picture_changes() -> None:
+    linker = TrackLinker(RULES)
+    linker.advance(changed(keyframe(4, (at(0), 0.9, 0), (at(300), 0.9, 1)), steady=[0.1, 0.1]))
+    assert linker.transitions == []
+
+
 @given(st.integers(0, 2**32 - 1))
-def test_tracks_seen_apart_are_those_of_different_places_in_one_frame(seed: int) -> None:
+def test_frames_apart_are_those_that_show_two_tracks_at_different_places(seed: int) -> None:
     rng = np.random.default_rng(seed)
     count = int(rng.integers(1, 6))
     seen = [(frame, track) for frame in range(4) for track in rng.permutation(count) if rng.random() < 0.6]
@@ -331,19 +373,19 @@ def test_tracks_seen_apart_are_those_of_different_places_in_one_frame(seed: int)
     boxes = random_boxes(rng, len(seen))
     boxes[frame == 9] = at(0), *[at(0)] * (count - 1)
 
-    expected = np.zeros((count, count), bool)
+    expected = np.zeros((count, count), np.int32)
     for (i, (f, t)), (j, (g, u)) in itertools.permutations(enumerate(seen), 2):
         if f == g and covered(boxes[i].tolist(), boxes[j].tolist()) < 0.5:
-            expected[t, u] = True
+            expected[t, u] += 1
 
-    found = seen_apart(frame, track, boxes)
+    found = frames_apart(frame, track, boxes)
     np.testing.assert_array_equal(found, expected)
     assert not found.diagonal().any()
 
 
 def test_nobody_is_apart_where_nobody_is() -> None:
     nothing = np.empty(0, np.int32)
-    assert seen_apart(nothing, nothing, np.empty((0, 4), np.float32)).shape == (0, 0)
+    assert frames_apart(nothing, nothing, np.empty((0, 4), np.float32)).shape == (0, 0)
 
 
 @given(st.lists(st.integers(0, 9)))

@@ -34,15 +34,15 @@ def test_what_a_header_says(tmp_path: Path, make_clip: MakeClip) -> None:
     assert "mp4" in info.container
     assert info.fps == pytest.approx(30000 / 1001)
     assert info.frames == info.expected_frames == 60
-    assert info.duration_s == info.stream_duration_s == pytest.approx(60 * 1001 / 30000)
+    assert info.duration_s == info.file_duration_s == pytest.approx(60 * 1001 / 30000)
 
 
 def test_a_container_that_does_not_count_its_frames(tmp_path: Path, make_clip: MakeClip) -> None:
     info = VideoInfo.from_path(make_clip(tmp_path / "clip.mkv", *TEST_PICTURE, "-c:v", "libx264"))
     assert info.frames == 0
     assert info.expected_frames == 25
-    assert info.stream_duration_s == 0.0
-    assert info.duration_s == pytest.approx(1, abs=0.05)
+    assert info.tagged_frames == 0
+    assert info.duration_s == info.file_duration_s == pytest.approx(1, abs=0.05)
 
 
 @given(st.text(st.characters(exclude_characters="\0/"), min_size=1, max_size=100))

@@ -84,7 +84,7 @@ def manifest(tmp_path: Path, site: Site) -> Callable[..., Path]:
 def environment() -> dict[str, str]:
     """The environment in which yt-dlp finds the site's plug-in."""
     own = {name: value for name, value in os.environ.items() if name != "YTDLP_NO_PLUGINS"}
-    return {**own, "PYTHONPATH": str(PLUGINS)}
+    return {**own, "PYTHONPATH": os.pathsep.join(filter(None, [str(PLUGINS), own.get("PYTHONPATH")]))}
 
 
 @pytest.fixture

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import html
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 RESULTS_A_PAGE = 5
@@ -24,7 +27,9 @@ class Clip:
     """A video of the site.
 
     ``fault`` is what goes wrong with its file, ``page_fault`` with its page: an HTTP status, or a word that
-    `_Handler` knows. Faults go away after ``times`` requests; None means never.
+    `_Handler` knows. Faults go away after ``times`` requests; None means never. ``page_type`` is how the extractor
+    raises the words of a page: "" as an error, "geo" and "login" by yt-dlp's own means. Whoever comes through a proxy
+    as the user ``open_to`` meets no fault.
     """
 
     id: str
@@ -39,6 +44,8 @@ class Clip:
     thumbnail: bytes = b""
     fault: int | str = ""
     page_fault: int | str = ""
+    page_type: str = ""
+    open_to: str = ""
     times: int | None = None
     retry_after: str = ""
     rate: int = 0
@@ -52,17 +59,23 @@ class Clip:
 
 @dataclass
 class Site:
-    """The server. ``searches`` leads from words to paths of clips, in rank order; ``clips`` from paths to clips."""
+    """The server. ``searches`` leads from words to paths of clips, in rank order; ``clips`` from paths to clips.
+
+    It is a proxy to itself, too. ``pages`` are other pages, by path. With ``certificate``, a file with its key in it,
+    it speaks TLS, and ``refused`` counts the clients that did not trust it.
+    """
 
     searches: dict[str, list[str]] = field(default_factory=dict)
     clips: dict[str, Clip] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     search_status: int = 200
+    pages: dict[str, bytes] = field(default_factory=dict)
+    certificate: Path | None = None
+    refused: int = 0
 
     def __enter__(self) -> Self:
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _server(self)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -72,7 +85,7 @@ class Site:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.server.server_address[1]}"
 
     @property
     def search_url(self) -> str:
@@ -96,6 +109,22 @@ class Site:
         )
 
 
+def _server(site: Site) -> ThreadingHTTPServer:
+    class _Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            site.refused += 1
+
+    server = _Server(("127.0.0.1", 0), _handler(site))
+    if site.certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(site.certificate)
+        # In the thread of each client, so that one that goes away does not end the server.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
+
+
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     class _Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -109,11 +138,15 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
+            # Whoever takes us for a proxy asks for whole addresses.
+            self.path = self.path.removeprefix(site.url)
             site.requests.append(self.path)
             kind, _, rest = self.path.removeprefix("/").partition("/")
             try:
                 if kind.startswith("results"):
                     self.results()
+                elif self.path in site.pages:
+                    self.answer(site.pages[self.path], "text/html")
                 elif kind == "watch":
                     self.page(site.clips.get(self.path))
                 else:
@@ -146,15 +179,22 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def page(self, clip: Clip | None) -> None:
             if clip is None:
                 self.fail(404)
-            elif fault := self.fault(clip, clip.page_fault):
+            elif not self.opened(clip) and (fault := self.fault(clip, clip.page_fault)):
                 if isinstance(fault, int):
                     self.fail(fault, clip.retry_after)
                 elif fault == "loop":
                     self.redirect(self.path)
                 else:
-                    self.answer(f"<html><h1>{html.escape(fault)}</h1></html>".encode(), "text/html")
+                    heading = f'<h1 class="{clip.page_type}">{html.escape(fault)}</h1>'
+                    self.answer(f"<html>{heading}</html>".encode(), "text/html")
             else:
                 self.answer(self.about(clip), "text/html")
+
+        def opened(self, clip: Clip) -> bool:
+            """Whether a clip that is shown to some alone is shown to this one."""
+            _, _, credentials = self.headers.get("Proxy-Authorization", "").partition(" ")
+            user = base64.b64decode(credentials).decode().partition(":")[0]
+            return bool(clip.open_to) and user == clip.open_to
 
         def about(self, clip: Clip) -> bytes:
             name = clip.path.removeprefix("/watch/")

@@ -38,7 +38,8 @@ def wrapped(cause: Exception) -> DownloadError:
         (410, "removed", Verdict.GONE),
         (418, "http-418", Verdict.AGAIN),
         (429, "rate-limited", Verdict.STOP),
-        (451, "blocked-by-law", Verdict.NEVER),
+        (407, "proxy", Verdict.STOP),
+        (451, "blocked-by-law", Verdict.ELSEWHERE),
         (500, "server-error", Verdict.SOON),
         (503, "server-error", Verdict.SOON),
     ],
@@ -67,7 +68,7 @@ def test_how_long_a_site_asks_to_be_left_alone() -> None:
         ("Sign in to confirm you\u2019re not a bot. Use --cookies", "sign-in", Verdict.STOP),
         ("The current session has been rate-limited by YouTube for up to an hour", "rate-limited", Verdict.STOP),
         ("This content isn't available, try again later", "rate-limited", Verdict.STOP),
-        ("This video is only available for registered users", "sign-in", Verdict.STOP),
+        ("This video is only available for registered users", "needs-account", Verdict.AGAIN),
         ("Private video. Sign in if you've been granted access to this video", "private", Verdict.GONE),
         (
             "Sign in to confirm your age. This video may be inappropriate for some users",

@@ -470,7 +470,7 @@ def test_known_videos_cost_no_request(site: Site, manifest: Run, fetch: Run, tmp
     assert not site.requests
     done = fetch(path)
     assert (done.returncode, site.requests) == (0, [])
-    assert "250 already here, 250 filtered (250 licence), 500 given up earlier" in done.stderr
+    assert "250 already here, 250 filtered (250 licence), 250 blocked here before, 250 given up" in done.stderr
 
 
 def test_what_cannot_be_used_is_one_line(rmset: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

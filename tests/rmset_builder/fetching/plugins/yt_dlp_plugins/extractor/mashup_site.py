@@ -5,8 +5,9 @@ import re
 import urllib.parse
 
 from yt_dlp.extractor.common import InfoExtractor
+from yt_dlp.utils import unescapeHTML
 
-_HOST = r"http://127\.0\.0\.1:\d+"
+_HOST = r"https?://127\.0\.0\.1:\d+"
 _RESULT = r'<a class="video" data-id="(.*?)" href="(.*?)">(.*?)</a>'
 
 
@@ -19,7 +20,13 @@ class MashupSiteIE(InfoExtractor):
         page = self._download_webpage(url, video_id)
         found = re.search(r'<script id="video" type="application/json">(.+?)</script>', page, re.DOTALL)
         if not found:
-            self.raise_no_formats(re.search(r"<h1>(.*?)</h1>", page)[1], expected=True, video_id=video_id)
+            kind, words = re.search(r'<h1 class="(.*?)">(.*?)</h1>', page).groups()
+            words = unescapeHTML(words)
+            if kind == "geo":
+                self.raise_geo_restricted(words)
+            if kind == "login":
+                self.raise_login_required(words)
+            self.raise_no_formats(words, expected=True, video_id=video_id)
         about = json.loads(found[1])
         return {**about, "formats": about.pop("formats"), "id": video_id, "webpage_url": url}
 

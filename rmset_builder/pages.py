@@ -1,4 +1,4 @@
-"""Where the pictures lie inside a shard, told by Parquet itself, and how one is taken out of its page.
+"""Where pages lie inside a shard, told by Parquet itself, and how a picture is taken out of its page.
 
 A shard of ours keeps each picture in a page of its own, and Parquet's offset index, which stands before the footer, has
 the place of every page: knowing all pictures' places costs a read of the footer and that index, never of a picture.
@@ -7,14 +7,16 @@ A page's header holds a CRC-32 of the page, so that one read brings a picture an
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rmfer.store.thrift import CompactReader
+from rmset_builder.thrift import CompactReader
 
 Int64s = npt.NDArray[np.int64]
 
@@ -43,7 +45,11 @@ _USUAL = re.compile(
     re.DOTALL,
 )
 
-_ROW_GROUPS, _COLUMNS, _OFFSET_INDEX_OFFSET, _OFFSET_INDEX_LENGTH, _NUM_ROWS = 4, 1, 4, 5, 3
+_MAGIC = b"PAR1"
+_ROW_GROUPS, _COLUMNS, _NUM_ROWS = 4, 1, 3
+_META_DATA, _OFFSET_INDEX_OFFSET, _OFFSET_INDEX_LENGTH = 3, 4, 5
+_CODECS = ("", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz4")
+_CODEC, _CHUNK_VALUES, _CHUNK_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET = 4, 5, 7, 9, 11
 
 
 class PageError(ValueError):
@@ -59,43 +65,93 @@ class OffsetIndex:
     rows: int
 
 
-def offset_indexes(footer: bytes, column: int) -> list[OffsetIndex]:
-    """The offset indexes of leaf column ``column``, one a row group, from a file's footer (FileMetaData).
+@dataclass(frozen=True)
+class Chunk:
+    """A column's pages within a row group: ``size`` bytes from ``start`` on, with ``values`` values.
+
+    ``compression`` is the codec's name, empty where there is none.
+    """
+
+    start: int
+    size: int
+    values: int
+    compression: str
+    has_dictionary: bool
+    index: OffsetIndex | None
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A row group's number of rows and, of each leaf column, its chunk."""
+
+    rows: int
+    chunks: tuple[Chunk, ...]
+
+
+def row_groups(footer: bytes) -> list[RowGroup]:
+    """The row groups of a file, from its footer (FileMetaData).
+
+    pyarrow's own `RowGroupMetaData.column` ends the process where a footer is damaged in certain places.
 
     Raises:
-        PageError: a row group has none.
+        PageError: it is no footer.
     """
-    reader, found = CompactReader(footer), []
-    for field, kind in reader.fields():
-        if field != _ROW_GROUPS:
-            reader.skip(kind)
-            continue
-        for _ in range(reader.elements()[0]):
-            found.append(_row_group(reader, column))
+    reader, found = CompactReader(footer), list[RowGroup]()
+    try:
+        for field, kind in reader.fields():
+            if field != _ROW_GROUPS:
+                reader.skip(kind)
+                continue
+            for _ in range(reader.elements()[0]):
+                found.append(_row_group(reader))
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise PageError("its footer is damaged") from error
     return found
 
 
-def _row_group(reader: CompactReader, column: int) -> OffsetIndex:
-    place, rows = {_OFFSET_INDEX_OFFSET: -1, _OFFSET_INDEX_LENGTH: -1}, 0
+def _row_group(reader: CompactReader) -> RowGroup:
+    rows, columns = 0, list[dict[int, Any]]()
     for field, kind in reader.fields():
         if field == _NUM_ROWS:
             rows = reader.integer()
         elif field == _COLUMNS:
-            count, inner = reader.elements()
-            for number in range(count):
-                if number != column:
-                    reader.skip(inner)
-                    continue
-                for part, part_kind in reader.fields():
-                    if part in place:
-                        place[part] = reader.integer()
-                    else:
-                        reader.skip(part_kind)
+            columns = [reader.struct() for _ in range(reader.elements()[0])]
         else:
             reader.skip(kind)
-    if min(place.values()) < 0:
-        raise PageError("it has no offset index")
-    return OffsetIndex(place[_OFFSET_INDEX_OFFSET], place[_OFFSET_INDEX_LENGTH], rows)
+    return RowGroup(rows, tuple(_chunk(column, rows) for column in columns))
+
+
+def _chunk(column: dict[int, Any], rows: int) -> Chunk:
+    told, offset, length = column[_META_DATA], column.get(_OFFSET_INDEX_OFFSET), column.get(_OFFSET_INDEX_LENGTH)
+    dictionary = told.get(_DICTIONARY_OFFSET)
+    start, size, values = (
+        told[_DATA_OFFSET] if dictionary is None else dictionary,
+        told[_CHUNK_SIZE],
+        told[_CHUNK_VALUES],
+    )
+    if not all(isinstance(number, int) and number >= 0 for number in (start, size, values, offset or 0, length or 0)):
+        raise PageError("its footer is damaged")
+    return Chunk(
+        start=start,
+        size=size,
+        values=values,
+        compression=_CODECS[told[_CODEC]],
+        has_dictionary=dictionary is not None,
+        index=None if offset is None or length is None else OffsetIndex(offset, length, rows),
+    )
+
+
+def read_footer(handle: int, size: int) -> bytes:
+    """The footer (FileMetaData) of an open file of ``size`` bytes.
+
+    Raises:
+        PageError: the file does not end as Parquet does.
+    """
+    tail = os.pread(handle, 8, size - 8) if size >= 12 else b""
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or length + 12 > size:
+        raise PageError("is not a whole Parquet file; it was cut or overwritten")
+    return os.pread(handle, length, size - 8 - length)
 
 
 def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64s, Int64s]:
@@ -103,7 +159,7 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
 
     Args:
         indexes: the bytes of each row group's offset index.
-        groups: what `offset_indexes` told of them.
+        groups: what the footer told of them.
 
     Raises:
         PageError: an index is malformed, or leaves rows without a page.

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmfer.store.pages import OffsetIndex, PageError, locate_pages, offset_indexes, open_page, picture
-from rmfer.store.thrift import CompactReader
+from rmset_builder.pages import OffsetIndex, PageError, locate_pages, open_page, picture, row_groups
+from rmset_builder.thrift import CompactReader
 
 
 def table(images: list[bytes | None]) -> pa.Table:
@@ -30,7 +30,7 @@ def write(path: Path, images: list[bytes | None], **options: Any) -> bytes:
 
 def places(content: bytes) -> tuple[list[int], list[int]]:
     length = int.from_bytes(content[-8:-4], "little")
-    groups = offset_indexes(content[-8 - length : -8], 1)
+    groups = [index for group in row_groups(content[-8 - length : -8]) if (index := group.chunks[1].index)]
     found = locate_pages([content[g.offset : g.offset + g.length] for g in groups], groups)
     return found[0].tolist(), found[1].tolist()
 
@@ -184,8 +184,12 @@ def test_thrift_skips_what_it_does_not_know() -> None:
 
 def test_row_groups_without_an_index(tmp_path: Path) -> None:
     content = write(tmp_path / "x.parquet", jpegs([5]), write_page_index=False)
-    with pytest.raises(PageError, match="no offset index"):
-        places(content)
+    length = int.from_bytes(content[-8:-4], "little")
+    (group,) = row_groups(content[-8 - length : -8])
+    assert [chunk.index for chunk in group.chunks] == [None, None, None]
+    for damaged in (b"", b"\x19", content[-8 - length : -40], b"\xff" * 40):
+        with pytest.raises(PageError, match="its footer is damaged"):
+            row_groups(damaged)
 
 
 def test_places_agree_with_numpy(tmp_path: Path) -> None:
