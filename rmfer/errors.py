@@ -13,6 +13,9 @@ class RmferError(Exception):
         remedy: what the user can do about it, ideally the exact command.
     """
 
+    is_list = False
+    """Whether its text is a list of several lines."""
+
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
@@ -47,6 +50,8 @@ class BenchmarkError(RmferError):
         message: what is wrong with it.
         remedy: what the user can do about it.
     """
+
+    is_list = True
 
     def __init__(self, where: str, message: str, *, remedy: str) -> None:
         super().__init__(f"{where}: {message}", remedy=remedy)

@@ -18,7 +18,7 @@ from rmset_builder import __version__
 from rmset_builder.engine import Engine
 from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import IDENTITIES_FOLDER, Task, extract_video
-from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of
+from rmset_builder.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of
 from rmset_builder.shards import shard_path
 from rmset_builder.video import VideoInfo
 from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
@@ -185,7 +185,7 @@ def _not_written(task: Task, error: OSError, out: Path) -> VideoError:
 def _same_file(task: Task, record: VideoRecord) -> bool:
     try:
         stat = task.path.stat()
-        if (stat.st_size, stat.st_mtime_ns) == (record.source_bytes, record.source_mtime_ns):
+        if (stat.st_size, mtime_ns(stat)) == (record.source_bytes, record.source_mtime_ns):
             return True
         return stat.st_size == record.source_bytes and sha256_of(task.path) == record.source_sha256
     except OSError:

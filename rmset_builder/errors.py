@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
+
+# How a name's bytes come that are no text in the locale; they may be text in UTF-8 all the same.
+_ESCAPED = re.compile("[\udc80-\udcff]+")
 
 
 def one_line(text: str) -> str:
@@ -12,6 +16,7 @@ def one_line(text: str) -> str:
         >>> one_line("bad\\nline.mp4")
         'bad\ufffdline.mp4'
     """
+    text = _ESCAPED.sub(lambda found: found[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace"), text)
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
@@ -22,6 +27,9 @@ class RmsetError(Exception):
         message: what is wrong; names the file or option.
         remedy: what the user can do about it, ideally the exact command.
     """
+
+    is_list = False
+    """Whether its text is a list of several lines."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -34,6 +42,12 @@ class RmsetError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # An exception's own way to another process knows nothing of keywords.
         return functools.partial(type(self), remedy=self.remedy), (self.message,)
+
+
+class ManyFaultsError(RmsetError):
+    """Everything that is wrong with one file, a line for each fault."""
+
+    is_list = True
 
 
 class VideoError(RmsetError):

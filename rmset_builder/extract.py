@@ -20,7 +20,7 @@ from rmset_builder.decode import FrameReader
 from rmset_builder.engine import Engine
 from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
 from rmset_builder.ffmpeg_program import find_ffmpeg
-from rmset_builder.files import sha256_of, whole_file
+from rmset_builder.files import mtime_ns, sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
 from rmset_builder.keyframes import KeyframeRules
 from rmset_builder.ort import ort
@@ -116,7 +116,7 @@ def extract_video(
         id=task.video,
         source=str(task.path.absolute()),
         source_bytes=stat.st_size,
-        source_mtime_ns=stat.st_mtime_ns,
+        source_mtime_ns=mtime_ns(stat),
         source_sha256=source_sha256,
         title=provenance.title,
         url=provenance.url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,38 @@ def whole_file(path: Path) -> Iterator[Path]:
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
+
+
+def as_address(path: Path) -> str:
+    """The address that ``path`` was given as, which is of no use where a file is wanted; empty where it is none."""
+    # A path has no two slashes in a row.
+    if _ADDRESS.match(str(path)) and not is_there(path):
+        return _ADDRESS.sub(lambda found: found[0].replace(":/", "://"), str(path), count=1)
+    return ""
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything, as far as its folder's rights let this be seen."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file, as far as its folder's rights let this be seen."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def mtime_ns(status: os.stat_result) -> int:
+    """When a file was changed, nanoseconds since 1970, as 64 bits hold it: they end in the year 2262."""
+    return min(status.st_mtime_ns, 2**63 - 1)
 
 
 def sha256_of(path: Path) -> str:

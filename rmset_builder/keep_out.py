@@ -9,8 +9,10 @@ from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.errors import VideoError
 from rmset_builder.extract import Task
 from rmset_builder.fetching.ledger import PRUNED, Video, read_rows
-from rmset_builder.files import sha256_of
+from rmset_builder.files import is_file, sha256_of
+from rmset_builder.id_owners import takedown_ids
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
+from rmset_builder.videos_table import read_videos
 
 
 def keep_out_pruned(todo: Plan, out: Path) -> Plan:
@@ -21,11 +23,11 @@ def keep_out_pruned(todo: Plan, out: Path) -> Plan:
     Raises:
         RmsetError: the tombstones cannot be read.
     """
-    stones = read_tombstones(out)
+    stones, records = read_tombstones(out), read_videos(out)
     rows: dict[Path, dict[str, Video]] = {}
     kept = Plan(kept=todo.kept, faults=list(todo.faults))
     for task in todo.work:
-        fault = _fault(task, stones, rows, out)
+        fault = _fault(task, takedown_ids(task.path, task.video, records), stones, rows, out)
         if fault is None:
             kept.work.append(task)
         else:
@@ -33,19 +35,21 @@ def keep_out_pruned(todo: Plan, out: Path) -> Plan:
     return kept
 
 
-def _fault(task: Task, stones: list[Tombstone], rows: dict[Path, dict[str, Video]], out: Path) -> VideoError | None:
+def _fault(
+    task: Task, names: set[str], stones: list[Tombstone], rows: dict[Path, dict[str, Video]], out: Path
+) -> VideoError | None:
     for stone in stones:
-        if stone.video == task.video:
+        if stone.video in names:
             return _refusal(task, stone.identity is None, stone.why, out / TOMBSTONES_NAME)
     hashes = {stone.source_sha256: stone for stone in stones if stone.source_sha256}
-    if hashes and task.path.is_file() and (same := hashes.get(sha256_of(task.path))):
+    if hashes and is_file(task.path) and (same := hashes.get(sha256_of(task.path))):
         return _refusal(task, same.identity is None, same.why, out / TOMBSTONES_NAME)
     folder = task.path.parent
     if folder not in rows:
-        rows[folder] = read_rows(folder) if (folder / CATALOG_NAME).is_file() else {}
-    row = rows[folder].get(task.video)
-    if row is not None and (row.state == PRUNED or row.pruned_identities):
-        return _refusal(task, not row.pruned_identities, row.message, folder / CATALOG_NAME)
+        rows[folder] = read_rows(folder) if is_file(folder / CATALOG_NAME) else {}
+    for row in filter(None, map(rows[folder].get, names)):
+        if row.state == PRUNED or row.pruned_identities:
+            return _refusal(task, not row.pruned_identities, row.message, folder / CATALOG_NAME)
     return None
 
 

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.errors import ManyFaultsError, RmsetError, one_line
+from rmset_builder.files import as_address
 from rmset_builder.manifest_faults import faults_of
 from rmset_builder.yaml_lines import Fault, read_yaml, spell
 
@@ -237,6 +238,9 @@ def read_text(path: Path, largest: int = LARGEST_BYTES) -> str:
         with path.open("rb") as handle:
             content = handle.read(largest + 1)
     except FileNotFoundError:
+        if address := as_address(path):
+            remedy = f"write one with source: url, and in a group, urls: [{address}] (docs/fetching.md)"
+            raise RmsetError(f"{address} is an address, not a manifest", remedy=remedy) from None
         raise RmsetError(f"no manifest at {path}", remedy=_EXAMPLE) from None
     except IsADirectoryError:
         raise RmsetError(f"{path} is a folder, not a manifest", remedy="name the YAML file in it") from None
@@ -262,4 +266,4 @@ def refusal(path: Path, faults: list[Fault]) -> RmsetError:
     hidden = len(lines) - FAULTS_SHOWN
     if hidden > 0:
         lines[FAULTS_SHOWN:] = [f"{path}: and {hidden:,} more"]
-    return RmsetError("\n".join(lines))
+    return ManyFaultsError("\n".join(map(one_line, lines)))

@@ -22,11 +22,12 @@ from rmset_builder.damage import describe, look_at_pages
 from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
 from rmset_builder.files import TEMPORARY_SUFFIX, fsync_folder, whole_file
+from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.shard_rows import read_column, without_identity
 from rmset_builder.shards import ShardFile, find_shards, parse_shard_name, read_metadata, write_shard
 from rmset_builder.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.verify_shard import schema_fault
-from rmset_builder.video import VIDEO_SUFFIXES, safe_video_id
+from rmset_builder.video_folders import video_files
 from rmset_builder.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
 
 IDENTITIES_FOLDER = "identities"
@@ -62,7 +63,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         record = _record(shards, video)
         row = ledger.get(video) if ledger else None
         own = _shards_of(shards, video)
-        files = _files_of(videos, video)
+        files = _files_of(shards, videos, video)
         stones = read_tombstones(shards)
         if record is None and row is None and not own and not files and video not in whole_videos(stones):
             raise _unknown(shards, videos, video, ledger)
@@ -121,7 +122,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         record = _record(shards, video)
         _note_in_ledger(ledger, video, len(stones), stones[-1].why)
         if not keep_file:
-            _delete(removed, _files_of(videos, video))
+            _delete(removed, _files_of(shards, videos, video))
         removed.elsewhere = _elsewhere(record, videos)
         _delete(removed, _left_over(shards, video))
         before = sum(_rows(shard) for shard in own)
@@ -252,11 +253,11 @@ def _shards_of(shards: Path, video: str) -> list[ShardFile]:
     return [shard for shard in find_shards(shards) if shard.video == video] if shards.is_dir() else []
 
 
-def _files_of(videos: Path, video: str) -> list[Path]:
-    """The video's own file and whatever an interrupted download left of it."""
-    if not videos.is_dir():
-        return []
-    whole = [p for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and safe_video_id(p) == video]
+def _files_of(shards: Path, videos: Path, video: str) -> list[Path]:
+    """The video's own file, copies of it, and whatever an interrupted download left of it."""
+    records = read_videos(shards)
+    ids = IdOwners(records).assign(video_files(videos))
+    whole = [file for file, own in ids.items() if video in takedown_ids(file, own, records)]
     return sorted([*whole, *(videos / PARTIAL_FOLDER).glob(f"{video}.*")])
 
 

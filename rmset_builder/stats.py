@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.errors import RmsetError, one_line
 from rmset_builder.footers import compare, read_footers, restore
 from rmset_builder.paper import TABLE_2, Counts, add_up
 from rmset_builder.shards import find_shards
@@ -68,7 +68,7 @@ def tabulate(records: Iterable[VideoRecord], *, paper: bool = False) -> Table:
     for record in records:
         if record.state == DONE:
             counts = Counts(videos=1, faces=record.identities, frames=record.frames, images=record.faces)
-            groups.setdefault(record.group.strip() or UNGROUPED, []).append(counts)
+            groups.setdefault(one_line(record.group.strip()) or UNGROUPED, []).append(counts)
     others = sorted(groups.keys() - TABLE_2.keys(), key=lambda name: (name == UNGROUPED, name.casefold(), name))
     shown = [*(name for name in TABLE_2 if paper or groups[name]), *others]
     rows = {name: add_up(groups[name]) for name in shown}

@@ -19,12 +19,13 @@ from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.files import sha256_of
 from rmset_builder.footers import compare, read_footers
+from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.prune import IDENTITIES_FOLDER, interrupted
 from rmset_builder.shards import ShardFile, find_shards
 from rmset_builder.sums import INDEX_FOLDER, SUMS_NAME, broken_files
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.verify_shard import ShardFindings, check_shard
-from rmset_builder.video import VIDEO_SUFFIXES, safe_video_id
+from rmset_builder.video_folders import video_files
 from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 
 T = TypeVar("T")
@@ -55,12 +56,8 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
         only: check this video alone.
 
     Raises:
-        RmsetError: there is neither folder, or a tombstone cannot be read.
+        RmsetError: a tombstone cannot be read.
     """
-    if not shards.is_dir() and not videos.is_dir():
-        raise RmsetError(
-            f"neither {shards}/ nor {videos}/ is here", remedy="name them: rmset verify SHARDS --videos DIR"
-        )
     found = Verified()
     rows = read_rows(videos) if videos.is_dir() else {}
     with ThreadPoolExecutor(threads, thread_name_prefix="verify") as pool:
@@ -69,8 +66,8 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             _check_files(videos, _only(rows, only), pool, found, only)
         if shards.is_dir():
             stones = read_tombstones(shards)
-            records, told = _records(shards, found)
-            records = _only(records, only)
+            extracted, told = _records(shards, found)
+            records = _only(extracted, only)
             own = [shard for shard in find_shards(shards) if only in (None, shard.video)]
             found.videos, found.shards = len(records), len(own)
             sound = _check_shards(shards, own, records, pool, found, quick=quick)
@@ -81,7 +78,7 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             _check_sources(shards, records, rows, pool, found)
             if sound:
                 _check_tombstones(shards, stones, own, records, found)
-            _check_tombstoned_files(videos, stones, rows, found, only)
+            _check_tombstoned_files(_ids_of_files(extracted, videos), stones, rows, found, only)
             found.tombstones = len([stone for stone in stones if only in (None, stone.video)])
     return found
 
@@ -125,13 +122,13 @@ def _check_files(
     known = {row.file for row in rows.values() if row.file}
     if only is not None:
         return
-    strangers = sorted(p.name for p in videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.name not in known)
+    strangers = [path.name for path in video_files(videos) if path.name not in known]
     if strangers and (videos / CATALOG_NAME).exists():
         found.notes.append(f"{videos}: {len(strangers):,} files were never fetched, such as {strangers[0]}")
 
 
 def _file_fault(videos: Path, row: Video) -> str:
-    if Path(row.file).name != row.file or safe_video_id(Path(row.file)) != row.id:
+    if Path(row.file).name != row.file or Path(row.file).stem != row.id:
         return f"{row.id}: its row names the file {row.file!r}, which is no name for it; fetch it again"
     path = videos / row.file
     try:
@@ -286,22 +283,29 @@ def _check_tombstones(
             found.faults.append(f"{video}: a person who was taken out is still in its shards; {command}")
 
 
+def _ids_of_files(records: Mapping[str, VideoRecord], videos: Path) -> dict[Path, set[str]]:
+    """The ids that each file would have been taken down under."""
+    ids = IdOwners(records).assign(video_files(videos))
+    return {file: takedown_ids(file, video, records) for file, video in ids.items()}
+
+
 def _check_tombstoned_files(
-    videos: Path, stones: Iterable[Tombstone], rows: Mapping[str, Video], found: Verified, only: str | None
+    ids: Mapping[Path, set[str]],
+    stones: Iterable[Tombstone],
+    rows: Mapping[str, Video],
+    found: Verified,
+    only: str | None,
 ) -> None:
     down = whole_videos(stones) | {row.id for row in rows.values() if row.state == PRUNED and not row.pruned_identities}
     partly = people_removed(stones).keys() - down
-    if not videos.is_dir():
-        return
-    for path in sorted(videos.iterdir()):
-        video = safe_video_id(path)
-        if path.suffix.lower() not in VIDEO_SUFFIXES or only not in (None, video):
+    for path, names in ids.items():
+        if only is not None and only not in names:
             continue
-        if video in down:
+        if names & down:
             found.faults.append(
                 f"{path}: was taken down ({TOMBSTONES_NAME}); delete it: rm -f -- {shlex.quote(str(path))}"
             )
-        elif video in partly:
+        elif names & partly:
             found.notes.append(f"{path}: still shows somebody who was taken out of its shards")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +29,6 @@ PROTOCOL_WHITELIST = "file"
 # libavutil's numbers: AVCOL_RANGE_UNSPECIFIED and _MPEG; AVCOL_SPC_BT709, _UNSPECIFIED, _BT470BG and _SMPTE170M.
 _LIMITED_RANGES = frozenset({0, 1})
 _MATRICES = {1: ColourMatrix.BT709, 2: ColourMatrix.BT601, 5: ColourMatrix.BT601, 6: ColourMatrix.BT601}
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_LONGEST_ID = 80
-_SAFE_STEM = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_-]{1,80}")
 
 
 @dataclass(frozen=True)
@@ -162,20 +157,6 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 def file_url(path: Path) -> str:
     """``path`` so that ffmpeg takes no part of its name for a protocol or an option."""
     return f"file:{path.absolute()}"
-
-
-def safe_video_id(path: Path) -> str:
-    """The id of a local file: its stem with everything but ASCII letters, digits, ``_`` and ``-`` made ``_``.
-
-    A stem that is an id already stays as it is: those of YouTube may begin and end with ``_``.
-
-    Example:
-        >>> safe_video_id(Path("videos/../try not; rm -rf.mp4"))
-        'try_not_rm_-rf'
-    """
-    if _SAFE_STEM.fullmatch(path.stem):
-        return path.stem
-    return _UNSAFE.sub("_", path.stem)[:_LONGEST_ID].strip("_") or "video"
 
 
 def _check_file(path: Path) -> None:

@@ -124,9 +124,11 @@ def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
         write_checked(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
 
 
+def storable(text: str) -> str:
+    """``text`` as Parquet can hold it: the bytes of a file name that are no UTF-8 become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _storable(record: VideoRecord) -> dict[str, Any]:
-    """The record's fields; the bytes of a file name that are no UTF-8, which Parquet cannot hold, become U+FFFD."""
-    return {
-        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
-        for name, value in dataclasses.asdict(record).items()
-    }
+    fields = dataclasses.asdict(record).items()
+    return {name: storable(value) if isinstance(value, str) else value for name, value in fields}

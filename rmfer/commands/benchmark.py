@@ -15,6 +15,7 @@ from rmfer.datasets.celeba import NOBODY
 from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
 from rmfer.datasets.missing import missing_note
 from rmfer.labels import class_names
+from rmset_builder.core.command_line import echo
 
 _COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
 
@@ -43,7 +44,7 @@ def command(
     else:
         _print(benchmark, found)
     for fault in found.faults if found else ():
-        click.echo(str(fault), err=True)
+        echo(str(fault), err=True)
     ctx.exit(1 if found and found.faults else 0)
 
 
@@ -59,7 +60,8 @@ def _print(benchmark: Benchmark, found: Duplicates | None) -> None:
     named = all((split.labels != NOBODY).all() for split in benchmark.splits.values())
     instead = "identities instead" if named else "nor identities"
     what = f"{benchmark.classes} expressions" if benchmark.classes else f"no expressions, {instead}"
-    click.echo(f"{benchmark.path}: {benchmark.title} ({benchmark.kind}), {what}\n")
+    echo(f"{benchmark.path}: {benchmark.title} ({benchmark.kind}), {what}")
+    click.echo()
     for line in _table(benchmark):
         click.echo(line)
     for split in benchmark.splits.values():

@@ -10,6 +10,7 @@ from rmfer.errors import RmferError
 from rmfer.model.hsemotion import renamed
 from rmfer.model.pickled import read_pickled
 from rmfer.model.weights import write_weights
+from rmset_builder.core.command_line import echo, something_is_done
 
 
 @click.command("convert", context_settings={"show_default": True})
@@ -39,7 +40,8 @@ def command(*, file: Path, out: Path | None, labels: str | None) -> None:
         raise RmferError(f"{file} holds no weights of a backbone", remedy="give a network or its state_dict")
     write_weights(out, found.weights, {"source": file.name})
     count = sum(name.startswith("backbone.") for name in found.weights)
-    click.echo(f"{out}: backbone ({count:,} tensors)" + (", head_main" if found.labels else ""))
+    something_is_done()
+    echo(f"{out}: backbone ({count:,} tensors)" + (", head_main" if found.labels else ""))
     if found.labels:
         click.echo(f"  its {len(found.labels)} classes, brought to the order of rmfer, were {', '.join(found.labels)}")
     if found.left_out:

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from rmfer.progress import counted
+from rmset_builder.core.command_line import echo, something_is_done
 
 if TYPE_CHECKING:
     from rmfer.datasets.benchmark import Benchmark
@@ -71,8 +72,9 @@ def command(
         write_lines(folder / f"{stem}-missing.txt", missing_list(benchmark))
         click.echo(f"note: {note}; all of them: {folder / f'{stem}-missing.txt'}", err=True)
     write_probabilities(folder / f"{stem}.csv", images, probabilities, found.names)
+    something_is_done()
     click.echo(json.dumps(found.as_json()) if as_json else report(found))
-    click.echo(f"-> {written[1]}, with {stem}.json and {stem}.csv beside it", err=True)
+    echo(f"-> {written[1]}, with {stem}.json and {stem}.csv beside it", err=True)
 
 
 def _open_for(classes: int, path: Path | None, *, skip_missing: bool) -> Benchmark:

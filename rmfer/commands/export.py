@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from rmset_builder.core.command_line import echo, something_is_done
+
 
 @click.command("export", context_settings={"show_default": True})
 @click.argument("model", type=click.Path(path_type=Path))
@@ -28,12 +30,13 @@ def command(*, model: Path, out: Path, which: str, as_json: bool) -> None:
 
     net, info = load_model(model, which=which)
     exported = export_onnx(net, info, out)
+    something_is_done()
     if as_json:
         told = {"file": str(out), "bytes": out.stat().st_size, "largest_difference": exported.difference}
         click.echo(json.dumps(told | {"metadata": exported.metadata}))
         return
     batches = " and ".join(map(str, BATCHES))
-    click.echo(
+    echo(
         f"{out}: {info.backbone}, {info.which} epoch ({info.epoch + 1}), {out.stat().st_size / 1e6:,.1f} MB; "
         f"logits differ from torch's by {exported.difference:.1e} at most (batches of {batches})"
     )

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from rmfer.store import open_index
+from rmset_builder.core.command_line import TextPath, echo
 
 
 @click.command("index", context_settings={"show_default": True})
-@click.argument("shards", type=click.Path(path_type=Path), default=Path("shards"))
+@click.argument("shards", type=TextPath(), default=Path("shards"))
 @click.option("--index", "cache", type=click.Path(path_type=Path), help="Where indexes lie.  [default: in SHARDS]")
 @click.option("--skip-bad", is_flag=True, help="Leave out shards that are damaged, missing, or of another version.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -29,7 +30,7 @@ def command(ctx: click.Context, *, shards: Path, cache: Path | None, skip_bad: b
 
     index = open_index(shards, cache=cache, skip_bad=skip_bad, progress=tell)
     for fault in index.faults:
-        click.echo(f"left out: {fault}", err=True)
+        echo(f"left out: {fault}", err=True)
     found = {
         "videos": len(index.videos),
         "identities": int(index.video_person[-1]),
@@ -40,7 +41,7 @@ def command(ctx: click.Context, *, shards: Path, cache: Path | None, skip_bad: b
     if as_json:
         click.echo(json.dumps(found))
     else:
-        click.echo(
+        echo(
             f"{shards}: {found['faces']:,} faces of {found['identities']:,} identities in "
             f"{_count(found['videos'], 'video')}, {_count(found['shards'], 'shard')}"
             + (f"; {found['left_out']:,} left out" if index.faults else "")

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from rmset_builder.core.command_line import echo, something_is_done
+
 _OUT = Path("predictions")
 
 
@@ -63,7 +65,7 @@ def command(
     def tell(fault: InputError) -> None:
         nonlocal failed
         failed += 1
-        click.echo(f"failed: {fault}", err=True)
+        echo(f"failed: {fault}", err=True)
 
     for fault in found.faults:
         tell(fault)
@@ -75,8 +77,9 @@ def command(
             except InputError as fault:
                 tell(fault)
             else:
-                click.echo(json.dumps(predicted.as_json) if as_json else predicted.line)
+                something_is_done()
+                echo(json.dumps(predicted.as_json) if as_json else predicted.line)
     total = len(found.items) + len(found.faults)
     if total > 1 or failed:
-        click.echo(f"{out}: {total - failed:,} done" + (f", {failed:,} failed" if failed else ""), err=True)
+        echo(f"{out}: {total - failed:,} done" + (f", {failed:,} failed" if failed else ""), err=True)
     ctx.exit(1 if failed else 0)

@@ -13,13 +13,14 @@ import numpy.typing as npt
 from rmfer.errors import RmferError, ShardError
 from rmfer.files import whole_file
 from rmfer.store import AnchorSampler, AnchorSet, ImageReader, Index, SamplerSettings, open_index
+from rmset_builder.core.command_line import TextPath, echo, echo_path, something_is_done
 
 _SIDE, _COLUMNS, _GAP = 96, 25, 4
 _DEFAULT = SamplerSettings()
 
 
 @click.command("sample", context_settings={"show_default": True})
-@click.argument("shards", type=click.Path(path_type=Path), default=Path("shards"))
+@click.argument("shards", type=TextPath(), default=Path("shards"))
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=_DEFAULT.seed, help="Of the draws.")
 @click.option("--epoch", type=click.IntRange(0), default=0, help="The epoch.")
 @click.option("--number", type=click.IntRange(0), default=0, help="The first set's number in the epoch.")
@@ -56,9 +57,13 @@ def command(
         _print(index, drawn, as_json)
         if out is not None and at == 0:
             _write_png(out, pictures)
-            click.echo(out, err=as_json)
+            something_is_done()
+            if as_json:
+                echo(str(out), err=True)
+            else:
+                echo_path(out)
     for fault in bad.values():
-        click.echo(f"left out: {fault}", err=True)
+        echo(f"left out: {fault}", err=True)
     if bad:
         click.echo(f"{len(bad):,} left out", err=True)
     ctx.exit(1 if bad else 0)

@@ -15,6 +15,7 @@ from rmfer.errors import RmferError
 from rmfer.files import whole_file
 from rmfer.training.config import TrainConfig
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
+from rmset_builder.core.command_line import TextPath, something_is_done
 
 _MISSING = "missing.txt"
 
@@ -43,9 +44,7 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.command("train", context_settings={"show_default": True})
-@click.option(
-    "--rmset", "shards", type=click.Path(path_type=Path), default=Path("shards"), help="The folder of shards."
-)
+@click.option("--rmset", "shards", type=TextPath(), default=Path("shards"), help="The folder of shards.")
 @click.option(
     "--benchmark",
     "benchmark_path",
@@ -150,7 +149,9 @@ def command(
                 click.echo(f"rmfer: interrupted; the same command with --resume goes on with {folder}", err=True)
             ctx.exit(130)
         if ranks.is_first:
-            click.echo(finish(run, ranks.device))
+            told = finish(run, ranks.device)
+            something_is_done()
+            click.echo(told)
         ranks.wait()
     finally:
         leave()

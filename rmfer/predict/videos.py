@@ -167,11 +167,12 @@ class Videos:
         from rmset_builder.catalog import Provenance  # noqa: PLC0415
         from rmset_builder.errors import VideoError  # noqa: PLC0415
         from rmset_builder.extract import Task  # noqa: PLC0415
-        from rmset_builder.video import VideoInfo, safe_video_id  # noqa: PLC0415
+        from rmset_builder.video import VideoInfo  # noqa: PLC0415
+        from rmset_builder.video_ids import video_id  # noqa: PLC0415
 
         try:
             total = VideoInfo.from_path(path).expected_frames
-            task = Task(safe_video_id(path), path, Provenance())
+            task = Task(video_id(path), path, Provenance())
             result = run_one(task, self._engine, folder, lambda frames, faces: progress(frames, max(frames, total)))
         except VideoError as error:
             raise InputError(error.message, remedy=error.remedy) from error

@@ -15,6 +15,7 @@ from rmfer.datasets.split import Split
 from rmfer.errors import RmferError
 from rmfer.store.loader import AnchorLoader
 from rmfer.store.sampler import SamplerSettings
+from rmfer.store.shard_files import find_shards
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 
@@ -110,4 +111,5 @@ def need_shards(shards: Path | None) -> Path:
             f"these settings train on shards, and {shards or 'shards/'} is no folder",
             remedy="say where they lie (--rmset FOLDER), make them (`rmset extract`), or train without: --preset ial",
         )
+    find_shards(shards)
     return shards

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from rmset_builder.contact_sheet import DEFAULT_COLUMNS, DEFAULT_LIMIT, DEFAULT_SIZE, write_contact_sheet
+from rmset_builder.core.command_line import TextPath, echo_path, something_is_done
 
 _PNG = Path("contact.png")
 
 
 @click.command()
-@click.argument("shards", type=click.Path(path_type=Path), default=Path("shards"))
+@click.argument("shards", type=TextPath(), default=Path("shards"))
 @click.option(
     "--video", "videos", multiple=True, metavar="ID", help="Show this video; may be given again.", show_default="all"
 )
@@ -26,6 +27,7 @@ def command(*, shards: Path, videos: tuple[str, ...], out: Path, columns: int, s
     The faces of a row are spread evenly over the person's time on screen.
     """
     sheet = write_contact_sheet(shards, out, videos=videos, columns=columns, size=size, limit=limit)
+    something_is_done()
     if sheet.left_out:
         number, total = len(sheet.left_out), len(sheet.left_out) + limit
         click.echo(
@@ -33,4 +35,4 @@ def command(*, shards: Path, videos: tuple[str, ...], out: Path, columns: int, s
             f"show all with --limit {total} or one with --video ID",
             err=True,
         )
-    click.echo(sheet.path)
+    echo_path(sheet.path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rmset_builder import __version__
+from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.doctor import NAME_WIDTH, examine, exit_code
 from rmset_builder.doctor_finding import Finding, Mark
 from rmset_builder.modelpack import DEFAULT_PACK
@@ -31,7 +32,7 @@ _NARROWEST = 60
     "--gpu", type=click.IntRange(min=0), metavar="N", help="The GPU that must work.", show_default="the CPU will do"
 )
 @click.option("--models", default=DEFAULT_PACK, help="The model pack: offline, one of insightface's, or a folder.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("shards"), help="The folder for shards.")
+@click.option("--out", type=TextPath(), default=Path("shards"), help="The folder for shards.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.", show_default="off")
 @click.pass_context
 def command(ctx: click.Context, gpu: int | None, models: str, out: Path, as_json: bool) -> None:
@@ -46,7 +47,7 @@ def command(ctx: click.Context, gpu: int | None, models: str, out: Path, as_json
 def _print_json(findings: Iterable[Finding]) -> list[Finding]:
     done = list(findings)
     report = {"version": __version__, "exit_code": exit_code(done), "checks": [asdict(finding) for finding in done]}
-    click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(report, indent=2))
     return done
 
 
@@ -57,7 +58,8 @@ def _print_lines(findings: Iterable[Finding]) -> list[Finding]:
         if console is not None and console.is_terminal:
             _print_coloured(console, finding)
         else:
-            click.echo("\n".join(lines_of(finding)))
+            for line in lines_of(finding):
+                echo(line)
     return done
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.exporting.run import WRITERS, export
 
 
 @click.command("export", context_settings={"show_default": True})
-@click.argument("shards", type=click.Path(path_type=Path), default=Path("shards"))
+@click.argument("shards", type=TextPath(), default=Path("shards"))
 @click.option("--to", "form", type=click.Choice(list(WRITERS)), default="webdataset", help="The format.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder to make.", show_default="SHARDS-FORMAT")
+@click.option("--out", type=TextPath(), help="The folder to make.", show_default="SHARDS-FORMAT")
 def command(*, shards: Path, form: str, out: Path | None) -> None:
     """Write the folder SHARDS (default: shards/) in another format.
 
@@ -30,5 +31,6 @@ def command(*, shards: Path, form: str, out: Path | None) -> None:
             click.echo(f"{name}: {done:,} of {total:,} shards", err=True)
 
     exported = export(shards, form, out, progress=tell)
+    something_is_done()
     again = f" ({exported.kept:,} from a run before)" if exported.kept else ""
-    click.echo(f"{out}: {exported.rows:,} faces of {exported.shards:,} shards{again}")
+    echo(f"{out}: {exported.rows:,} faces of {exported.shards:,} shards{again}")

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from rich.console import Console
 
 from rmset_builder.batch import Outcome, Result, plan
+from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.crew import run
 from rmset_builder.engine import EngineSpec
 from rmset_builder.errors import RmsetError
@@ -25,6 +26,7 @@ from rmset_builder.onnx_session import Device, require_cuda
 from rmset_builder.progress import ProgressReporter
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.sources import find_sources
+from rmset_builder.videos_table import VideoRecord, read_videos
 
 # Fewer leave cores idle while Python itself is at work on a frame.
 _THREADS_PER_JOB = 4
@@ -51,10 +53,11 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 
 @click.command("extract", context_settings={"show_default": True})
 @click.argument("videos", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[VIDEO|DIR]...")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="shards", help="Folder of the shards.")
+@click.option("--out", type=TextPath(file_okay=False), default="shards", help="Folder of the shards.")
 @click.option("--gpu", callback=_gpus, metavar="N[,N]...", help="NVIDIA GPUs to use.", show_default="none, the CPU")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
 @click.option("--group", help="Expression group of these videos.", show_default="the catalog's")
+@click.option("--recursive", is_flag=True, help="Take the videos of folders within DIRs, too.", show_default="off")
 @click.option("--force", is_flag=True, help="Extract again what is already done.", show_default="off")
 @click.option(
     "--jobs",
@@ -81,6 +84,7 @@ def command(
     gpu: tuple[int, ...],
     models: str,
     group: str | None,
+    recursive: bool,
     force: bool,
     jobs: int | None,
     threads: int,
@@ -96,7 +100,9 @@ def command(
     chosen = _settings(settings)
     if jobs is not None and jobs < len(gpu):
         raise click.UsageError(f"--jobs {jobs} leaves some of {len(gpu)} GPUs idle: each needs a job of its own")
-    sources = find_sources(videos, group=group)
+    sources = find_sources(videos, records=_records(out), recursive=recursive, group=group)
+    for note in sources.notes:
+        echo(f"note: {note}", err=True)
     pack = load_pack(models)
     find_ffmpeg()
     _make_folder(out)
@@ -114,15 +120,16 @@ def command(
         with reporter:
             try:
                 for result in run(todo.work, specs, out, reporter):
-                    _tell(result, out, as_json)
                     results.append(result)
+                    something_is_done()
+                    _tell(result, out, as_json)
             except RmsetError as error:
                 # Exit code 2 would say that nothing was done.
-                if ctx.obj["debug"] or len(results) == len(todo.faults) + len(todo.kept):
+                if ctx.obj.debug or len(results) == len(todo.faults) + len(todo.kept):
                     raise
                 stopped = error
     if stopped is not None:
-        click.echo(f"stopped: {stopped}", err=True)
+        echo(f"stopped: {stopped}", err=True)
     failed = sum(result.outcome is Outcome.FAILED for result in results)
     not_begun = len(todo.work) + len(todo.kept) + len(todo.faults) - len(results)
     _summarise(results, failed, not_begun, out)
@@ -172,6 +179,13 @@ def _told(fault: ErrorDetails) -> str:
     return str(own) if own else fault["msg"].replace("Input should", "must")
 
 
+def _records(out: Path) -> dict[str, VideoRecord]:
+    try:
+        return read_videos(out)
+    except OSError:  # no folder can have that name: told when it is made
+        return {}
+
+
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -179,6 +193,9 @@ def _make_folder(out: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        if out.is_symlink() and not out.exists():
+            fault = RmsetError(f"--out {out} is a link that leads nowhere", remedy="remove it, or make its target")
+            raise fault from error
         raise RmsetError(
             f"--out {out} cannot be written to ({error.strerror})", remedy="give another folder"
         ) from error
@@ -196,14 +213,14 @@ def _tell(result: Result, out: Path, as_json: bool) -> None:
             line |= {name: getattr(record, name) for name in names}
         click.echo(json.dumps(line))
     elif fault is not None:
-        click.echo(f"failed: {fault}", err=True)
+        echo(f"failed: {fault}", err=True)
     elif record is not None:
         what = f"{record.frames:,} frames, {record.identities:,} identities, {record.faces:,} faces"
         note = " (no face in it)" if not record.faces else ""
         if record.message:
             note += f" (note: {record.message})"
         how = f" in {record.seconds_spent:.1f} s" if result.outcome is Outcome.DONE else ", already done"
-        click.echo(f"{result.video}: {what}{note}{how} -> {out / result.video}-*.parquet")
+        echo(f"{result.video}: {what}{note}{how} -> {out / result.video}-*.parquet")
 
 
 def _summarise(results: list[Result], failed: int, not_begun: int, out: Path) -> None:
@@ -211,6 +228,6 @@ def _summarise(results: list[Result], failed: int, not_begun: int, out: Path) ->
     parts = [f"{number} {outcome.value}" for outcome, number in count.items() if number]
     if not_begun:
         parts.append(f"{not_begun} not begun")
-    click.echo(f"{out}: {', '.join(parts) or 'nothing to do'}", err=True)
+    echo(f"{out}: {', '.join(parts) or 'nothing to do'}", err=True)
     if failed:
         click.echo("run the same command again to retry what failed; nothing of it was written", err=True)

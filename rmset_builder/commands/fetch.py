@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from rmset_builder.core.command_line import echo, something_is_done
 from rmset_builder.errors import VideoError
 from rmset_builder.fetching.collect import Fate, Options, Result, worth_another_try
 from rmset_builder.fetching.describe import place_of
@@ -175,11 +176,11 @@ def command(
             locked = write_lock(lock_path(manifest), wanted, ledger)
     if dry_run and not as_json_lines:
         _show(results)
-    click.echo(f"{out}: {summary(results)}" + (f", {job.waiting:,} not reached" if job.waiting else ""), err=True)
+    echo(f"{out}: {summary(results)}" + (f", {job.waiting:,} not reached" if job.waiting else ""), err=True)
     if lost is not None:
         _tell_attrition(lost)
     if locked is not None:
-        click.echo(f"{lock_path(manifest)}: {locked:,} videos", err=True)
+        echo(f"{lock_path(manifest)}: {locked:,} videos", err=True)
     _tell_of_blocked(results, place_of(access))
     failed = len(search_faults) + sum(result.fate in _FAILURES for result in results)
     useless = _nothing_done(results, search_faults)
@@ -211,6 +212,8 @@ def _follow(
     for event in events:
         if isinstance(event, Result):
             results.append(event)
+            if event.fate is Fate.FETCHED:
+                something_is_done()
             _tell(event, out, dry_run=dry_run, as_json_lines=as_json_lines)
         elif isinstance(event, SearchFailed):
             search_faults.append(event.fault)
@@ -237,13 +240,11 @@ def _tell_of_short(short: list[Short]) -> None:
 
 def _tell(result: Result, out: Path, *, dry_run: bool, as_json_lines: bool) -> None:
     if as_json_lines:
-        click.echo(json.dumps(as_json(result), ensure_ascii=False))
+        click.echo(json.dumps(as_json(result)))
     elif result.fate in _FAILURES:
-        click.echo(
-            f"{'blocked here' if result.fate is Fate.BLOCKED else 'failed'}: {result.video.id}{why(result)}", err=True
-        )
+        echo(f"{'blocked here' if result.fate is Fate.BLOCKED else 'failed'}: {result.video.id}{why(result)}", err=True)
     elif result.fate is Fate.FETCHED and not dry_run:
-        click.echo(line_of(result, str(out)))
+        echo(line_of(result, str(out)))
 
 
 def _show(results: list[Result]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.prune import Removed, prune_identity, prune_video
 from rmset_builder.verify import faults_of, verify
@@ -16,7 +17,7 @@ _LONGEST_REASON = 500
 
 
 @click.command("prune", context_settings={"show_default": True})
-@click.argument("shards", type=click.Path(path_type=Path, file_okay=False), default="shards")
+@click.argument("shards", type=TextPath(file_okay=False), default="shards")
 @click.option("--video", required=True, metavar="ID", help="The video; an id that begins with - as --video=-ID.")
 @click.option("--identity", type=click.IntRange(min=0), metavar="N", help="Only this person of the video.")
 @click.option("--why", required=True, help="The reason, for the tombstone; no names of people.")
@@ -56,29 +57,28 @@ def command(
     except OSError as error:
         message = f"{error.filename or shards} cannot be changed ({error.strerror or error})"
         raise RmsetError(message, remedy="mend that and give the same command again, it goes on from there") from error
+    something_is_done()
     _tell(removed, why)
     proof = verify(shards, videos, quick=True, threads=1, only=video)
     for fault in faults_of(proof):
-        click.echo(f"fault: {fault}", err=True)
-    click.echo(
-        "verified: it is gone from shards, tables and files" if not proof.faults else "verify found faults", err=True
-    )
+        echo(f"fault: {fault}", err=True)
+    echo("verified: it is gone from shards, tables and files" if not proof.faults else "verify found faults", err=True)
     other = removed.resumed and removed.identity != identity
     if other:
-        click.echo(f"note: identity {identity} was not touched; numbers have moved, look at them again", err=True)
+        echo(f"note: identity {identity} was not touched; numbers have moved, look at them again", err=True)
     ctx.exit(1 if proof.faults or other else 0)
 
 
 def _tell(removed: Removed, why: str) -> None:
     who = removed.video if removed.identity is None else f"identity {removed.identity} of {removed.video}"
     resumed = " (an interrupted removal, now finished)" if removed.resumed else ""
-    click.echo(f"{who}: {removed.faces:,} faces removed{resumed}: {why}")
+    echo(f"{who}: {removed.faces:,} faces removed{resumed}: {why}")
     for path in removed.files:
-        click.echo(f"deleted {path}")
+        echo(f"deleted {path}")
     if removed.elsewhere is not None:
-        click.echo(f"note: the file it was made of lies elsewhere and was left alone: {removed.elsewhere}", err=True)
+        echo(f"note: the file it was made of lies elsewhere and was left alone: {removed.elsewhere}", err=True)
     if removed.alike:
-        click.echo(f"note: these look like uploads of the same video: {', '.join(removed.alike)}", err=True)
+        echo(f"note: these look like uploads of the same video: {', '.join(removed.alike)}", err=True)
     if removed.identity is not None:
-        click.echo("note: identities after it have moved up by one", err=True)
-    click.echo("note: contact sheets, exports, backups and trained models are yours to look after", err=True)
+        echo("note: identities after it have moved up by one", err=True)
+    echo("note: contact sheets, exports, backups and trained models are yours to look after", err=True)

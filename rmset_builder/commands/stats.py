@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.paper import NOTE
 from rmset_builder.stats import collect, tabulate
 from rmset_builder.stats_formats import FORMATS, show
 
 
 @click.command("stats")
-@click.argument("shards", type=click.Path(path_type=Path), default="shards")
+@click.argument("shards", type=TextPath(), default="shards")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", help="How to write the table.")
 @click.option("--paper", is_flag=True, help="Beside each count, the paper's own and the ratio.", show_default="off")
 @click.pass_context
@@ -27,9 +28,9 @@ def command(ctx: click.Context, shards: Path, form: str, paper: bool) -> None:
     """
     collection = collect(shards)
     for note in collection.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     for warning in collection.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
     table = tabulate(collection.records, paper=paper)
     console = Console()
     if form == "table" and console.is_terminal:

@@ -8,12 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.verify import faults_of, verify
+from rmset_builder.verify_scope import require_content
 
 
 @click.command("verify", context_settings={"show_default": True})
-@click.argument("shards", type=click.Path(path_type=Path, file_okay=False), default="shards")
+@click.argument("shards", type=TextPath(file_okay=False), default="shards")
 @click.option(
     "--videos", type=click.Path(path_type=Path, file_okay=False), default="videos", help="Folder of the videos."
 )
@@ -33,17 +36,25 @@ def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, t
     Files against their hashes; every shard's columns, order, identities and images; the table of videos against the
     shards; and that nothing is left of what was taken down.
 
-    Exit codes: 0 all is well; 1 there are faults, a line each on stdout; 2 there is nothing to check.
+    Exit codes: 0 all is well; 1 there are faults, a line each on stdout; 2 there is nothing to check, or not in the
+    folder that was named.
     """
+    given = ctx.get_parameter_source
+    require_content(
+        shards,
+        videos,
+        shards_given=given("shards") is not ParameterSource.DEFAULT,
+        videos_given=given("videos") is not ParameterSource.DEFAULT,
+    )
     found = verify(shards, videos, quick=quick, threads=threads)
     faults = list(faults_of(found))
     if as_json:
-        click.echo(json.dumps({**asdict(found), "faults": faults}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**asdict(found), "faults": faults}, indent=2))
     else:
         for fault in faults:
-            click.echo(fault)
+            echo(fault)
         for note in found.notes:
-            click.echo(f"note: {note}", err=True)
+            echo(f"note: {note}", err=True)
         images = "no image decoded" if quick else f"{found.images:,} images decoded"
         checked = f"{found.videos:,} videos, {found.shards:,} shards, {found.faces:,} faces, {images}"
         click.echo(f"{found.files:,} files hashed, {checked}, {found.tombstones:,} tombstones", err=True)

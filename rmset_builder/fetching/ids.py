@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import urllib.parse
 
+from rmset_builder.video_ids import distinct_id
+
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 # What ends like this is always a name made here, so a site's own id never gets to be one by accident.
 _MADE_HERE = re.compile(r".*--[0-9a-f]{16}")
 _HIDDEN = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -25,13 +25,6 @@ def safe_id(site_id: str) -> str:
     if _SAFE.fullmatch(site_id) and not _MADE_HERE.fullmatch(site_id):
         return site_id
     return distinct_id(site_id, site_id)
-
-
-def distinct_id(readable: str, *parts: str) -> str:
-    """A harmless name that begins like ``readable`` and that no other ``parts`` lead to."""
-    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-    start = _UNSAFE.sub("_", readable)[:40].strip("_-") or "video"
-    return f"{start}--{digest[:16]}"
 
 
 def site_of(url: str) -> str:

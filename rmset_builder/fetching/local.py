@@ -24,7 +24,7 @@ def open_local(video: Video) -> tuple[Video, Callable[[Path], Path]]:
     Raises:
         FetchError: the file is gone, or no video.
     """
-    source = Path(urllib.parse.unquote(urllib.parse.urlsplit(video.url).path))
+    source = Path(os.fsdecode(urllib.parse.unquote_to_bytes(urllib.parse.urlsplit(video.url).path)))
     try:
         info = VideoInfo.from_path(source)
     except VideoError as fault:

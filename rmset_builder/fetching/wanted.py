@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rmset_builder.errors import RmsetError
 from rmset_builder.fetching.describe import number
-from rmset_builder.fetching.ids import distinct_id, plain, safe_id
+from rmset_builder.fetching.ids import plain, safe_id
 from rmset_builder.fetching.ledger import FILE_SITE, Ledger, Video, append_lines, mend_end, now
 from rmset_builder.fetching.ytdlp import Info, Session, version
 from rmset_builder.manifest import FOLDER, URL, YOUTUBE, Manifest
 from rmset_builder.video import VIDEO_SUFFIXES
+from rmset_builder.video_ids import distinct_id, video_id
 
 SEARCHES_NAME = "searches.jsonl"
 
@@ -206,7 +207,9 @@ def batches_of_folders(ledger: Ledger, manifest: Manifest, beside: Path) -> Iter
                 url = file.as_uri()
                 known = ledger.of_url(url)
                 if known is None:
-                    free = _free_id(ledger, {video.id for video in new}, file.stem, url)
+                    free = video_id(file)
+                    if ledger.get(free) is not None or any(video.id == free for video in new):
+                        free = distinct_id(file.stem, url)
                     known = Video(
                         id=free, url=url, site=FILE_SITE, title=plain(file.stem), group=group.name, rank=len(ids) + 1
                     )

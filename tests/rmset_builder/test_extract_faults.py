@@ -23,6 +23,7 @@ from rmset_builder.errors import RmsetError
 from rmset_builder.extract import extract_video
 from rmset_builder.ffmpeg_program import find_ffmpeg
 from rmset_builder.modelpack import load_pack
+from rmset_builder.video_ids import video_id
 from rmset_builder.videos_table import TABLE_NAME, VideoRecord, read_videos
 
 Finished = subprocess.CompletedProcess[str]
@@ -183,17 +184,54 @@ def test_names_that_hold_anything_at_all(small_video: Path, rmset: Rmset, tmp_pa
         (folder / name).touch()
     done = rmset("extract", folder, "--out", out, "--threads", 1)
     assert done.returncode == 1
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["it_s_a_b", "new_line"]
+    ids = [video_id(folder / name) for name in ("it's \"a\\b.mp4", "new\nline.mp4")]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ids
     told = [line.removeprefix(f"failed: {folder}/") for line in done.stderr.splitlines() if "failed: " in line]
     assert told == [
         f"{name} is empty (0 bytes); fetch it again"
         for name in ("\ufffd[31mred.mp4", "bad\ufffdline.mkv", "n\ufffdne.mp4")
     ]
     records = read_videos(out)
-    assert records["n_ne"].source == f"{folder}/n\ufffdne.mp4"
-    assert records["new_line"].source == f"{folder}/new\nline.mp4"
+    assert records[video_id(folder / "n\udcffne.mp4")].source == f"{folder}/n\ufffdne.mp4"
+    assert records[ids[1]].source == f"{folder}/new\nline.mp4"
     again = rmset("extract", folder, "--out", out, "--threads", 1)
     assert again.stdout.count("already done") == 2
+
+
+def test_every_file_is_a_video_of_its_own_whatever_its_name(
+    small_video: Path, make_clip: MakeClip, rmset: Rmset, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "videos", tmp_path / "shards"
+    (folder / "below").mkdir(parents=True)
+    files = [folder / "日本.mp4", folder / "한국.mp4", folder / "below" / "日本.mkv"]
+    for file in files[:2]:
+        shutil.copyfile(small_video, file)
+    make_clip(files[2], "-i", small_video, "-c", "copy")
+    command = ["extract", folder, "--out", out, "--threads", 1]
+    done = rmset(*command)
+    assert (done.returncode, done.stdout.count(": 25 frames")) == (0, 2)
+    assert f"note: {folder / 'below'} holds videos and was left out; take them with --recursive\n" in done.stderr
+    first = {record.source: video for video, record in read_videos(out).items()}
+    assert len(first) == 2
+    done = rmset(*command, "--recursive")
+    assert (done.returncode, done.stdout.count("already done")) == (0, 2)
+    second = {record.source: video for video, record in read_videos(out).items()}
+    assert second.items() > first.items()
+    assert sorted(second) == sorted(map(str, files))
+    moved = folder.rename(tmp_path / "moved")
+    done = rmset("extract", moved, "--out", out, "--threads", 1, "--recursive")
+    assert (done.returncode, done.stdout.count("already done")) == (0, 3)
+
+
+def test_a_file_of_the_year_2300(small_video: Path, rmset: Rmset, tmp_path: Path) -> None:
+    video, out = tmp_path / "v.mp4", tmp_path / "shards"
+    shutil.copyfile(small_video, video)
+    os.utime(video, (10_413_792_000, 10_413_792_000))
+    if video.stat().st_mtime != 10_413_792_000:
+        pytest.skip("this disk holds no such time")
+    for outcome in ("25 frames", "already done"):
+        done = rmset("extract", video, "--out", out, "--threads", 1)
+        assert (done.returncode, outcome in done.stdout) == (0, True)
 
 
 def test_files_and_folders_without_rights(
@@ -217,7 +255,10 @@ def test_files_and_folders_without_rights(
     assert f"failed: {locked} may not be listed; run: chmod u+rx {locked}\n" in done.stderr
     assert done.stderr.count("failed: ") == 3
     assert "Traceback" not in done.stderr
-    assert {name: record.state for name, record in read_videos(out).items()} == {"good": "done", "secret": "failed"}
+    records = read_videos(out)
+    (beside,) = records.keys() - {"good", "secret"}
+    assert beside.startswith("good--")
+    assert (records["good"].state, records["secret"].state, records[beside].state) == ("done", "failed", "failed")
     assert read_videos(out)["secret"].reason == "no-rights"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.files import TEMPORARY_SUFFIX, sha256_of, whole_file
+from rmset_builder.files import TEMPORARY_SUFFIX, as_address, mtime_ns, sha256_of, whole_file
 
 
 def names(folder: Path) -> list[str]:
@@ -105,3 +105,36 @@ def test_the_hash_is_sha256(tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
     (tmp_path / "f").write_bytes(data)
     assert sha256_of(tmp_path / "f") == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://a.example/b?v=c://d", "https://a.example/b?v=c:/d"),
+        ("rtsp://a/b", "rtsp://a/b"),
+        ("videos/a.mp4", ""),
+        ("C:/videos", ""),
+        ("file:///a.mp4", ""),
+        ("a:b/c", ""),
+    ],
+)
+def test_an_address_is_known_though_it_was_taken_for_a_path(given: str, address: str) -> None:
+    assert as_address(Path(given)) == address
+
+
+def test_what_is_there_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "http:").mkdir()
+    (tmp_path / "http:" / "a").touch()
+    assert as_address(Path("http:/a")) == ""
+    assert as_address(Path("http:/" + "a" * 300)) == "http://" + "a" * 300
+
+
+@pytest.mark.parametrize(("year_ns", "stored"), [(10_413_792_000 * 10**9, 2**63 - 1), (-1, -1), (5, 5)])
+def test_the_time_of_any_change_fits_into_64_bits(tmp_path: Path, year_ns: int, stored: int) -> None:
+    path = tmp_path / "f"
+    path.touch()
+    os.utime(path, ns=(year_ns, year_ns))
+    if path.stat().st_mtime_ns != year_ns:
+        pytest.skip("this disk holds no such time")
+    assert mtime_ns(path.stat()) == stored

@@ -19,6 +19,7 @@ from rmset_builder.extract import Task
 from rmset_builder.keep_out import keep_out_pruned
 from rmset_builder.prune import prune_identity, prune_video
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone, read_tombstones
+from rmset_builder.videos_table import VideoRecord, update_videos
 
 
 def refused(path: Path, out: Path) -> str:
@@ -44,6 +45,22 @@ def test_a_video_is_known_by_name_by_bytes_and_by_the_ledger(tmp_path: Path) -> 
     assert "had people taken out" in refused(place.videos / "two.mp4", tmp_path / "other shards")
     (elsewhere / "three.mp4").write_bytes(b"another")
     assert refused(elsewhere / "three.mp4", place.shards) == ""
+
+
+def test_what_was_taken_down_does_not_come_back_beside_another(tmp_path: Path) -> None:
+    """A file that steps aside for others of its name is refused all the same, unless it is known to be another."""
+    place = Collection(tmp_path)
+    again = place.videos / "one.mkv"
+    prune_video(place.shards, place.videos, "one", "asked")
+    again.write_bytes(b"the same film, encoded anew")
+
+    def refused_as(video: str) -> str:
+        todo = keep_out_pruned(Plan(work=[Task(video, again, Provenance())]), place.shards)
+        return str(todo.faults[0].fault) if todo.faults else ""
+
+    assert "was taken down" in refused_as("one--0123456789abcdef")
+    update_videos(place.shards, VideoRecord(id="one--0123456789abcdef", source=str(again)))
+    assert refused_as("one--0123456789abcdef") == ""
 
 
 def test_tombstones_are_read_or_nothing_is_done(tmp_path: Path) -> None:

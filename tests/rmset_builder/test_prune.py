@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rmset_builder.shards import find_shards, read_metadata
 from rmset_builder.stats import collect
 from rmset_builder.tombstones import read_tombstones
 from rmset_builder.verify import verify
-from rmset_builder.videos_table import read_videos
+from rmset_builder.videos_table import VideoRecord, read_videos, update_videos
 
 Run = Callable[..., Any]
 
@@ -234,3 +235,29 @@ def test_the_command_says_what_it_did_and_proves_it(place: Collection, rmset: Ru
     ):
         done = rmset("prune", place.shards, *here, *arguments)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_a_video_whose_name_is_like_that_of_the_removed_one_stays(place: Collection) -> None:
+    """What an older rule made one id of: "onë" gave "on", and "one.mkv" was taken for "one.mp4"."""
+    accented, other = place.videos / "onë.mp4", place.videos / "one.mkv"
+    accented.write_bytes(b"a film")
+    other.write_bytes(b"another film")
+    update_videos(place.shards, VideoRecord(id="one--2", source=str(other), source_bytes=12))
+    removed = prune_video(place.shards, place.videos, "one", "asked")
+    assert accented.exists()
+    assert other.exists()
+    assert place.videos / "one.mp4" in removed.files
+
+
+def test_the_file_of_an_id_from_an_older_rule_goes_as_well(place: Collection) -> None:
+    file = (place.videos / "one.mp4").rename(place.videos / "日本.mp4")
+    update_videos(place.shards, replace(place.record("one"), source=str(file)))
+    assert file in prune_video(place.shards, place.videos, "one", "asked").files
+    assert not file.exists()
+
+
+def test_files_of_its_name_that_are_not_known_to_be_others_go_as_well(place: Collection) -> None:
+    for number in range(2):
+        (place.videos / f"one.{'mkv' if number else 'webm'}").write_bytes(bytes([number]))
+    prune_video(place.shards, place.videos, "one", "asked")
+    assert sorted(path.name for path in place.videos.glob("one.*")) == []

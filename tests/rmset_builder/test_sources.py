@@ -10,8 +10,10 @@ import pytest
 
 from rmset_builder.catalog import CATALOG_NAME, Provenance
 from rmset_builder.errors import RmsetError
+from rmset_builder.files import sha256_of
 from rmset_builder.sources import Sources, find_sources
 from rmset_builder.video import VIDEO_SUFFIXES
+from rmset_builder.videos_table import VideoRecord
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -61,29 +63,50 @@ def test_a_file_named_twice_counts_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert sources.faults == []
 
 
-def test_two_files_of_one_id_are_told_and_the_first_is_taken(tmp_path: Path) -> None:
-    (first,) = touch(tmp_path / "one", "a.mp4")
-    second, third = touch(tmp_path / "two", "a.mp4", "a.mkv")
-    (other,) = touch(tmp_path / "two", "a b.mp4")
-    sources = find_sources([first, second, third, other])
-    assert found(sources) == [("a", first), ("a_b", other)]
-    assert reasons(sources) == [(second, "id-taken"), (third, "id-taken")]
-    assert str(first) in str(sources.faults[0][1])
-    assert str(second) in str(sources.faults[0][1])
-    assert "rename" in sources.faults[0][1].remedy
+def test_files_of_one_name_are_videos_of_their_own(tmp_path: Path) -> None:
+    files = [path for folder in ("one", "two") for path in touch(tmp_path / folder, "a.mp4", "a.mkv")]
+    for number, file in enumerate(files):
+        file.write_text(str(number))
+    sources = find_sources(files)
+    assert sources.faults == sources.notes == []
+    assert [task.path for task in sources.tasks] == files
+    assert len({task.video for task in sources.tasks}) == 4
 
 
-def test_names_that_become_alike_when_made_safe_clash(tmp_path: Path) -> None:
-    files = touch(tmp_path, "a b.mp4", "a-b.mp4", "a;b.mp4")
-    assert reasons(find_sources(files)) == [(files[2], "id-taken")]
+def test_a_copy_is_left_out_and_told_of(tmp_path: Path) -> None:
+    (one,), (two,) = touch(tmp_path / "one", "a.mp4"), touch(tmp_path / "two", "a.mp4")
+    sources = find_sources([two, one])
+    assert found(sources) == [("a", one)]
+    assert sources.notes == [f"{two} is a copy of {one} and was left out"]
+    done = VideoRecord(id="a", source=str(two), source_sha256=sha256_of(two))
+    assert found(find_sources([one, two], records={"a": done})) == [("a", two)], "the file that was extracted"
 
 
-def test_ids_of_sites_stay_as_they_are(tmp_path: Path) -> None:
-    """YouTube's may begin and end with any of their signs, and the catalog knows them by that."""
-    names = ["-_a--b_-", "__a__", "_"]
-    assert [video for video, _ in found(find_sources(touch(tmp_path, *(f"{name}.mp4" for name in names))))] == [
-        "-_a--b_-", "__a__", "video",
-    ]  # fmt: skip
+def test_folders_below_are_told_of_or_taken(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    (below,) = touch(tmp_path / "below", "b.mp4")
+    (tmp_path / "link").symlink_to(tmp_path / "below")
+    sources = find_sources([tmp_path])
+    assert [video for video, _ in found(sources)] == ["a"]
+    told = f"{tmp_path / 'below'}, {tmp_path / 'link'} hold videos and were left out; take them with --recursive"
+    assert sources.notes == [told]
+    sources = find_sources([tmp_path], recursive=True)
+    assert found(sources) == [("a", tmp_path / "a.mp4"), ("b", below)]
+    assert sources.notes == [f"{tmp_path / 'link'} holds videos and was left out: links to folders are not followed"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://www.youtube.com/watch?v=dQw4w9WgXcQ", "http://a/b.mp4", "rtsp://a/b", "ytsearch://" + "x" * 300],
+)
+def test_an_address_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RmsetError) as caught:
+        find_sources([*touch(tmp_path, "a.mp4"), Path(address)])
+    assert caught.value.message == f"{address} is an address, and only files are extracted"
+    assert "`rmset fetch`" in caught.value.remedy
+    (tmp_path / "odd:").mkdir()
+    assert find_sources(touch(tmp_path / "odd:", "a.mp4")).faults == []
 
 
 def test_a_folder_without_videos_is_a_fault_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -138,6 +161,21 @@ def test_the_catalog_beside_a_file_tells_its_origin(tmp_path: Path) -> None:
         Provenance(),
         Provenance(title="C", group="Anger"),
     ]
+
+
+def test_a_catalogs_row_is_of_the_file_that_it_names(tmp_path: Path) -> None:
+    own, stranger = touch(tmp_path, "a.mp4", "a.mkv")
+    own.write_text("own")
+    (by_stem,) = touch(tmp_path, "été 1.mp4")
+    rows = [
+        {"id": "a", "title": "A", "state": "fetched", "file": "a.mp4"},
+        {"id": "été 1", "title": "by hand"},
+        {"id": "t", "title": "another"},
+    ]
+    (tmp_path / CATALOG_NAME).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tasks = find_sources([own, stranger, by_stem]).tasks
+    assert [task.provenance.title for task in tasks] == ["A", "", "by hand"]
+    assert tasks[0].video == "a"
 
 
 @pytest.mark.parametrize("group", ["Fear", ""])

@@ -496,3 +496,7 @@ def test_videos_without_any_face_are_a_table_still(tmp_path: Path, capsys: pytes
     code, out, _ = run(capsys, tmp_path, "--format", "csv")
     assert code == 0
     assert out.splitlines()[1:] == ["ungrouped,1,0,10,0", "Total,1,0,10,0"]
+
+
+def test_a_group_commands_no_terminal() -> None:
+    assert list(tabulate([VideoRecord(id="v", group="\x1b[2JAnger\n")]).rows) == ["\ufffd[2JAnger"]

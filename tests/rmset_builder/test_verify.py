@@ -15,10 +15,11 @@ from collection import PEOPLE, ROWS, Collection, face_rows, jpeg
 from PIL import Image
 
 from rmset_builder import shards
-from rmset_builder.errors import RmsetError
+from rmset_builder.prune import prune_video
 from rmset_builder.shards import FaceRows, find_shards, read_metadata, shard_path, write_shard
+from rmset_builder.tombstones import Tombstone, add_tombstone
 from rmset_builder.verify import verify
-from rmset_builder.videos_table import TABLE_NAME, update_videos
+from rmset_builder.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
 
 
 @pytest.fixture
@@ -198,8 +199,50 @@ def test_the_command(place: Collection, rmset: Callable[..., Any], tmp_path: Pat
     report = json.loads(rmset("verify", *here, "--json").stdout)
     assert report["faults"] and report["shards"] == 2
     assert rmset("verify", tmp_path / "no", "--videos", tmp_path / "nor").returncode == 2
-    with pytest.raises(RmsetError, match="neither"):
-        verify(tmp_path / "no", tmp_path / "nor", quick=True, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("shards", "videos", "told"),
+    [
+        ("nowhere", None, "nowhere is not there: there is nothing to check"),
+        ("nowhere", "videos", "nowhere is not there: there is nothing to check"),
+        ("empty", None, "empty holds no shards: there is nothing to check"),
+        ("shards", "nowhere", "--videos nowhere is not there: there is nothing to check files against"),
+        ("shards", "empty", "--videos empty holds no videos: there is nothing to check files against"),
+        (None, "nowhere", "shards is not there, nowhere has no catalog.jsonl: there is nothing to check"),
+        (None, None, "shards is not there, videos has no catalog.jsonl: there is nothing to check"),
+    ],
+)
+def test_of_nothing_all_is_not_well(
+    place: Collection,
+    rmset: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shards: str | None,
+    videos: str | None,
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    if shards is None:
+        place.shards.rename("elsewhere")
+        (place.videos / "catalog.jsonl").unlink()
+    done = rmset("verify", "--quick", *([shards] if shards else []), *(["--videos", videos] if videos else []))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"rmset: {told}; name them: rmset verify SHARDS --videos DIR\n"
+
+
+def test_one_folder_is_enough_unless_both_are_named(
+    place: Collection, rmset: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place.videos.rename("films")
+    assert rmset("verify", "--quick").returncode == 0
+    place.shards.rename("faces")
+    assert rmset("verify", "--videos", "films").returncode == 0
+    assert rmset("verify", "faces", "--quick").returncode == 0
+    (tmp_path / "films" / "catalog.jsonl").unlink()
+    assert rmset("verify", "faces", "--quick", "--videos", "films").returncode == 0, "may hold what was taken down"
 
 
 def test_shards_alone_and_videos_alone(place: Collection, tmp_path: Path) -> None:
@@ -215,3 +258,15 @@ def test_shards_alone_and_videos_alone(place: Collection, tmp_path: Path) -> Non
 def test_parquet_of_another_kind_is_no_shard(place: Collection) -> None:
     pq.write_table(pa.table({"a": [1]}), place.shards / "mine.parquet")
     assert faults(place) == []
+
+
+def test_a_file_of_the_same_name_was_not_taken_down(place: Collection) -> None:
+    other = place.videos / "one.mkv"
+    other.write_bytes(b"another film")
+    prune_video(place.shards, place.videos, "two", "asked")
+    add_tombstone(place.shards, Tombstone(video="one--0", why="asked"))
+    assert faults(place) == []
+    update_videos(place.shards, VideoRecord(id="one--0", source=str(other), state=FAILED))
+    assert [fault for fault in faults(place) if "delete it" in fault] == [
+        f"{other}: was taken down (pruned.jsonl); delete it: rm -f -- {other}"
+    ]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rmset_builder.decode import FrameReader
 from rmset_builder.errors import VideoError
-from rmset_builder.video import VideoInfo, file_url, safe_video_id
+from rmset_builder.video import VideoInfo, file_url
 
 MakeClip = Callable[..., Path]
 Rmset = Callable[..., subprocess.CompletedProcess[str]]
@@ -43,34 +43,6 @@ def test_a_container_that_does_not_count_its_frames(tmp_path: Path, make_clip: M
     assert info.expected_frames == 25
     assert info.tagged_frames == 0
     assert info.duration_s == info.file_duration_s == pytest.approx(1, abs=0.05)
-
-
-@pytest.mark.parametrize(
-    ("stem", "video"),
-    [
-        ("wall9", "wall9"),
-        ("try not; rm -rf", "try_not_rm_-rf"),
-        ("dQw4w9WgXcQ", "dQw4w9WgXcQ"),
-        ("-dash_and_", "-dash_and_"),
-        ("_-Ab3_xYz_", "_-Ab3_xYz_"),
-        ("_ a _", "a"),
-        ("ünïcödé", "n_c_d"),
-        ("日本", "video"),
-        ("..", "video"),
-        ("a.b.c", "a_b_c"),
-        ("x" * 300, "x" * 80),
-    ],
-)
-def test_ids_are_stems_made_safe(stem: str, video: str) -> None:
-    assert safe_video_id(Path("videos", f"{stem}.mp4")) == video
-
-
-@given(st.text(st.characters(exclude_characters="\0"), max_size=200))
-def test_any_name_gives_a_safe_id(name: str) -> None:
-    video = safe_video_id(Path(name))
-    assert 0 < len(video) <= 80
-    assert all(c.isascii() and (c.isalnum() or c in "_-") for c in video), video
-    assert safe_video_id(Path(f"{video}.mp4")) == video, "an id's own id is itself"
 
 
 @given(st.text(st.characters(exclude_characters="\0/"), min_size=1, max_size=100))

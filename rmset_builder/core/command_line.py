@@ -1,0 +1,180 @@
+"""What the commands ``rmset`` and ``rmfer`` share: commands imported when called, errors as one line and a code."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from rmset_builder.core.output import OutputError, guard_output
+from rmset_builder.errors import one_line
+
+SOME_FAILED, NOTHING_DONE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
+_HARMLESS = {"-h", "--help", "--version"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own and are imported only when needed.
+
+    Args:
+        package: where a module ``NAME`` with a ``command`` lies for each command.
+        summaries: what each command does, in a line.
+    """
+
+    def __init__(self, *args: Any, package: str, summaries: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self._summaries = summaries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
+        return list(self._summaries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: D102
+        if cmd_name not in self._summaries:
+            return None
+        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._summaries.items()))
+
+
+class TextPath(click.Path):
+    """A path that is text: pyarrow opens no other."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: D102
+        path = super().convert(value, param, ctx)
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            self.fail(_not_text(str(path)), param, ctx)
+        return path
+
+
+@dataclass
+class Run:
+    """One call of a command, as ``ctx.obj``: whether errors are shown whole, and whether anything is done already."""
+
+    debug: bool = False
+    done: bool = False
+
+
+def something_is_done() -> None:
+    """Note that this command has made or changed something: ending with 2 would deny it from now on."""
+    context = click.get_current_context(silent=True)
+    if context is not None and isinstance(context.obj, Run):
+        context.obj.done = True
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print one line, whatever file names in it hold."""
+    click.echo(one_line(text), err=err)
+
+
+def echo_path(path: Path) -> None:
+    """Print a path alone, byte for byte where a program reads it."""
+    if sys.stdout.isatty():
+        echo(str(path))
+    else:
+        click.echo(os.fsencode(path) if hasattr(sys.stdout, "buffer") else str(path))
+
+
+def run(group: click.Group, arguments: list[str] | None, *, faults: type[Exception], resumes: str = "") -> NoReturn:
+    """Run a group of commands and exit with its code.
+
+    0 done; 1 some items failed; 2 wrong usage or environment, nothing was done; 130 interrupted; 141 whoever read the
+    output has gone.
+
+    Args:
+        group: the commands.
+        arguments: of the command line; None for this process's.
+        faults: what its commands raise where usage or environment are wrong.
+        resumes: how to go on after an interruption, for its message.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    state = Run("--debug" in arguments)
+    if state.debug:  # wherever it stands, so that it can be added at the end of the line that failed
+        arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(_code(group, arguments, state, faults, resumes))
+
+
+def _code(group: click.Group, arguments: list[str], state: Run, faults: type[Exception], resumes: str) -> int:
+    name = group.name or ""
+    try:
+        guard_output()
+        if not _HARMLESS.intersection(arguments) and (fault := _folder_fault()):
+            echo(f"{name}: {fault}", err=True)
+            return NOTHING_DONE
+        code = group.main(args=arguments, prog_name=name, standalone_mode=False, obj=state)
+        sys.stdout.flush()
+        return int(code or 0)
+    except OutputError as error:
+        if error.reader_gone:
+            if state.done:
+                echo(f"{name}: whoever read the output has gone; what is complete stays", err=True)
+            return READER_GONE
+        stays = "; what is complete stays" if state.done else ""
+        echo(f"{name}: standard output cannot be written to ({error}){stays}; send it elsewhere: > FILE", err=True)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else name
+        echo(f"{command}: {error.format_message().rstrip('.')}; see: {command} --help", err=True)
+    except click.Abort:
+        echo(f"{name}: interrupted; what is complete stays{resumes}", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        if state.debug:
+            raise
+        click.echo(f"{name}: {_told(error, faults)}", err=True)
+    return SOME_FAILED if state.done else NOTHING_DONE
+
+
+def _told(error: Exception, faults: type[Exception]) -> str:
+    if isinstance(error, faults):
+        lines = str(error).split("\n") if getattr(error, "is_list", False) else [str(error)]
+        return "\n".join(map(one_line, lines))
+    if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str) and not _is_text(error.object):
+        return _not_text(error.object)
+    if isinstance(error, OSError) and error.errno is not None:
+        where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "the system"
+        return one_line(f"{where}: {error.strerror or error}; see where with --debug")
+    return one_line(f"a fault of the program: {type(error).__name__}: {error}; see it with --debug")
+
+
+def _folder_fault() -> str:
+    try:
+        Path.cwd()
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ESTALE)
+        what = "is gone, somebody removed it" if gone else f"cannot be used ({error.strerror})"
+        return f"the folder in which this runs {what}; change to another: cd ~"
+    return ""
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_text(path: str) -> str:
+    if sys.getfilesystemencoding() != "utf-8":
+        return f"{one_line(path)!r} is no text in this locale; set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
+    return f"{one_line(path)!r} is not UTF-8, and Parquet's library opens no such path; give it another name"
