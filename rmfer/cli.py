@@ -10,6 +10,7 @@ import click
 
 from rmfer import __version__
 from rmfer.errors import RmferError
+from rmset_builder.machine import bound_libraries
 
 _COMMANDS = {
     "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
@@ -60,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     if debug:  # wherever it stands, so that it can be added at the end of the line that failed
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    bound_libraries()
     try:
         sys.exit(rmfer.main(args=arguments, prog_name="rmfer", standalone_mode=False))
     except click.ClickException as error:
@@ -72,6 +74,12 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         click.echo(f"rmfer: {error}", err=True)
+        sys.exit(2)
+    except MemoryError as error:
+        if debug:
+            raise
+        remedy = "smaller batches and pictures take less, and `rmset doctor` says how much there is"
+        click.echo(f"rmfer: memory ran out ({error or 'nothing more was to be had'}); {remedy}", err=True)
         sys.exit(2)
     except Exception as error:
         if debug:

@@ -25,6 +25,7 @@ from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, u
 
 WORK_FOLDER = ".work"
 NOT_WRITTEN = "not-written"
+OUT_OF_MEMORY = "out-of-memory"
 # Faults of the command line or the moment; they say nothing of a video.
 _NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress"})
 
@@ -102,6 +103,8 @@ def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int],
         return Result(task.video, Outcome.FAILED, fault=_not_written(task, error, out))
     except RmsetError:
         raise
+    except MemoryError as error:
+        return failed(task, _no_memory(task, error), out, time.monotonic() - began)
     except Exception as error:
         return failed(task, _program_fault(task, error), out, time.monotonic() - began)
     return Result(task.video, Outcome.DONE, record)
@@ -171,6 +174,14 @@ def _program_fault(task: Task, error: Exception) -> VideoError:
         f"{task.path}: a fault of the program ({type(error).__name__}: {error}; {Path(place.filename).name}, "
         f"line {place.lineno})",
         remedy="please report it with this line",
+    )
+
+
+def _no_memory(task: Task, error: MemoryError) -> VideoError:
+    return VideoError(
+        OUT_OF_MEMORY,
+        f"{task.path}: memory ran out ({error or 'nothing more was to be had'})",
+        remedy="try fewer --jobs or --threads; `rmset doctor` says how much there is",
     )
 
 

@@ -10,6 +10,7 @@ import click
 
 from rmset_builder import __version__
 from rmset_builder.errors import RmsetError, one_line
+from rmset_builder.machine import bound_libraries
 
 _COMMANDS = {
     "fetch": "Keywords to videos: search, judge, download, note everything.",
@@ -60,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     if debug:  # wherever it stands, so that it can be added at the end of the line that failed
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    bound_libraries()
     try:
         sys.exit(rmset.main(args=arguments, prog_name="rmset", standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:
@@ -77,6 +79,12 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         click.echo(f"rmset: {error}", err=True)
+        sys.exit(2)
+    except MemoryError as error:
+        if debug:
+            raise
+        remedy = "fewer --jobs or --threads take less, and `rmset doctor` says how much there is"
+        click.echo(f"rmset: memory ran out ({error or 'nothing more was to be had'}); {remedy}", err=True)
         sys.exit(2)
     except Exception as error:
         if debug:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from rmset_builder.colour import pgmyuv_to_bgra
 from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
+from rmset_builder.machine import usable_cores
 from rmset_builder.nvdec import NvDecoder
 from rmset_builder.video import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
 
@@ -79,7 +80,7 @@ class FrameReader:
         times_read, times_write = os.pipe()
         try:
             self._process = subprocess.Popen(
-                _command(info, (program or find_ffmpeg()).path, times_write, threads, nvdec),
+                _command(info, (program or find_ffmpeg()).path, times_write, threads or usable_cores(), nvdec),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -293,7 +294,8 @@ def _command(info: VideoInfo, program: str, times_descriptor: int, threads: int,
     output = ffmpeg.output(
         picture, "pipe:1", format="image2pipe", vcodec=encoder, pix_fmt=pixels, fps_mode="passthrough"
     )
-    command: list[str] = output.global_args("-v", "level+warning", "-nostdin").compile(cmd=program)
+    output = output.global_args("-v", "level+warning", "-nostdin", "-filter_threads", str(threads))
+    command: list[str] = output.compile(cmd=program)
     return [file_url(info.path) if word == _SOURCE else word for word in command]
 
 

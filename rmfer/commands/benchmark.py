@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from rmfer.datasets import Benchmark, open_benchmark
 from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
 from rmfer.labels import class_names
+from rmset_builder.machine import usable_cores
 
 _COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
 
@@ -32,7 +32,7 @@ def command(ctx: click.Context, *, path: Path | None, classes: str | None, dupli
     Exit code 1: with --duplicates, some pictures cannot be decoded, as told on stderr.
     """
     benchmark = open_benchmark(path, classes=int(classes) if classes else None)
-    found = find_duplicates(benchmark, workers=os.cpu_count() or 1, progress=_tell) if duplicates else None
+    found = find_duplicates(benchmark, workers=usable_cores(), progress=_tell) if duplicates else None
     if as_json:
         click.echo(json.dumps(_described(benchmark, found)))
     else:

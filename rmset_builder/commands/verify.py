@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from rmset_builder.machine import usable_cores
 from rmset_builder.verify import faults_of, verify
 
 
@@ -21,8 +21,8 @@ from rmset_builder.verify import faults_of, verify
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=lambda: os.cpu_count() or 1,
-    show_default="all cores",
+    default=usable_cores,
+    show_default=f"{usable_cores()}, the cores that may be used",
     help="CPU threads.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
