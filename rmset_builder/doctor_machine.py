@@ -6,7 +6,7 @@ from rmset_builder.doctor_finding import Finding, Mark
 from rmset_builder.jobs import JOB_BYTES
 from rmset_builder.machine import Usable, address_space, find_cores, find_memory
 
-LEAST_ADDRESS_SPACE = 3_600_000_000
+LEAST_ADDRESS_SPACE = 3_800_000_000
 """Virtual memory that a process maps for one video with four threads; measured."""
 
 _MEND_MEMORY = "rmset extract --jobs 1 --threads 1"

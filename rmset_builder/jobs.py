@@ -9,7 +9,7 @@ from rmset_builder.machine import Usable
 THREADS_PER_JOB = 4
 """Fewer leave cores idle while Python itself is at work on a frame."""
 
-JOB_BYTES = 1_100_000_000
+JOB_BYTES = 1_200_000_000
 """Memory that a video of 1920 x 1080 takes with four threads, its ffmpeg included; measured."""
 
 

@@ -82,6 +82,26 @@ REASONS = {
 }
 
 
+def test_a_video_for_which_memory_runs_out_fails_in_one_line(
+    rmset_process: Callable[..., Finished], demo_video: Path, tmp_path: Path
+) -> None:
+    """And nothing is noted against it: elsewhere there may be memory."""
+    out = tmp_path / "shards"
+    little = 1_200_000_000
+    done = rmset_process(
+        "extract",
+        *(demo_video, "--out", out, "--threads", "1"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (little, little)),
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 1, done.stderr
+    (failure,) = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert f"{demo_video}: memory ran out (" in failure
+    assert "; try fewer --jobs or --threads; `rmset doctor` says how much there is" in failure
+    assert "Traceback" not in done.stderr
+    assert not read_videos(out)
+
+
 def test_bad_videos_among_good_ones(mixed: Path, rmset: Rmset, tmp_path: Path) -> None:
     out = tmp_path / "shards"
     done = rmset("extract", mixed, "--out", out, "--threads", 1)

@@ -186,7 +186,7 @@ def test_this_machine_has_cores_and_memory() -> None:
     ("threads", "gpus", "videos", "gigabytes", "count", "note"),
     [
         (128, 0, 1000, 512.0, 32, ""),
-        (128, 0, 1000, 16.0, 14, "14 videos at a time instead of 32: 16.0 GB of memory may be used (memory.max)"),
+        (128, 0, 1000, 16.0, 13, "13 videos at a time instead of 32: 16.0 GB of memory may be used (memory.max)"),
         (8, 0, 1000, 1.5, 1, "1 video at a time instead of 2: 1.5 GB of memory"),
         (
             8,
@@ -194,13 +194,13 @@ def test_this_machine_has_cores_and_memory() -> None:
             1000,
             0.5,
             1,
-            "memory may run out: 0.5 GB of memory may be used (memory.max), and each takes about 1.1 GB",
+            "memory may run out: 0.5 GB of memory may be used (memory.max), and each takes about 1.2 GB",
         ),
         (8, 0, 1, 1.5, 1, ""),
         (3, 0, 10, 64.0, 1, ""),
         (2, 4, 10, 64.0, 4, ""),
         (2, 4, 10, 2.5, 4, "memory may run out"),
-        (32, 2, 10, 3.5, 3, "3 videos at a time instead of 8"),
+        (32, 2, 10, 3.7, 3, "3 videos at a time instead of 8"),
         (32, 8, 3, 64.0, 3, ""),
     ],
 )
@@ -219,7 +219,7 @@ def test_the_doctor_tells_cores_and_memory_with_what_limits_them() -> None:
     assert doctor_machine.check_cores(Usable(8, 8, "")).found == "8 of 8 may be used"
     plenty = doctor_machine.check_memory(Usable(20 * JOB_BYTES, 512_000_000_000, "memory.max of cgroup /job"))
     assert plenty.mark is Mark.OK
-    assert plenty.found == "22.0 of 512.0 GB may be used (memory.max of cgroup /job), room for 20 videos at a time"
+    assert plenty.found == "24.0 of 512.0 GB may be used (memory.max of cgroup /job), room for 20 videos at a time"
     little = doctor_machine.check_memory(Usable(JOB_BYTES - 1, 512_000_000_000, ""))
     assert (little.mark, little.mend) == (Mark.WARN, "rmset extract --jobs 1 --threads 1")
 
@@ -234,7 +234,7 @@ def test_a_real_limit_of_address_space_is_told() -> None:
         env={**os.environ, "PYTHONPATH": HERE},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, resource.RLIM_INFINITY)),
     )
-    assert "a process may map 2.0 GB (ulimit -v), and a video takes 3.6" in done.stdout
+    assert "a process may map 2.0 GB (ulimit -v), and a video takes 3.8" in done.stdout
     assert "mend='ulimit -v unlimited'" in done.stdout
 
 
