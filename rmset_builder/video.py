@@ -124,9 +124,11 @@ def safe_video_id(path: Path) -> str:
         >>> safe_video_id(Path("videos/../try not; rm -rf.mp4"))
         'try_not_rm_-rf'
     """
-    if _SAFE_STEM.fullmatch(path.stem):
-        return path.stem
-    return _UNSAFE.sub("_", path.stem)[:_LONGEST_ID].strip("_") or "video"
+    # Not pathlib's stem, which Python 3.14 has another rule for where a name begins or ends with dots.
+    stem = path.name.rpartition(".")[0] or path.name
+    if _SAFE_STEM.fullmatch(stem):
+        return stem
+    return _UNSAFE.sub("_", stem)[:_LONGEST_ID].strip("_") or "video"
 
 
 def _check_file(path: Path) -> None:
