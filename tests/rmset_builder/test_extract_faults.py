@@ -86,6 +86,7 @@ REASONS = {
 LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
+import sklearn.cluster  # whose BLAS waits for ever where it is loaded without memory
 from rmset_builder import batch
 from rmset_builder.cli import main
 whole = batch.extract_video
