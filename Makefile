@@ -1,7 +1,11 @@
-# Two commands: `make demo` and `make test`. Both need python >= 3.11, pip and make, and nothing else.
+# Two commands: `make demo` and `make test`. Both need python 3.11 to 3.14, pip and make, and nothing else.
 
-PYTHON ?= $(shell for p in python3 python python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHONS := $(or $(PYTHON),python3 python python3.14 python3.13 python3.12 python3.11)
+ADMITTED := $(shell sed -n 's/^requires-python = "\(.*\)"/\1/p' pyproject.toml)
+# In words that the oldest python understands, so that it is told from one that has no venv.
+FITS := import re, sys, venv, ensurepip; low, high = re.findall("3[.]([0-9]+)", "$(ADMITTED)"); \
+	sys.exit(not (3, int(low)) <= sys.version_info[:2] < (3, int(high)))
+version = $(shell $(1) --version 2>&1 | grep '^Python')
 EXTRAS ?= dev,train
 BIN := .venv/bin
 DEMO := demo
@@ -33,11 +37,16 @@ check: install
 	$(BIN)/mypy
 
 install: .venv/.installed
+	@test -z "$(PYTHON)" || test "`$(PYTHON) --version`" = "`$(BIN)/python --version`" || { echo \
+		"make: .venv has `$(BIN)/python --version`, $(PYTHON) is another; begin it anew: make clean" >&2; exit 1; }
 
 # opencv-python, which insightface asks for, does not load on machines without libGL; its headless twin does.
 .venv/.installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "make: no python >= 3.11 found; give one: make PYTHON=/path/to/python" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(eval FIT := $(shell for p in $(PYTHONS); do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done))
+	$(if $(FIT),,$(error no python $(ADMITTED) with venv and pip, only: \
+		$(or $(strip $(foreach p,$(PYTHONS),$(if $(call version,$p),$p ($(call version,$p))))),none); \
+		give one: make PYTHON=/path/to/python))
+	$(FIT) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
 	@$(BIN)/python -c "import cv2" 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless

@@ -34,6 +34,7 @@ from rmfer.store.images import ImageReader
 from rmfer.store.index import open_index
 from rmfer.store.loader import AnchorLoader
 from rmfer.store.sampler import AnchorSampler
+from rmset_builder.machine import usable_cores
 
 WARM_UP = 6
 
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument("shards", type=Path)
     parser.add_argument("--faces", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--sets", type=int, default=120, help="sets a measurement of ours has")
     parser.add_argument("--device", help="also with nvJPEG and augmentation on this GPU, for example cuda")
     options = parser.parse_args()

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 
 import rmset_builder
+from rmset_builder.machine import usable_cores
 from rmset_builder.ort import ort
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
     """Print results and keep them as ``benchmarks/NAME.json`` with date, machine and versions, ``packages``' too."""
     kept = {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.machine()}, {usable_cores()} cores",
         "versions": {
             "rmset-builder": rmset_builder.__version__,
             "python": platform.python_version(),

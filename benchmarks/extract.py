@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import collections
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -42,6 +41,7 @@ from rmset_builder.embedder import Embedder
 from rmset_builder.engine import Engine, EngineSpec
 from rmset_builder.extract import Task, extract_video
 from rmset_builder.faces import decode_jpeg, encode_faces
+from rmset_builder.machine import usable_cores
 from rmset_builder.modelpack import load_pack
 from rmset_builder.onnx_session import Device
 from rmset_builder.scales import DetectorBank
@@ -269,7 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", type=Path)
     parser.add_argument("--obvious-frames", type=int, default=150, help="frames the obvious program is given")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     results = [measure(video, options.obvious_frames, options.threads, options.rounds) for video in options.videos]

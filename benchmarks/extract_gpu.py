@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from common import keep
 from thinning import errors, rows_of
+
+from rmset_builder.machine import usable_cores
 
 SMI_COLUMNS = "utilization.gpu,memory.used,name"
 
@@ -83,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", type=Path)
     parser.add_argument("--gpu", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2))
+    parser.add_argument("--jobs", type=int, default=max(1, usable_cores() // 2))
     parser.add_argument("--copies", type=int, default=16)
     options = parser.parse_args()
     gpu = ["--gpu", str(options.gpu)]

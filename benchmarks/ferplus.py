@@ -30,6 +30,7 @@ from rmfer.datasets.loader import EvalLoader
 from rmfer.datasets.recognise import open_benchmark
 from rmfer.losses.attention import similarity
 from rmfer.model.saved import load_model
+from rmset_builder.machine import usable_cores
 
 ARMS = {
     "base": ["--preset", "base"],
@@ -91,7 +92,7 @@ def train(arm: str, seed: int, folder: Path, shards: Path, options: argparse.Nam
             command += ["--device", options.device]
         if (folder / "last.ckpt").is_file():
             command += ["--resume"]
-        threads = str(max(1, (os.cpu_count() or 1) // options.jobs))
+        threads = str(max(1, usable_cores() // options.jobs))
         environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(HERE.parent)}
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "told.txt").open("a") as told:

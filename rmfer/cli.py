@@ -40,4 +40,5 @@ def rmfer(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run ``rmfer`` and exit with its code."""
-    run(rmfer, arguments, faults=RmferError)
+    remedy = "smaller batches and pictures take less, and `rmset doctor` says how much there is"
+    run(rmfer, arguments, faults=RmferError, less_memory=remedy)

@@ -164,7 +164,7 @@ def evaluate(
         split: the name of one of its splits.
         device: where the network is; None is the CPU.
         batch_size: images at a time; changes nothing but speed.
-        workers: threads that decode; by default one a core.
+        workers: threads that decode; by default one for each core that may be used.
         advance: called with how many more images are done.
 
     Returns:

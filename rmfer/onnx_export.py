@@ -22,6 +22,7 @@ from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
+from rmset_builder.machine import usable_cores
 from rmset_builder.ort import ort
 
 INPUT, OUTPUT = "images", "logits"
@@ -116,6 +117,7 @@ def largest_difference(module: nn.Module, path: Path, *, size: int) -> tuple[flo
     """
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = usable_cores()
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     numbers = torch.Generator().manual_seed(0)
     difference = rounding = 0.0

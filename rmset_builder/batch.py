@@ -25,8 +25,11 @@ from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, u
 
 WORK_FOLDER = ".work"
 NOT_WRITTEN = "not-written"
+OUT_OF_MEMORY = "out-of-memory"
+# How ONNX Runtime and OpenCV, whose errors are of their own kinds, tell that there is no memory.
+_OUT_OF_MEMORY_WORDS = ("Failed to allocate memory", "Insufficient memory", "bad_alloc")
 # Faults of the command line or the moment; they say nothing of a video.
-_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress"})
+_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress", OUT_OF_MEMORY})
 
 
 class Outcome(Enum):
@@ -103,7 +106,7 @@ def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int],
     except RmsetError:
         raise
     except Exception as error:
-        return failed(task, _program_fault(task, error), out, time.monotonic() - began)
+        return failed(task, _no_memory(task, error) or _program_fault(task, error), out, time.monotonic() - began)
     return Result(task.video, Outcome.DONE, record)
 
 
@@ -171,6 +174,18 @@ def _program_fault(task: Task, error: Exception) -> VideoError:
         f"{task.path}: a fault of the program ({type(error).__name__}: {error}; {Path(place.filename).name}, "
         f"line {place.lineno})",
         remedy="please report it with this line",
+    )
+
+
+def _no_memory(task: Task, error: Exception) -> VideoError | None:
+    if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY_WORDS):
+        return None
+    # Of another package's error only whose it is: its words are long, and of places in its source.
+    told = str(error) if isinstance(error, MemoryError) else type(error).__module__.partition(".")[0]
+    return VideoError(
+        OUT_OF_MEMORY,
+        f"{task.path}: memory ran out ({told or 'nothing more was to be had'})",
+        remedy="try fewer --jobs or --threads; `rmset doctor` says how much there is",
     )
 
 

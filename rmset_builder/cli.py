@@ -40,4 +40,6 @@ def rmset(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run ``rmset`` and exit with its code."""
-    run(rmset, arguments, faults=RmsetError, resumes=", the same command goes on from there")
+    remedy = "fewer --jobs or --threads take less, and `rmset doctor` says how much there is"
+    resumes = ", the same command goes on from there"
+    run(rmset, arguments, faults=RmsetError, less_memory=remedy, resumes=resumes)

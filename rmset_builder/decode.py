@@ -27,6 +27,7 @@ from rmset_builder.completeness import read_packets, why_cut, why_undecoded
 from rmset_builder.errors import VideoError
 from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
 from rmset_builder.gif_source import mended_gif
+from rmset_builder.machine import usable_cores
 from rmset_builder.nvdec import NvDecoder
 from rmset_builder.picture_filters import LONGEST_SIDE, PictureFilter, open_filters
 from rmset_builder.pipes import fill, widen_pipe
@@ -84,7 +85,9 @@ class FrameReader:
         filters = self._files.enter_context(open_filters(info, ffmpeg_program))
         times_read, times_write = os.pipe()
         try:
-            command = _command(info, ffmpeg_program.path, times_write, threads, nvdec, filters=filters)
+            command = _command(
+                info, ffmpeg_program.path, times_write, threads or usable_cores(), nvdec, filters=filters
+            )
             self._process = subprocess.Popen(
                 [url if word == _SOURCE else word for word in command],
                 stdin=mended or subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rmset_builder.doctor_ffmpeg import check_decoders, check_ffmpeg, check_filters, check_nvdec
 from rmset_builder.doctor_finding import Finding, Mark, guarded
+from rmset_builder.doctor_machine import check_cores, check_memory
 from rmset_builder.doctor_models import model_findings
 from rmset_builder.doctor_packages import check_javascript, check_opencv, check_packages, check_python, check_yt_dlp
 
@@ -41,6 +42,7 @@ def examine(*, models: str, gpu: int | None, out: Path) -> Iterator[Finding]:
     if ffmpeg.mark is Mark.OK:
         yield from _all({"decoders": check_decoders, "filters": check_filters, "nvdec": partial(check_nvdec, gpu)})
     yield from model_findings(models, gpu)
+    yield from _all({"cores": check_cores, "memory": check_memory})
     yield guarded("disk", partial(check_disk, out))
     yield from _all({"yt-dlp": check_yt_dlp, "javascript": check_javascript})
 

@@ -24,13 +24,13 @@ def video_id(path: PurePath) -> str:
         >>> [video_id(PurePath(name)) for name in ("videos/dQw4w9WgXcQ.mp4", "videos/Überraschung 2.mp4")]
         ['dQw4w9WgXcQ', 'Uberraschung_2--1297f651e66751c4']
     """
-    stem = _text(path.stem)
+    stem = _stem(path)
     return stem if _SAFE.fullmatch(stem) else distinct_id(stem, stem)
 
 
 def video_id_by_place(path: PurePath, parts: int) -> str:
     """The id of a file whose stem another file has too: told apart by the last ``parts`` parts of its path."""
-    return distinct_id(_text(path.stem), *map(_text, path.parts[-parts:]))
+    return distinct_id(_stem(path), *map(_text, path.parts[-parts:]))
 
 
 def distinct_id(readable: str, *parts: str) -> str:
@@ -44,6 +44,11 @@ def distinct_id(readable: str, *parts: str) -> str:
     plain = "".join(c for c in unicodedata.normalize("NFKD", readable) if not unicodedata.combining(c))
     start = _UNSAFE.sub("_", plain)[:_MOST_READABLE].strip("_-") or "video"
     return f"{start}--{digest[:16]}"
+
+
+def _stem(path: Path) -> str:
+    # Not pathlib's stem, which Python 3.14 has another rule for where a name begins or ends with dots.
+    return _text(path.name.rpartition(".")[0] or path.name)
 
 
 def _text(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
 from rmfer.datasets.missing import missing_note
 from rmfer.labels import class_names
 from rmset_builder.core.command_line import echo
+from rmset_builder.machine import usable_cores
 
 _COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
 
@@ -38,7 +38,7 @@ def command(
     Exit code 1: with --duplicates, some pictures cannot be decoded, as told on stderr.
     """
     benchmark = open_benchmark(path, classes=int(classes) if classes else None, skip_missing=skip_missing)
-    found = find_duplicates(benchmark, workers=os.cpu_count() or 1, progress=_tell) if duplicates else None
+    found = find_duplicates(benchmark, workers=usable_cores(), progress=_tell) if duplicates else None
     if as_json:
         click.echo(json.dumps(_described(benchmark, found)))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rmfer.store.augment import AugmentPlan
 from rmfer.store.buffers import BufferPool
 from rmfer.store.device import DeviceStage, check_device
 from rmfer.store.draws import LABELLED_AUGMENT
+from rmset_builder.machine import usable_cores
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class PictureLoader:
         self.device = None if device is None else torch.device(device)
         if self.device is not None:
             check_device(self.device)
-        workers = workers or os.cpu_count() or 1
+        workers = workers or usable_cores()
         self.prefetch = max(2, workers // 2) if prefetch is None else prefetch
         on_gpu = self.device is not None and self.device.type == "cuda"
         self._stage = DeviceStage(self.device, size=shape[-2]) if self.device is not None else None
@@ -171,7 +171,7 @@ class LabelledLoader(PictureLoader):
         world_size: number of processes.
         balance: of the classes; see `LabelledSampler`.
         augment: the paper's augmentation (``rmfer.store.augment``), or none.
-        workers: threads that decode; by default one a core.
+        workers: threads that decode; by default one for each core that may be used.
         prefetch: steps made ahead; by default half as many as workers, and at least two.
         device: to which batches go; None leaves them in memory.
 
@@ -257,7 +257,7 @@ class EvalLoader(PictureLoader):
         size: height and width, pixels.
         rank: of this process; it has pictures rank, rank + world_size, ...
         world_size: number of processes.
-        workers: threads that decode; by default one a core.
+        workers: threads that decode; by default one for each core that may be used.
         prefetch: steps made ahead; by default half as many as workers, and at least two.
         device: to which batches go; None leaves them in memory.
 

@@ -49,7 +49,7 @@ class RandomSets(PictureLoader):
         rank: of this process.
         world_size: how many processes draw; together they draw what one alone would.
         augment: the paper's augmentation (``rmfer.store.augment``), or none.
-        workers: threads that decode; by default one a core.
+        workers: threads that decode; by default one for each core that may be used.
         prefetch: steps made ahead; by default half as many as workers, and at least two.
         device: to which batches go; None leaves them in memory.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from rmfer.errors import RmferError
+from rmset_builder.machine import usable_cores
 
 if TYPE_CHECKING:
     from rmset_builder.onnx_session import Device
@@ -53,7 +53,7 @@ class PictureFaces:
         self._bank = DetectorBank(
             pack.detector, batch=1, device=onnx_device(device), threshold=self._settings.det_threshold_low
         )
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="detect")
+        self._pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="detect")
 
     def find(self, picture: Pixels) -> FoundFaces:
         """The faces of a picture (h, w, 3) uint8 RGB that the detector is sure of."""

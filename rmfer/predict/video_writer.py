@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import RmferError
+from rmset_builder.machine import usable_cores
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,7 +56,7 @@ class VideoWriter:
         from rmset_builder.ffmpeg_listing import listed  # noqa: PLC0415
         from rmset_builder.ffmpeg_program import find_ffmpeg  # noqa: PLC0415
 
-        ffmpeg = find_ffmpeg()
+        ffmpeg, threads = find_ffmpeg(), str(usable_cores())
         codec = _X264 if "libx264" in listed(ffmpeg, "encoders") else _MPEG4
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-framerate", f"{self._fps}"]
         mp4 = ["-vf", _EVEN, "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4"]
@@ -68,6 +69,10 @@ class VideoWriter:
             "-i",
             "pipe:0",
             *codec,
+            "-threads",
+            threads,
+            "-filter_threads",
+            threads,
             *mp4,
             f"file:{self._path.absolute()}",
         ]

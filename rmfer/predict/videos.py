@@ -7,7 +7,6 @@ frames beside the video's own pictures, so memory does not grow with its length.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,6 +30,7 @@ from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
 from rmset_builder.checked import open_checked
+from rmset_builder.machine import usable_cores
 
 if TYPE_CHECKING:
     from rmset_builder.engine import Engine
@@ -119,7 +119,7 @@ class Videos:
         settings = ExtractSettings(min_presence_s=0)
         with rmset_errors(), ExitStack() as stack:
             find_ffmpeg()
-            spec = EngineSpec(load_pack(models), settings, onnx_device(device), threads=os.cpu_count() or 1)
+            spec = EngineSpec(load_pack(models), settings, onnx_device(device), threads=usable_cores())
             self._engine: Engine = stack.enter_context(open_engine(spec))
             self._open = stack.pop_all()
 

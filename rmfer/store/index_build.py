@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from rmfer.errors import ShardError
 from rmfer.store.index_files import IndexWriter, is_whole, map_arrays, new_index, read_told
 from rmfer.store.shard_files import EXTRACT_AGAIN, ShardColumns, Stamp, read_columns, read_metadata
+from rmset_builder.machine import usable_cores
 
 # Indexes of another layout are never opened: raise this when anything about the files changes.
 LAYOUT = 2
@@ -36,7 +36,7 @@ def build(
     """
     told: dict[str, Any] = {"shards": [], "videos": [], "faults": [], "disorder": [], "parts": {}}
     known = _Known(older)
-    with new_index(place, told) as writer, ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="index") as pool:
+    with new_index(place, told) as writer, ThreadPoolExecutor(usable_cores(), thread_name_prefix="index") as pool:
         for name in ("shard_start", "video_start", "video_person", "person_start"):
             writer.append(name, [0])
         rows = persons = done = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rmfer.store.device import DeviceStage, check_device
 from rmfer.store.images import ImageReader
 from rmfer.store.index import Index, open_index
 from rmfer.store.sampler import AnchorSampler, AnchorSet, SamplerSettings
+from rmset_builder.machine import usable_cores
 
 Augment = Literal["cpu", "device", "later", "off"]
 _AUGMENT = ("cpu", "device", "later", "off")
@@ -72,7 +72,7 @@ class AnchorLoader:
         rank: of this process; see `AnchorSampler`.
         world_size: number of processes.
         steps_per_epoch: after how many steps an epoch ends.
-        workers: threads that decode; by default one a core.
+        workers: threads that decode; by default one for each core that may be used.
         prefetch: steps made ahead; by default half as many as workers, and at least two.
         size: height and width of the pictures, pixels.
         augment: where: "cpu" by the workers, "device" by ``device``, "later" by the caller, "off" never.
@@ -114,7 +114,7 @@ class AnchorLoader:
             check_device(self.device)
         index = shards if isinstance(shards, Index) else open_index(shards, skip_bad=skip_bad)
         self.sampler = AnchorSampler(index, settings, rank=rank, world_size=world_size)
-        workers = workers or os.cpu_count() or 1
+        workers = workers or usable_cores()
         self.prefetch = max(2, workers // 2) if prefetch is None else prefetch
         self.steps_per_epoch, self.skip_bad = steps_per_epoch, skip_bad
         self.augment, self.decode_on = augment, decode_on

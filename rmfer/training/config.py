@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rmfer.errors import RmferError
+from rmset_builder.machine import usable_cores
 
 # What may differ between a run and its resumption: it changes neither the weights nor the figures. Whether pictures
 # that are missing are skipped does not, as what is left of the data is compared by itself.
@@ -81,7 +82,9 @@ class TrainConfig(BaseModel):
     channels_last: bool = True
     compile: bool = Field(False, description="torch.compile the backbone.")
     deterministic: bool = Field(False, description="Only kernels that give the same bits every time.")
-    workers: int | None = Field(None, ge=1, description="Threads that decode; by default one a core.")
+    workers: int | None = Field(
+        None, ge=1, description=f"Threads that decode; by default {usable_cores()}, one a core that may be used."
+    )
     log_every: int = Field(50, ge=1, description="Steps between lines of the log.")
     checkpoint_minutes: float = Field(10.0, gt=0, description="Besides the one after each epoch.")
 

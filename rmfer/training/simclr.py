@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +31,7 @@ from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.run import Run
 from rmfer.training.stepping import autocast
+from rmset_builder.machine import usable_cores
 
 PRETRAINED = "pretrain.ckpt"
 # Of the picture's area, as SimCLR has it but for its smallest crops, which would show no expression.
@@ -63,7 +63,7 @@ class FacePairs:
         self._own = self.count // ranks.world_size
         shape = (2 * self._own, config.size, config.size, 3)
         self._buffers = BufferPool(shape, np.float32, pinned=ranks.device.type == "cuda")
-        workers = config.workers or os.cpu_count() or 1
+        workers = config.workers or usable_cores()
         self._decoder = Decoder(ImageReader(self.index), size=config.size, workers=workers, exact=False)
 
     def __enter__(self) -> Self:

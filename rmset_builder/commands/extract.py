@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ from rmset_builder.crew import run
 from rmset_builder.engine import EngineSpec
 from rmset_builder.errors import RmsetError
 from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.jobs import THREADS_PER_JOB, Jobs, default_jobs
 from rmset_builder.keep_out import keep_out_pruned
+from rmset_builder.machine import find_memory, usable_cores
 from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
 from rmset_builder.nvdec import NvDecoder, find_nvdec
 from rmset_builder.onnx_session import Device, require_cuda
@@ -27,9 +28,6 @@ from rmset_builder.progress import ProgressReporter
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.sources import find_sources
 from rmset_builder.videos_table import VideoRecord, read_videos
-
-# Fewer leave cores idle while Python itself is at work on a frame.
-_THREADS_PER_JOB = 4
 
 
 def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,14 +61,14 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     "--jobs",
     type=click.IntRange(min=1),
     help="Videos to work on at a time, each in a process of its own.",
-    show_default=f"one for each {_THREADS_PER_JOB} threads, and for each GPU",
+    show_default=f"one for each {THREADS_PER_JOB} threads and each GPU, as memory allows",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=lambda: os.cpu_count() or 1,
+    default=usable_cores,
     help="CPU threads in all.",
-    show_default="all cores",
+    show_default=f"{usable_cores()}, the cores that may be used",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.", show_default="off")
 @_setting_options
@@ -143,7 +141,13 @@ def _specs(
     for gpu in gpus:
         require_cuda(gpu)
     decoders = {gpu: _nvdec(gpu) for gpu in gpus}
-    count = min(jobs or max(threads // _THREADS_PER_JOB, len(gpus), 1), videos)
+    if jobs is None:
+        found = default_jobs(threads=threads, gpus=len(gpus), videos=videos, memory=find_memory())
+    else:
+        found = Jobs(min(jobs, videos))
+    if found.note:
+        click.echo(f"note: {found.note}", err=True)
+    count = found.count
     return [
         EngineSpec(
             pack,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from rmset_builder.core.command_line import TextPath, echo
+from rmset_builder.machine import usable_cores
 from rmset_builder.verify import faults_of, verify
 from rmset_builder.verify_scope import require_content
 
@@ -24,8 +24,8 @@ from rmset_builder.verify_scope import require_content
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=lambda: os.cpu_count() or 1,
-    show_default="all cores",
+    default=usable_cores,
+    show_default=f"{usable_cores()}, the cores that may be used",
     help="CPU threads.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

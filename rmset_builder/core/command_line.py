@@ -16,6 +16,7 @@ import click
 
 from rmset_builder.core.output import OutputError, guard_output
 from rmset_builder.errors import one_line
+from rmset_builder.machine import bound_libraries
 
 SOME_FAILED, NOTHING_DONE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 _HARMLESS = {"-h", "--help", "--version"}
@@ -91,7 +92,9 @@ def echo_path(path: Path) -> None:
         click.echo(os.fsencode(path) if hasattr(sys.stdout, "buffer") else str(path))
 
 
-def run(group: click.Group, arguments: list[str] | None, *, faults: type[Exception], resumes: str = "") -> NoReturn:
+def run(
+    group: click.Group, arguments: list[str] | None, *, faults: type[Exception], less_memory: str, resumes: str = ""
+) -> NoReturn:
     """Run a group of commands and exit with its code.
 
     0 done; 1 some items failed; 2 wrong usage or environment, nothing was done; 130 interrupted; 141 whoever read the
@@ -101,6 +104,7 @@ def run(group: click.Group, arguments: list[str] | None, *, faults: type[Excepti
         group: the commands.
         arguments: of the command line; None for this process's.
         faults: what its commands raise where usage or environment are wrong.
+        less_memory: what takes less memory, for the message where it ran out.
         resumes: how to go on after an interruption, for its message.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -108,10 +112,19 @@ def run(group: click.Group, arguments: list[str] | None, *, faults: type[Excepti
     if state.debug:  # wherever it stands, so that it can be added at the end of the line that failed
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(_code(group, arguments, state, faults, resumes))
+    bound_libraries()
+    sys.exit(_code(group, arguments, state, faults=faults, less_memory=less_memory, resumes=resumes))
 
 
-def _code(group: click.Group, arguments: list[str], state: Run, faults: type[Exception], resumes: str) -> int:
+def _code(
+    group: click.Group,
+    arguments: list[str],
+    state: Run,
+    *,
+    faults: type[Exception],
+    less_memory: str,
+    resumes: str,
+) -> int:
     name = group.name or ""
     try:
         guard_output()
@@ -137,6 +150,10 @@ def _code(group: click.Group, arguments: list[str], state: Run, faults: type[Exc
     except click.Abort:
         echo(f"{name}: interrupted; what is complete stays{resumes}", err=True)
         return INTERRUPTED
+    except MemoryError as error:
+        if state.debug:
+            raise
+        echo(f"{name}: memory ran out ({error or 'nothing more was to be had'}); {less_memory}", err=True)
     except Exception as error:
         if state.debug:
             raise

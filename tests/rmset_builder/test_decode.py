@@ -14,6 +14,7 @@ import pytest
 
 from rmset_builder.decode import FrameReader
 from rmset_builder.errors import VideoError
+from rmset_builder.machine import usable_cores
 from rmset_builder.video import VideoInfo
 
 Picture = npt.NDArray[np.uint8]
@@ -312,6 +313,16 @@ def test_one_or_many_threads_decode_the_same(small_video: Path) -> None:
         for frame in frames:
             assert reader.read_into(buffer)
             np.testing.assert_array_equal(buffer[..., 2::-1], frame)
+
+
+@pytest.mark.parametrize(("threads", "told"), [(1, 1), (3, 3), (0, usable_cores())])
+def test_ffmpeg_is_told_how_many_threads_to_use(small_video: Path, threads: int, told: int) -> None:
+    """For decoding and for filters; by itself it would count cores, and know of no quota."""
+    with FrameReader(VideoInfo.from_path(small_video), threads=threads) as reader:
+        (child,) = [child for child in children() if child.pid == reader._process.pid]
+        words = child.cmdline()
+    assert {words[at + 1] for at, word in enumerate(words) if word.endswith("threads")} == {str(told)}
+    assert sum(word.endswith("threads") for word in words) == 2
 
 
 def test_a_track_that_cannot_be_decoded_is_a_fault(tmp_path: Path, make_clip: MakeClip) -> None:

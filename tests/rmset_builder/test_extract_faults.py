@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,42 @@ REASONS = {
     "text": {"not-a-video"},
     "sound": {"no-video-stream"},
 }
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+import sklearn.cluster  # whose BLAS waits for ever where it is loaded without memory
+from rmset_builder import batch
+from rmset_builder.cli import main
+whole = batch.extract_video
+def narrowed(*arguments, **options):
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + 200_000_000,) * 2)
+    return whole(*arguments, **options)
+batch.extract_video = narrowed
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="processes cannot be kept from memory here")
+def test_a_video_for_which_memory_runs_out_fails_in_one_line(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+    """And nothing is noted against it: elsewhere there may be memory."""
+    video, out = tmp_path / "large.mp4", tmp_path / "shards"
+    make_clip(video, "-f", "lavfi", "-i", "testsrc2=size=3840x2160:duration=0.2", "-c:v", "mpeg4", "-threads", 1)
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY, "extract", video, "--out", out, "--threads", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stderr
+    (failure,) = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert f"{video}: memory ran out (" in failure
+    assert "; try fewer --jobs or --threads; `rmset doctor` says how much there is" in failure
+    assert "Traceback" not in done.stderr
+    assert not read_videos(out)
 
 
 def test_bad_videos_among_good_ones(mixed: Path, rmset: Rmset, tmp_path: Path) -> None:

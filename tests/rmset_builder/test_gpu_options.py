@@ -10,6 +10,8 @@ import onnxruntime as ort
 import pytest
 
 from rmset_builder.engine import EngineSpec
+from rmset_builder.jobs import JOB_BYTES
+from rmset_builder.machine import Usable
 from rmset_builder.nvdec import NvDecoder
 from rmset_builder.onnx_session import CUDA_PROVIDER, MEND_CUDA
 
@@ -29,6 +31,7 @@ def specs(rmset: Rmset, small_video: Path, tmp_path: Path, monkeypatch: pytest.M
 
     extract = "rmset_builder.commands.extract"
     monkeypatch.setattr(f"{extract}.run", catch)
+    monkeypatch.setattr(f"{extract}.find_memory", lambda: Usable(99 * JOB_BYTES, 99 * JOB_BYTES, ""))
     monkeypatch.setattr(f"{extract}.require_cuda", lambda _: None)
     monkeypatch.setattr(f"{extract}.find_nvdec", lambda gpu: "no such library" if gpu == 7 else NvDecoder(gpu))
 
@@ -66,6 +69,13 @@ def test_gpus_take_turns_and_threads_are_shared_out(
     assert [spec.device.gpu for spec in found] == gpus
     assert {spec.threads for spec in found} == {threads}
     assert [spec.nvdec for spec in found] == [None if gpu is None else NvDecoder(gpu) for gpu in gpus]
+
+
+def test_jobs_are_as_many_as_memory_has_room_for(specs: Specs, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Usable(2 * JOB_BYTES, 99 * JOB_BYTES, "memory.max of cgroup /job")
+    monkeypatch.setattr("rmset_builder.commands.extract.find_memory", lambda: memory)
+    assert [spec.threads for spec in specs(4, "--threads", 16)] == [8, 8]
+    assert len(specs(4, "--threads", 16, "--jobs", 3)) == 3, "who gives a number knows"
 
 
 def test_a_gpu_without_a_decoder_is_told_and_used_all_the_same(specs: Specs) -> None:
