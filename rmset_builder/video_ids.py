@@ -46,7 +46,7 @@ def distinct_id(readable: str, *parts: str) -> str:
     return f"{start}--{digest[:16]}"
 
 
-def _stem(path: Path) -> str:
+def _stem(path: PurePath) -> str:
     # Not pathlib's stem, which Python 3.14 has another rule for where a name begins or ends with dots.
     return _text(path.name.rpartition(".")[0] or path.name)
 
