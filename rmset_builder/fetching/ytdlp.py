@@ -156,6 +156,8 @@ class Session:
             "enable_file_urls": False,
             # An empty address means a direct connection; None would take whatever the environment names.
             "proxy": access.proxy,
+            # Else a video that is blocked here is asked for again under an invented address.
+            "geo_bypass": False,
             # Else a certificate that the user trusts would count for nothing beside those that yt-dlp brings.
             "compat_opts": {"no-certifi"}
             if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
