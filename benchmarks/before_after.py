@@ -1,0 +1,74 @@
+"""Extraction by this checkout against another one (an earlier commit, say), by turns in one run.
+
+git worktree add ../before COMMIT; python benchmarks/before_after.py ../before [--rounds 5] [VIDEO ...]
+
+Whole commands, start included. The ratio is of the median times of all rounds; processor seconds are told beside it, as
+they suffer less from what else the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common import HERE, keep, shared
+
+from rmset_builder.checked import read_checked
+
+
+def main() -> None:
+    """Run both sides by turns, compare, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("before", type=Path, help="the other checkout")
+    parser.add_argument("videos", nargs="*", type=Path, help="film11 and crowd19 where none is given")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    mashups = shared() / "data" / "mashups"
+    sides = {"before": options.before.resolve(), "after": HERE.parent}
+    results = {}
+    for video in options.videos or [mashups / "film11.mp4", mashups / "crowd19.mp4"]:
+        seconds: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+        with tempfile.TemporaryDirectory(prefix="rmset-before-after-") as scratch:
+            for number in range(options.rounds):
+                for side, checkout in list(sides.items())[:: 1 if number % 2 else -1]:
+                    seconds[side].append(extract(checkout, video, Path(scratch, f"{side}{number}")))
+            shards = [Path(scratch, f"{side}0", f"{video.stem}-00000.parquet") for side in sides]
+            same = read_checked(shards[0]).equals(read_checked(shards[1]))
+        wall, processor = (
+            {side: round(statistics.median(run[kind] for run in runs), 2) for side, runs in seconds.items()}
+            for kind in (0, 1)
+        )
+        results[video.stem] = {
+            "rounds": options.rounds,
+            "seconds": wall,
+            "processor_seconds": processor,
+            "rate_ratio": round(wall["before"] / wall["after"], 3),
+            "processor_ratio": round(processor["before"] / processor["after"], 3),
+            "rows_equal": same,
+        }
+    results["before"] = subprocess.run(
+        ["git", "-C", options.before, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    keep("before_after", results)
+
+
+def extract(checkout: Path, video: Path, out: Path) -> tuple[float, float]:
+    """Wall and processor seconds of one command that extracts a video with the code of a checkout."""
+    command = [sys.executable, "-m", "rmset_builder", "extract", video, "--out", out]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=checkout, env=environment, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, processor
+
+
+if __name__ == "__main__":
+    main()
