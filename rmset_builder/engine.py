@@ -68,5 +68,14 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
         closing(Workers(count)) as workers,
     ):
         # Wanted when a video ends, and then by one thread for whom all others would wait.
-        workers.at(Urgency.AHEAD).submit(importlib.import_module, "sklearn.cluster")
+        workers.at(Urgency.AHEAD).submit(import_ahead)
         yield Engine(spec, detectors, embedder, workers)
+
+
+def import_ahead() -> None:
+    """Import what a video needs later, in the order in which it does.
+
+    Two threads that import scipy from different ends can wait for each other, which Python ends with an error.
+    """
+    for name in ("scipy.optimize", "sklearn.cluster"):
+        importlib.import_module(name)

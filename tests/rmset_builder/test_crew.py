@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -310,6 +311,16 @@ def test_an_engines_making_is_the_same_in_another_process(gpu: int | None) -> No
         nvdec=None if gpu is None else NvDecoder(gpu),
     )
     assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_what_is_imported_ahead_is_imported_in_the_order_of_use() -> None:
+    """Else two threads load scipy from different ends, and Python ends their waiting for each other with an error."""
+    program = "import sys; from rmset_builder.engine import import_ahead; import_ahead(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    names = done.stdout.split()
+    # In the order in which they were whole.
+    assert "sklearn.cluster" in names
+    assert names.index("scipy.optimize") < min(names.index(name) for name in names if name.startswith("sklearn."))
 
 
 def test_an_engines_threads_end_with_it_and_what_has_not_begun_never_does() -> None:
