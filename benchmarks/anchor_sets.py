@@ -34,7 +34,7 @@ from rmfer.store.images import ImageReader
 from rmfer.store.index import open_index
 from rmfer.store.loader import AnchorLoader
 from rmfer.store.sampler import AnchorSampler
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 WARM_UP = 6
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.geometry import Array, similarity_transform
+from rmset_builder.core.geometry import Array, similarity_transform
 
 Image = npt.NDArray[np.uint8]
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rmset_builder import __version__
+from rmset_builder.core.errors import RmsetError, VideoError
+from rmset_builder.core.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of
 from rmset_builder.engine import Engine
-from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import IDENTITIES_FOLDER, Task, extract_video
-from rmset_builder.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of
 from rmset_builder.shards import shard_path
-from rmset_builder.video import VideoInfo
+from rmset_builder.video.info import VideoInfo
 from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
 
 WORK_FOLDER = ".work"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 
 CATALOG_NAME = "catalog.jsonl"
 

@@ -22,8 +22,8 @@ from types import FrameType
 from typing import Protocol
 
 from rmset_builder.batch import NOT_WRITTEN, Result, failed, run_one
+from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.engine import EngineSpec, open_engine
-from rmset_builder.errors import RmsetError, VideoError
 from rmset_builder.extract import Task
 
 WORKER_DIED = "worker-died"

@@ -18,13 +18,13 @@ import click
 import cv2
 import numpy as np
 
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import whole_file
 from rmset_builder.demo_scene import FPS, FRAMES, HEIGHT, PEOPLE, WIDTH, Image, Scene, build_scene, draw_frames
-from rmset_builder.errors import RmsetError
-from rmset_builder.ffmpeg_listing import listed
-from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
-from rmset_builder.files import whole_file
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device, open_session
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device, open_session
+from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
+from rmset_builder.video.ffmpeg_listing import listed
 
 DEFAULT_OUT = Path("demo/videos/demo.mp4")
 

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper, numpy_helper
 
-from rmset_builder.geometry import Array, suppress
-from rmset_builder.graphs import batch_first, load_graph, merge_siblings, network_input
-from rmset_builder.onnx_session import Device
-from rmset_builder.runners import open_runner
+from rmset_builder.core.geometry import Array, suppress
+from rmset_builder.inference.graphs import batch_first, load_graph, merge_siblings, network_input
+from rmset_builder.inference.runners import open_runner
+from rmset_builder.inference.session import Device
 
 Image = npt.NDArray[np.uint8]
 

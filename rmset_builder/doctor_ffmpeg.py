@@ -6,11 +6,11 @@ import os
 import subprocess
 from dataclasses import dataclass, replace
 
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.doctor_finding import Finding, Mark, failure
-from rmset_builder.errors import RmsetError
-from rmset_builder.ffmpeg_listing import PICTURE_FILTERS, filters_of, listed
-from rmset_builder.ffmpeg_program import MEND_WITH_BUNDLED, Ffmpeg, find_ffmpeg
-from rmset_builder.nvdec import NvDecoder, find_nvdec
+from rmset_builder.video.ffmpeg import MEND_WITH_BUNDLED, Ffmpeg, find_ffmpeg
+from rmset_builder.video.ffmpeg_listing import PICTURE_FILTERS, filters_of, listed
+from rmset_builder.video.nvdec import NvDecoder, find_nvdec
 
 _MEND = "python -m pip install --force-reinstall imageio-ffmpeg"
 _SECONDS = 60

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 
 
 class Mark(StrEnum):

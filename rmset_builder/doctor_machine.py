@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rmset_builder.core.machine import Usable, address_space, find_cores, find_memory
 from rmset_builder.doctor_finding import Finding, Mark
 from rmset_builder.jobs import JOB_BYTES
-from rmset_builder.machine import Usable, address_space, find_cores, find_memory
 
 LEAST_ADDRESS_SPACE = 3_800_000_000
 """Virtual memory that a process maps for one video with four threads; measured."""

@@ -11,9 +11,9 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.doctor_finding import Finding, Mark, failure, guarded, mend_of, reason
-from rmset_builder.errors import RmsetError
-from rmset_builder.modelpack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
+from rmset_builder.inference.model_pack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
 
 _REINSTALL = "python -m pip install --force-reinstall --no-deps"
 _INSTALL_CUDA = f"{_REINSTALL} onnxruntime-gpu"
@@ -39,7 +39,7 @@ def check_runtime(gpu: int | None) -> Finding:
     builds = _installed_builds()
     gpu_build = "onnxruntime-gpu" in builds
     try:
-        runtime = importlib.import_module("rmset_builder.ort").ort
+        runtime = importlib.import_module("rmset_builder.inference.ort").ort
         providers: list[str] = runtime.get_available_providers()
     except (ImportError, AttributeError) as error:
         wanted = "onnxruntime-gpu" if gpu_build else "onnxruntime"
@@ -79,7 +79,7 @@ def check_cuda(pack: ModelPack, gpu: int | None) -> Finding:
     name, cards = "cuda", _nvidia_cards()
     none = Finding(name, Mark.OK, "no NVIDIA GPU: models run on the CPU")
     card = cards[gpu or 0] if len(cards) > (gpu or 0) else "unknown to nvidia-smi"
-    providers: list[str] = importlib.import_module("rmset_builder.ort").ort.get_available_providers()
+    providers: list[str] = importlib.import_module("rmset_builder.inference.ort").ort.get_available_providers()
     if gpu is None and _CUDA not in providers:
         found = f"{card}, but this ONNX Runtime has no CUDA: models run on the CPU"
         return Finding(name, Mark.WARN, found, _INSTALL_CUDA) if cards else none
@@ -106,7 +106,7 @@ def _run(model: Path, shape: tuple[int, ...], gpu: int | None) -> float:
     # Imported here, as doctor must start where they are missing.
     import numpy as np  # noqa: PLC0415
 
-    from rmset_builder.onnx_session import Device, open_session  # noqa: PLC0415
+    from rmset_builder.inference.session import Device, open_session  # noqa: PLC0415
 
     session = open_session(str(model), Device(gpu), probe=True)
     wanted = session.get_inputs()[0]

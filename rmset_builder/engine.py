@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import cv2
 from threadpoolctl import threadpool_limits
 
+from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.embedder import Embedder
-from rmset_builder.modelpack import ModelPack
-from rmset_builder.nvdec import NvDecoder
-from rmset_builder.onnx_session import Device
+from rmset_builder.inference.model_pack import ModelPack
+from rmset_builder.inference.session import Device
 from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
-from rmset_builder.workers import Urgency, Workers
+from rmset_builder.video.nvdec import NvDecoder
 
 # A GPU wants many at a time; one core is as fast with one.
 _GPU_BATCH = 16

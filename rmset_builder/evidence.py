@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.align import arcface_crop
+from rmset_builder.core.geometry import Array
 from rmset_builder.embedder import Embedder
 from rmset_builder.faces import decode_jpeg
-from rmset_builder.geometry import Array
 from rmset_builder.spool import Spool
 
 Rows = npt.NDArray[np.intp]

@@ -16,26 +16,26 @@ import pyarrow as pa
 from rmset_builder import __version__
 from rmset_builder.catalog import Provenance
 from rmset_builder.checked import write_checked
-from rmset_builder.decode import FrameReader
+from rmset_builder.core.files import mtime_ns, sha256_of, whole_file
+from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.engine import Engine
 from rmset_builder.faces import FaceFinder, FaceRules, FoundFaces
-from rmset_builder.ffmpeg_program import find_ffmpeg
-from rmset_builder.files import mtime_ns, sha256_of, whole_file
 from rmset_builder.identity import IdentityRules
+from rmset_builder.inference.ort import ort
 from rmset_builder.keyframes import KeyframeRules
-from rmset_builder.ort import ort
 from rmset_builder.people import UPSIDE_DOWN, People, find_people
-from rmset_builder.picture_filters import picture_note
-from rmset_builder.presentation_times import duration_s, frame_rate, in_order
 from rmset_builder.scales import ScaledDetector
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import LinkRules
 from rmset_builder.upside_down import INPUT_SIZE, upside_down_note
-from rmset_builder.video import VideoInfo
+from rmset_builder.video.decode import FrameReader
+from rmset_builder.video.ffmpeg import find_ffmpeg
+from rmset_builder.video.filtergraph import picture_note
+from rmset_builder.video.info import VideoInfo
+from rmset_builder.video.presentation_times import duration_s, frame_rate, in_order
 from rmset_builder.videos_table import VideoRecord
-from rmset_builder.workers import Urgency
 
 NO_FACES = "no-faces"
 IDENTITIES_FOLDER = "identities"

@@ -17,11 +17,10 @@ import numpy.typing as npt
 import simplejpeg
 
 from rmset_builder.align import aligned_faces, sharpness
-from rmset_builder.decode import Frame, FrameReader
+from rmset_builder.core.geometry import Array
+from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.detector import Faces
-from rmset_builder.geometry import Array
 from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes, first_frames
-from rmset_builder.luma import patches
 from rmset_builder.probes import ScaleChooser
 from rmset_builder.scales import ScaledDetector, Scales
 from rmset_builder.spool import Spool
@@ -35,8 +34,9 @@ from rmset_builder.tracks import (
     frame_runs,
     with_known,
 )
-from rmset_builder.windows import Window, WindowSource, window_length
-from rmset_builder.workers import Urgency, Workers
+from rmset_builder.video.appearance import patches
+from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.frame_buffer import Window, WindowSource, window_length
 
 Progress = Callable[[int, int], None]
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.shards import ShardFile, read_metadata
 from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.geometry import Array
+from rmset_builder.core.geometry import Array
 
 # Farther than any distance of a cluster of tracks that may be together can come to, on average.
 _NEVER = 1e9

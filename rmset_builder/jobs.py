@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rmset_builder.machine import Usable
+from rmset_builder.core.machine import Usable
 
 THREADS_PER_JOB = 4
 """Fewer leave cores idle while Python itself is at work on a frame."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rmset_builder.core.geometry import Array
 from rmset_builder.detector import Faces
-from rmset_builder.geometry import Array
 from rmset_builder.tracks import Keyframe, LinkRules, match
 
 

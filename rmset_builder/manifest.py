@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from rmset_builder.errors import ManyFaultsError, RmsetError, one_line
-from rmset_builder.files import as_address
+from rmset_builder.core.errors import ManyFaultsError, RmsetError, one_line
+from rmset_builder.core.files import as_address
 from rmset_builder.manifest_faults import faults_of
 from rmset_builder.yaml_lines import Fault, read_yaml, spell
 

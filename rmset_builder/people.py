@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.core.geometry import Array
 from rmset_builder.detector import Detector
 from rmset_builder.embedder import Embedder, faces_worth_embedding
 from rmset_builder.evidence import FaceEmbeddings, unit
 from rmset_builder.faces import FoundFaces
-from rmset_builder.geometry import Array
 from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.purity import PurityRules, TrackPurifier, changing
 from rmset_builder.spool import Spool

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rmset_builder.detector import Faces
 from rmset_builder.scales import ScaledDetector, Scales
-from rmset_builder.windows import Window
+from rmset_builder.video.frame_buffer import Window
 
 # The scales are chosen anew this many frames after a cut, and then after twice as many, as long as they still fit.
 FIRST_PROBE_AFTER, LAST_PROBE_AFTER = 64, 512

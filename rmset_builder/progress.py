@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from rmset_builder.batch import Result
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
 from rmset_builder.extract import Task
-from rmset_builder.video import VideoInfo
+from rmset_builder.video.info import VideoInfo
 
 _SECONDS_BETWEEN_LINES = 10.0
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.core.geometry import Array
 from rmset_builder.embedder import faces_worth_embedding
 from rmset_builder.evidence import FaceEmbeddings, unit
-from rmset_builder.geometry import Array
-from rmset_builder.shots import SLOW, SLOW_REACH
+from rmset_builder.video.shots import SLOW, SLOW_REACH
 
 Rows = npt.NDArray[np.intp]
 Frames = npt.NDArray[np.int32]

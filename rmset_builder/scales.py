@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rmset_builder.core.geometry import Array, iou_matrix
 from rmset_builder.detector import Detector, Faces, Image, InputSize
-from rmset_builder.geometry import Array, iou_matrix
-from rmset_builder.onnx_session import Device
+from rmset_builder.inference.session import Device
 
 Scales = tuple[int, ...]
 

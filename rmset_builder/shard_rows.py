@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from rmset_builder.checked import open_checked, read_checked
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.damage import tell_damage
-from rmset_builder.errors import RmsetError
 from rmset_builder.shards import ROWS_PER_GROUP, FaceRows, ShardFile
 from rmset_builder.videos_table import extract_again, read_videos
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rmset_builder.errors import RmsetError
-from rmset_builder.files import whole_file
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import whole_file
 
 SCHEMA_VERSION = 1
 ROWS_PER_GROUP = 256

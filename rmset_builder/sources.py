@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rmset_builder.catalog import Provenance
-from rmset_builder.errors import RmsetError, VideoError
+from rmset_builder.core.errors import RmsetError, VideoError
+from rmset_builder.core.files import as_address
 from rmset_builder.extract import Task
-from rmset_builder.files import as_address
 from rmset_builder.id_owners import IdOwners
-from rmset_builder.video_folders import list_videos, named
+from rmset_builder.video.folders import list_videos, named
 from rmset_builder.videos_table import VideoRecord
 
 DEFAULT_FOLDER = Path("videos")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmset_builder.errors import RmsetError, one_line
+from rmset_builder.core.errors import RmsetError, one_line
 from rmset_builder.footers import compare, read_footers, restore
 from rmset_builder.paper import TABLE_2, Counts, add_up
 from rmset_builder.shards import find_shards

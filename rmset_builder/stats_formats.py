@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from rmset_builder.errors import one_line
+from rmset_builder.core.errors import one_line
 from rmset_builder.paper import NOTE, PRINTED_TOTAL, TABLE_2, Counts
 from rmset_builder.stats import Table
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.ledger import append_lines, mend_end
 
 TOMBSTONES_NAME = "pruned.jsonl"

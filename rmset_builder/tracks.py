@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.core.geometry import Array, covered_share, iou_matrix
 from rmset_builder.detector import Faces
-from rmset_builder.geometry import Array, covered_share, iou_matrix
-from rmset_builder.shots import Settled
+from rmset_builder.video.shots import Settled
 
 Pairs = npt.NDArray[np.intp]
 
@@ -34,7 +34,7 @@ class Keyframe:
     Attributes:
         frame: its number.
         faces: what the detector found.
-        patches: (n, d) what their boxes show (:func:`rmset_builder.luma.patches`).
+        patches: (n, d) what their boxes show (:func:`rmset_builder.video.appearance.patches`).
         settled: since when their boxes show it, and how steadily.
     """
 

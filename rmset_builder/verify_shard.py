@@ -12,8 +12,8 @@ import pyarrow as pa
 from PIL import Image
 
 from rmset_builder.checked import open_checked, read_checked
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.damage import MOST_TOLD, Pages, describe, look_at_pages
-from rmset_builder.errors import RmsetError
 from rmset_builder.shard_rows import read_blocks
 from rmset_builder.shards import FaceRows, ShardFile, read_metadata, shard_schema
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 from filelock import FileLock
 
 from rmset_builder.checked import read_checked, write_checked
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import TEMPORARY_SUFFIX, whole_file
 from rmset_builder.damage import tell_damage
-from rmset_builder.errors import RmsetError
-from rmset_builder.files import TEMPORARY_SUFFIX, whole_file
 
 TABLE_NAME = "videos.parquet"
 DONE = "done"

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, settings
 from rmset_builder.cli import main
 from rmset_builder.demo import encode, load_scene
 from rmset_builder.demo_scene import ABSENT, CUT, Image, draw_frame
-from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.video.ffmpeg import find_ffmpeg
 
 # How long an example takes says more of the machine than of the program.
 settings.register_profile("rmset", deadline=None, suppress_health_check=[HealthCheck.too_slow])

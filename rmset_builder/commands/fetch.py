@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from rmset_builder.core.command_line import echo, something_is_done
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.collect import Fate, Options, Result, worth_another_try
 from rmset_builder.fetching.describe import place_of
 from rmset_builder.fetching.faults import CERTIFICATE, PROXY

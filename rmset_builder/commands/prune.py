@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
-from rmset_builder.errors import RmsetError, VideoError
+from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.prune import Removed, prune_identity, prune_video
 from rmset_builder.verify import faults_of, verify
 

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from rmset_builder.core.command_line import TextPath, echo
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 from rmset_builder.verify import faults_of, verify
 from rmset_builder.verify_scope import require_content
 

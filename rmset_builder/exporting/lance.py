@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.exporting.faces import read_batches
 from rmset_builder.shards import ShardFile, shard_schema
 

@@ -8,14 +8,14 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.describe import number
 from rmset_builder.fetching.ids import plain, safe_id
 from rmset_builder.fetching.ledger import FILE_SITE, Ledger, Video, append_lines, mend_end, now
 from rmset_builder.fetching.ytdlp import Info, Session, version
 from rmset_builder.manifest import FOLDER, URL, YOUTUBE, Manifest
-from rmset_builder.video import VIDEO_SUFFIXES
-from rmset_builder.video_ids import distinct_id, video_id
+from rmset_builder.video.ids import distinct_id, video_id
+from rmset_builder.video.info import VIDEO_SUFFIXES
 
 SEARCHES_NAME = "searches.jsonl"
 

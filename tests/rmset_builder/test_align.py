@@ -16,12 +16,12 @@ from rmset_builder.align import (
     sharpness,
     template,
 )
+from rmset_builder.core.geometry import Array
 from rmset_builder.demo import find_photo
 from rmset_builder.detector import Detector, Faces, InputSize
 from rmset_builder.embedder import Embedder
-from rmset_builder.geometry import Array
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device
 
 # insightface calls what skimage has given another name.
 pytestmark = pytest.mark.filterwarnings("ignore:.estimate. is deprecated:FutureWarning")

@@ -8,7 +8,7 @@ import pytest
 
 from rmset_builder.batch import Outcome, Plan, plan
 from rmset_builder.catalog import Provenance
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.extract import Task
 from rmset_builder.shards import shard_path
 from rmset_builder.videos_table import FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos

@@ -13,7 +13,7 @@ from collection import PLACES, Collection
 
 from rmset_builder.checked import read_checked
 from rmset_builder.contact_sheet import write_contact_sheet
-from rmset_builder.errors import RmsetError, VideoError
+from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.exporting.run import WRITERS, export
 from rmset_builder.prune import prune_identity, prune_video
 from rmset_builder.shards import ROWS_PER_GROUP, shard_path

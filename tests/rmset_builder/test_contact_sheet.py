@@ -17,7 +17,7 @@ from rmset_builder.commands.contact import command
 from rmset_builder.contact_drawing import label_of, note_of
 from rmset_builder.contact_plan import plan_video, spread
 from rmset_builder.contact_sheet import write_contact_sheet
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.shards import FaceRows, write_shards
 from rmset_builder.videos_table import FAILED, VideoRecord, update_videos
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from insightface.model_zoo.scrfd import SCRFD
 
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.demo import command, encode, find_photo, load_scene
 from rmset_builder.demo_scene import (
     ABSENT,
@@ -28,10 +29,9 @@ from rmset_builder.demo_scene import (
     draw_frames,
     layout_at,
 )
-from rmset_builder.errors import RmsetError
-from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device, open_session
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device, open_session
+from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
 
 
 @pytest.fixture(scope="module")

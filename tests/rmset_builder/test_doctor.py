@@ -12,12 +12,13 @@ from typing import Any
 import onnxruntime
 import pytest
 
-from rmset_builder import doctor, doctor_ffmpeg, doctor_models, doctor_packages, nvdec
+from rmset_builder import doctor, doctor_ffmpeg, doctor_models, doctor_packages
 from rmset_builder.commands.doctor import lines_of
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.doctor_finding import Finding, Mark, guarded
-from rmset_builder.errors import RmsetError
-from rmset_builder.ffmpeg_program import Ffmpeg, find_ffmpeg
-from rmset_builder.modelpack import load_pack
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.video import nvdec
+from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
 
 CPU_ONLY = ["CPUExecutionProvider"]
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 from insightface.utils import face_align
 
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.geometry import Array
 from rmset_builder.demo import find_photo
 from rmset_builder.detector import Detector, InputSize
 from rmset_builder.embedder import Embedder, Image, faces_worth_embedding
-from rmset_builder.errors import RmsetError
-from rmset_builder.geometry import Array
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device, open_session
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device, open_session
 
 # insightface calls what skimage has given another name.
 pytestmark = pytest.mark.filterwarnings("ignore:.estimate. is deprecated:FutureWarning")

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.exporting import run
 from rmset_builder.exporting.run import WRITERS, export
 from rmset_builder.shards import find_shards, read_metadata

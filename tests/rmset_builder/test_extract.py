@@ -38,8 +38,8 @@ from rmset_builder.demo_scene import (
     is_present,
     layout_at,
 )
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device, open_session
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device, open_session
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.videos_table import VideoRecord, read_videos
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import onnxruntime as ort
 import pytest
 
+from rmset_builder.core.machine import Usable
 from rmset_builder.engine import EngineSpec
+from rmset_builder.inference.session import CUDA_PROVIDER, MEND_CUDA
 from rmset_builder.jobs import JOB_BYTES
-from rmset_builder.machine import Usable
-from rmset_builder.nvdec import NvDecoder
-from rmset_builder.onnx_session import CUDA_PROVIDER, MEND_CUDA
+from rmset_builder.video.nvdec import NvDecoder
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]

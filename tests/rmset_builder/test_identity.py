@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmset_builder.align import Image, align_face
+from rmset_builder.core.geometry import Array
 from rmset_builder.demo import find_photo
 from rmset_builder.detector import Detector, InputSize
 from rmset_builder.embedder import Embedder
 from rmset_builder.faces import FoundFaces, encode_jpeg
-from rmset_builder.geometry import Array
 from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device
 from rmset_builder.people import People, find_people
 from rmset_builder.spool import Spool
 from rmset_builder.tracks import TrackRows

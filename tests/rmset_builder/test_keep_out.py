@@ -14,7 +14,7 @@ from collection import Collection
 
 from rmset_builder.batch import Plan
 from rmset_builder.catalog import Provenance
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.extract import Task
 from rmset_builder.keep_out import keep_out_pruned
 from rmset_builder.prune import prune_identity, prune_video

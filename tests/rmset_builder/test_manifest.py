@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.manifest import FAULTS_SHOWN, LARGEST_BYTES, Filters, Group, Manifest, load_manifest
 
 KEYWORDS = Path(__file__).parents[2] / "manifests" / "keywords.yaml"

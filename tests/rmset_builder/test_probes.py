@@ -8,13 +8,13 @@ import pytest
 
 from rmset_builder.demo import find_photo
 from rmset_builder.detector import Image
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device
 from rmset_builder.keyframes import first_frames
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device
 from rmset_builder.probes import ScaleChooser, WindowScales
 from rmset_builder.scales import DetectorBank, ScaledDetector
-from rmset_builder.shots import Changes
-from rmset_builder.windows import Window
+from rmset_builder.video.frame_buffer import Window
+from rmset_builder.video.shots import Changes
 
 WIDTH, HEIGHT = 1000, 1280
 STRIDE = 4

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from rmset_builder.batch import Outcome, Result
 from rmset_builder.catalog import Provenance
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
 from rmset_builder.extract import Task
 from rmset_builder.progress import ProgressReporter
-from rmset_builder.video import VideoInfo
+from rmset_builder.video.info import VideoInfo
 
 FRAMES = 25
 

@@ -13,7 +13,7 @@ import pytest
 from collection import FRAMES, JPEGS, PEOPLE, ROWS, Collection
 
 from rmset_builder import prune, shards
-from rmset_builder.errors import RmsetError, VideoError
+from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.fetching.ledger import Ledger, read_rows
 from rmset_builder.prune import prune_identity, prune_video
 from rmset_builder.shards import find_shards, read_metadata

@@ -18,11 +18,11 @@ from rmset_builder.detector import Detector, InputSize
 from rmset_builder.embedder import Embedder
 from rmset_builder.evidence import FaceEmbeddings
 from rmset_builder.faces import encode_jpeg
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device
 from rmset_builder.purity import PurityRules, TrackPurifier, changing, probes
-from rmset_builder.shots import SLOW_REACH
 from rmset_builder.spool import Spool
+from rmset_builder.video.shots import SLOW_REACH
 
 Frames = npt.NDArray[np.int32]
 Share = tuple[int, int, float]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from rmset_builder.catalog import CATALOG_NAME, Provenance
-from rmset_builder.errors import RmsetError
-from rmset_builder.files import sha256_of
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import sha256_of
 from rmset_builder.sources import Sources, find_sources
-from rmset_builder.video import VIDEO_SUFFIXES
+from rmset_builder.video.info import VIDEO_SUFFIXES
 from rmset_builder.videos_table import VideoRecord
 
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from rmset_builder.cli import main
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.footers import compare, read_footers
 from rmset_builder.paper import NOTE, PRINTED_TOTAL, TABLE_2, Counts, add_up
 from rmset_builder.shards import FaceRows, find_shards, shard_path, write_shard

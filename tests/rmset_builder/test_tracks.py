@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rmset_builder.core.geometry import Array
 from rmset_builder.detector import Faces
-from rmset_builder.geometry import Array
-from rmset_builder.shots import Settled
 from rmset_builder.tracks import (
     Keyframe,
     LinkRules,
@@ -25,6 +24,7 @@ from rmset_builder.tracks import (
     match,
     with_known,
 )
+from rmset_builder.video.shots import Settled
 
 RULES = LinkRules()
 Box = Sequence[float]

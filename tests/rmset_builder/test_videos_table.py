@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.videos_table import DONE, FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos
 
 FULL = VideoRecord(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.fetching.wanted import (
     Search,
