@@ -11,10 +11,10 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from rmset_builder.core.priority_pool import Urgency, Workers
-from rmset_builder.embedder import Embedder
+from rmset_builder.detection.multiscale import DetectorBank
+from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.model_pack import ModelPack
 from rmset_builder.inference.session import Device
-from rmset_builder.scales import DetectorBank
 from rmset_builder.settings import ExtractSettings
 from rmset_builder.video.nvdec import NvDecoder
 

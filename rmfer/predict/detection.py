@@ -43,8 +43,8 @@ class PictureFaces:
 
     def __init__(self, models: str, device: torch.device) -> None:
         require_rmset()
+        from rmset_builder.detection.multiscale import DetectorBank  # noqa: PLC0415
         from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
-        from rmset_builder.scales import DetectorBank  # noqa: PLC0415
         from rmset_builder.settings import ExtractSettings  # noqa: PLC0415
 
         self._settings = ExtractSettings()
@@ -57,9 +57,9 @@ class PictureFaces:
 
     def find(self, picture: Pixels) -> FoundFaces:
         """The faces of a picture (h, w, 3) uint8 RGB that the detector is sure of."""
-        from rmset_builder.align import aligned_faces  # noqa: PLC0415
-        from rmset_builder.scales import ScaledDetector  # noqa: PLC0415
-        from rmset_builder.tracks import drop_doubles  # noqa: PLC0415
+        from rmset_builder.detection.multiscale import ScaledDetector  # noqa: PLC0415
+        from rmset_builder.faces.align import aligned_faces  # noqa: PLC0415
+        from rmset_builder.tracking.tracker import drop_doubles  # noqa: PLC0415
 
         sure = self._settings.det_threshold
         height, width = picture.shape[:2]

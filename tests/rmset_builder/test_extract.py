@@ -26,7 +26,6 @@ import pyarrow.parquet as pq
 import pytest
 from insightface.model_zoo.scrfd import SCRFD
 
-from rmset_builder.align import align_face, template
 from rmset_builder.demo_scene import (
     FPS,
     HEIGHT,
@@ -38,6 +37,7 @@ from rmset_builder.demo_scene import (
     is_present,
     layout_at,
 )
+from rmset_builder.faces.align import align_face, template
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
 from rmset_builder.settings import ExtractSettings

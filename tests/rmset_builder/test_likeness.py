@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 
-from rmset_builder.align import arcface_crop
 from rmset_builder.core.geometry import iou_matrix
 from rmset_builder.demo_scene import Image
-from rmset_builder.embedder import Embedder
-from rmset_builder.evidence import unit
-from rmset_builder.faces import decode_jpeg
+from rmset_builder.faces.align import arcface_crop
+from rmset_builder.faces.jpeg import decode_jpeg
+from rmset_builder.identity.embedder import Embedder
+from rmset_builder.identity.embeddings import unit
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, Faces, InputSize
+from rmset_builder.detection.scrfd import Detector, Faces, InputSize
 from rmset_builder.inference.graphs import (
     batch_first,
     fix_shape,

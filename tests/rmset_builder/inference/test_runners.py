@@ -16,8 +16,8 @@ from onnx import numpy_helper as tensors
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, Faces, Image, InputSize
-from rmset_builder.embedder import Embedder
+from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
+from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.runners import CallerRunner, Rows, Runner, SharedBatchRunner, open_runner
 from rmset_builder.inference.session import Device, open_session
@@ -222,7 +222,7 @@ def in_shared_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_shared(model: bytes, batch: int, device: Device) -> Runner:
         return SharedBatchRunner(open_session(model, device), batch, device)
 
-    for module in ("detector", "embedder"):
+    for module in ("detection.scrfd", "identity.embedder"):
         monkeypatch.setattr(f"rmset_builder.{module}.open_runner", open_shared)
 
 

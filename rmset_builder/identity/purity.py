@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.embedder import faces_worth_embedding
-from rmset_builder.evidence import FaceEmbeddings, unit
+from rmset_builder.identity.embedder import faces_worth_embedding
+from rmset_builder.identity.embeddings import FaceEmbeddings, unit
 from rmset_builder.video.shots import SLOW, SLOW_REACH
 
 Rows = npt.NDArray[np.intp]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmset_builder.spool import Spool
+from rmset_builder.faces.spool import Spool
 
 
 @given(st.lists(st.lists(st.binary(max_size=20), max_size=5), max_size=10), st.data())

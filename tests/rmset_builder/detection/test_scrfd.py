@@ -14,11 +14,11 @@ from insightface.model_zoo.scrfd import SCRFD
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, Faces, Image, InputSize, fit_inside
+from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize, fit_inside
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
 
-SHARED = Path(os.environ.get("RMSET_SHARED") or Path(__file__).parents[3] / "shared" / "data")
+SHARED = Path(os.environ.get("RMSET_SHARED") or Path(__file__).parents[4] / "shared" / "data")
 MASHUPS = ("wall9", "film11", "crowd19", "edit12")
 PEOPLE = 6
 

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detector import Detector
-from rmset_builder.embedder import Embedder, faces_worth_embedding
-from rmset_builder.evidence import FaceEmbeddings, unit
-from rmset_builder.faces import FoundFaces
-from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
-from rmset_builder.purity import PurityRules, TrackPurifier, changing
-from rmset_builder.spool import Spool
-from rmset_builder.tracks import frames_apart
-from rmset_builder.upside_down import upside_down_tracks
+from rmset_builder.detection.scrfd import Detector
+from rmset_builder.faces.found_faces import FoundFaces
+from rmset_builder.faces.spool import Spool
+from rmset_builder.faces.upside_down import upside_down_tracks
+from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
+from rmset_builder.identity.embedder import Embedder, faces_worth_embedding
+from rmset_builder.identity.embeddings import FaceEmbeddings, unit
+from rmset_builder.identity.purity import PurityRules, TrackPurifier, changing
+from rmset_builder.tracking.tracker import frames_apart
 
 UNSURE = "unsure"
 UPSIDE_DOWN = "upside-down"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.align import ARCFACE_SIDE
 from rmset_builder.core.geometry import Array
+from rmset_builder.faces.align import ARCFACE_SIDE
 from rmset_builder.inference.graphs import fix_shape, load_graph, unroll_prelu
 from rmset_builder.inference.runners import open_runner
 from rmset_builder.inference.session import Device

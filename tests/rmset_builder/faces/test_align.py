@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from insightface.utils import face_align
 
-from rmset_builder.align import (
+from rmset_builder.core.geometry import Array
+from rmset_builder.demo import find_photo
+from rmset_builder.detection.scrfd import Detector, Faces, InputSize
+from rmset_builder.faces.align import (
     ARCFACE_SIDE,
     ARCFACE_TEMPLATE,
     MARGIN,
@@ -16,10 +19,7 @@ from rmset_builder.align import (
     sharpness,
     template,
 )
-from rmset_builder.core.geometry import Array
-from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, Faces, InputSize
-from rmset_builder.embedder import Embedder
+from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
 

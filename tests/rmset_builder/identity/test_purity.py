@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rmset_builder.align import align_face
 from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, InputSize
-from rmset_builder.embedder import Embedder
-from rmset_builder.evidence import FaceEmbeddings
-from rmset_builder.faces import encode_jpeg
+from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.faces.align import align_face
+from rmset_builder.faces.jpeg import encode_jpeg
+from rmset_builder.faces.spool import Spool
+from rmset_builder.identity.embedder import Embedder
+from rmset_builder.identity.embeddings import FaceEmbeddings
+from rmset_builder.identity.purity import PurityRules, TrackPurifier, changing, probes
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
-from rmset_builder.purity import PurityRules, TrackPurifier, changing, probes
-from rmset_builder.spool import Spool
 from rmset_builder.video.shots import SLOW_REACH
 
 Frames = npt.NDArray[np.int32]

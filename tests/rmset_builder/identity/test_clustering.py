@@ -12,19 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmset_builder.align import Image, align_face
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, InputSize
-from rmset_builder.embedder import Embedder
-from rmset_builder.faces import FoundFaces, encode_jpeg
-from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
+from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.faces.align import Image, align_face
+from rmset_builder.faces.found_faces import FoundFaces
+from rmset_builder.faces.jpeg import encode_jpeg
+from rmset_builder.faces.spool import Spool
+from rmset_builder.faces.upside_down import INPUT_SIZE
+from rmset_builder.identity.assignment import People, find_people
+from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
+from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
-from rmset_builder.people import People, find_people
-from rmset_builder.spool import Spool
-from rmset_builder.tracks import TrackRows
-from rmset_builder.upside_down import INPUT_SIZE
+from rmset_builder.tracking.tracker import TrackRows
 
 RULES = IdentityRules(same=0.40, solid=12, join=0.30, twice=0.75, doubt=0.20)
 LONG, SHORT = RULES.solid + 20, RULES.solid - 1

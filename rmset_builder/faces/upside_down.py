@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detector import Detector, Image, InputSize
-from rmset_builder.faces import decode_jpeg
-from rmset_builder.spool import Spool
+from rmset_builder.detection.scrfd import Detector, Image, InputSize
+from rmset_builder.faces.jpeg import decode_jpeg
+from rmset_builder.faces.spool import Spool
 
 # The size of input at which upright faces and others are told apart best; larger ones know both too well.
 INPUT_SIZE = InputSize(64, 64)

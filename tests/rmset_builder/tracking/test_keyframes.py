@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import covered_share
-from rmset_builder.detector import Faces
-from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes
-from rmset_builder.tracks import Keyframe, LinkRules
+from rmset_builder.detection.scrfd import Faces
+from rmset_builder.tracking.keyframes import Glance, KeyframeRules, find_keyframes
+from rmset_builder.tracking.tracker import Keyframe, LinkRules
 from rmset_builder.video.shots import Settled
 
 RULES = KeyframeRules(stride=4, motion=0.15, worth_a_look=0.5)

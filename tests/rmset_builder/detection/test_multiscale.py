@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import iou_matrix
 from rmset_builder.demo import find_photo
-from rmset_builder.detector import Detector, Faces, Image, InputSize
+from rmset_builder.detection.multiscale import DetectorBank, ScaledDetector, Scales, base_side, cheapest_cover
+from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
-from rmset_builder.scales import DetectorBank, ScaledDetector, Scales, base_side, cheapest_cover
 
 Scaler = Callable[[Image], ScaledDetector]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rmset_builder.core.geometry import Array, iou_matrix
-from rmset_builder.detector import Detector, Faces, Image, InputSize
+from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
 from rmset_builder.inference.session import Device
 
 Scales = tuple[int, ...]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detector import Faces
-from rmset_builder.tracks import (
+from rmset_builder.detection.scrfd import Faces
+from rmset_builder.tracking.tracker import (
     Keyframe,
     LinkRules,
     TrackLinker,

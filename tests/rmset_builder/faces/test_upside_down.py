@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rmset_builder.align import align_face
 from rmset_builder.demo import find_photo
 from rmset_builder.demo_scene import Image
-from rmset_builder.detector import Detector, Faces, InputSize
+from rmset_builder.detection.scrfd import Detector, Faces, InputSize
+from rmset_builder.faces.align import align_face
+from rmset_builder.faces.upside_down import INPUT_SIZE, SURER, surer_when_turned, upside_down_note
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
-from rmset_builder.upside_down import INPUT_SIZE, SURER, surer_when_turned, upside_down_note
 
 Finished = Callable[..., object]
 

@@ -8,11 +8,11 @@ from concurrent.futures import Executor
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.align import arcface_crop
 from rmset_builder.core.geometry import Array
-from rmset_builder.embedder import Embedder
-from rmset_builder.faces import decode_jpeg
-from rmset_builder.spool import Spool
+from rmset_builder.faces.align import arcface_crop
+from rmset_builder.faces.jpeg import decode_jpeg
+from rmset_builder.faces.spool import Spool
+from rmset_builder.identity.embedder import Embedder
 
 Rows = npt.NDArray[np.intp]
 

@@ -13,18 +13,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import simplejpeg
 
-from rmset_builder.align import aligned_faces, sharpness
-from rmset_builder.core.geometry import Array
 from rmset_builder.core.priority_pool import Urgency, Workers
-from rmset_builder.detector import Faces
-from rmset_builder.keyframes import Glance, KeyframeRules, find_keyframes, first_frames
-from rmset_builder.probes import ScaleChooser
-from rmset_builder.scales import ScaledDetector, Scales
-from rmset_builder.spool import Spool
-from rmset_builder.tracks import (
+from rmset_builder.detection.multiscale import ScaledDetector, Scales
+from rmset_builder.detection.scale_schedule import ScaleChooser
+from rmset_builder.detection.scrfd import Faces
+from rmset_builder.faces.found_faces import FoundFaces
+from rmset_builder.faces.jpeg import EncodedFaces, encode_faces
+from rmset_builder.faces.spool import Spool
+from rmset_builder.tracking.keyframes import Glance, KeyframeRules, find_keyframes, first_frames
+from rmset_builder.tracking.tracker import (
     Keyframe,
     LinkRules,
     TrackLinker,
@@ -35,37 +33,10 @@ from rmset_builder.tracks import (
     with_known,
 )
 from rmset_builder.video.appearance import patches
-from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.frame_buffer import Window, WindowSource, window_length
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class EncodedFaces:
-    """JPEG pictures of faces and their sharpness (n,)."""
-
-    pictures: list[bytes]
-    sharpness: list[float]
-
-
-@dataclass(frozen=True)
-class FoundFaces:
-    """Every face of a video before anyone knows whose it is.
-
-    Attributes:
-        rows: the faces; row i's picture is number i of the spool.
-        sharpness: (n,) float32.
-        keyframes: the number of frames that the detector has seen.
-        doubts: (k, 2) int32, track and frame where a track's picture has changed slowly, perhaps into another face.
-        transitions: ascending numbers of frames by which the picture had changed so in most places.
-    """
-
-    rows: TrackRows
-    sharpness: Array
-    keyframes: int
-    doubts: npt.NDArray[np.int32]
-    transitions: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -236,26 +207,6 @@ class FaceFinder:
             )
             for start, stop in frame_runs(rows.frame)
         ]
-
-
-def encode_faces(frame: Frame, landmarks: Array, *, side: int, quality: int) -> EncodedFaces:
-    """Aligned JPEG pictures of the faces of one BGRA frame, ``landmarks`` (n, 10) pixels."""
-    # One face after the other: each is still in the core's cache when it is encoded.
-    done = [(encode_jpeg(face, quality), sharpness(face)) for face in aligned_faces(frame, landmarks, side=side)]
-    return EncodedFaces([picture for picture, _ in done], [sharp for _, sharp in done])
-
-
-def encode_jpeg(picture: Frame, quality: int) -> bytes:
-    """A BGRA picture as a JPEG file, colour at half size."""
-    data: bytes = simplejpeg.encode_jpeg(
-        picture, quality=quality, colorspace="BGRA", colorsubsampling="420", fastdct=False
-    )
-    return data
-
-
-def decode_jpeg(data: bytes) -> Frame:
-    """An RGB picture (h, w, 3) from a JPEG file."""
-    return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"), np.uint8)
 
 
 def _in_order(rows: TrackRows) -> TrackRows:

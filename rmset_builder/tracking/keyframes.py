@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detector import Faces
-from rmset_builder.tracks import Keyframe, LinkRules, match
+from rmset_builder.detection.scrfd import Faces
+from rmset_builder.tracking.tracker import Keyframe, LinkRules, match
 
 
 @dataclass(frozen=True)
