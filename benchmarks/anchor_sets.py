@@ -68,8 +68,9 @@ def repeat(shards: Path, out: Path, faces: int) -> int:
 
 def rename(source: Path, target: Path, _: bytes, video: str) -> None:
     """A shard under another video's name, its footer too."""
-    from rmset_builder.checked import open_checked  # noqa: PLC0415
-    from rmset_builder.shards import FaceRows, write_shard  # noqa: PLC0415
+    from rmset_builder.shards.checked_parquet import open_checked  # noqa: PLC0415
+    from rmset_builder.shards.schema import FaceRows  # noqa: PLC0415
+    from rmset_builder.shards.writer import write_shard  # noqa: PLC0415
 
     file = open_checked(source)
     metadata = {

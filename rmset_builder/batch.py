@@ -19,9 +19,9 @@ from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of
 from rmset_builder.engine import Engine
 from rmset_builder.extract import IDENTITIES_FOLDER, Task, extract_video
-from rmset_builder.shards import shard_path
+from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
 from rmset_builder.video.info import VideoInfo
-from rmset_builder.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
 
 WORK_FOLDER = ".work"
 NOT_WRITTEN = "not-written"

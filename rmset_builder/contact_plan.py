@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.shards import ShardFile
+from rmset_builder.shards.layout import ShardFile
 
 
 @dataclass(frozen=True)

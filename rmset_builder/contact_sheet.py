@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 
-from rmset_builder.checked import open_checked, read_checked
 from rmset_builder.contact_drawing import Layout, PlacedVideo, blank, lay_out
 from rmset_builder.contact_plan import VideoPlan, plan_video
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import whole_file
-from rmset_builder.shard_rows import unreadable
-from rmset_builder.shards import ShardFile, find_shards, read_metadata
-from rmset_builder.videos_table import DONE, read_videos
+from rmset_builder.shards.checked_parquet import open_checked, read_checked
+from rmset_builder.shards.layout import ShardFile, find_shards
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.reader import unreadable
+from rmset_builder.shards.videos_table import DONE, read_videos
 
 DEFAULT_COLUMNS = 12
 DEFAULT_SIZE = 96

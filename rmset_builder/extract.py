@@ -14,8 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from rmset_builder import __version__
-from rmset_builder.catalog import Provenance
-from rmset_builder.checked import write_checked
 from rmset_builder.core.files import mtime_ns, sha256_of, whole_file
 from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.detection.multiscale import ScaledDetector
@@ -23,12 +21,16 @@ from rmset_builder.engine import Engine
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import INPUT_SIZE, upside_down_note
+from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.identity.assignment import UPSIDE_DOWN, People, find_people
 from rmset_builder.identity.clustering import IdentityRules
 from rmset_builder.inference.ort import ort
 from rmset_builder.pipeline.face_pipeline import FaceFinder, FaceRules
 from rmset_builder.settings import ExtractSettings
-from rmset_builder.shards import FaceRows, write_shards
+from rmset_builder.shards.checked_parquet import write_checked
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.videos_table import VideoRecord
+from rmset_builder.shards.writer import write_shards
 from rmset_builder.tracking.keyframes import KeyframeRules
 from rmset_builder.tracking.tracker import LinkRules
 from rmset_builder.video.decode import FrameReader
@@ -36,7 +38,6 @@ from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.filtergraph import picture_note
 from rmset_builder.video.info import VideoInfo
 from rmset_builder.video.presentation_times import duration_s, frame_rate, in_order
-from rmset_builder.videos_table import VideoRecord
 
 NO_FACES = "no-faces"
 IDENTITIES_FOLDER = "identities"

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rmset_builder.catalog import CATALOG_NAME, Provenance, read_catalog
 from rmset_builder.core.files import is_file, sha256_of
+from rmset_builder.fetching.catalog import CATALOG_NAME, Provenance, read_catalog
 from rmset_builder.fetching.ledger import FETCHED, read_rows
+from rmset_builder.shards.videos_table import DONE, VideoRecord, storable
 from rmset_builder.video.ids import distinct_id, video_id, video_id_by_place
-from rmset_builder.videos_table import DONE, VideoRecord, storable
 
 
 class IdOwners:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rmset_builder.batch import Outcome, Plan, Result
-from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.core.errors import VideoError
 from rmset_builder.core.files import is_file, sha256_of
 from rmset_builder.extract import Task
+from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.fetching.ledger import PRUNED, Video, read_rows
 from rmset_builder.id_owners import takedown_ids
+from rmset_builder.shards.videos_table import read_videos
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
-from rmset_builder.videos_table import read_videos
 
 
 def keep_out_pruned(todo: Plan, out: Path) -> Plan:

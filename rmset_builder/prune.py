@@ -17,18 +17,20 @@ import numpy as np
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from rmset_builder.checked import read_checked, write_checked
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import TEMPORARY_SUFFIX, fsync_folder, whole_file
-from rmset_builder.damage import describe, look_at_pages
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
 from rmset_builder.id_owners import IdOwners, takedown_ids
-from rmset_builder.shard_rows import read_column, without_identity
-from rmset_builder.shards import ShardFile, find_shards, parse_shard_name, read_metadata, write_shard
+from rmset_builder.shards.check import schema_fault
+from rmset_builder.shards.checked_parquet import read_checked, write_checked
+from rmset_builder.shards.damage import describe, look_at_pages
+from rmset_builder.shards.layout import ShardFile, find_shards, parse_shard_name
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.reader import read_column, without_identity
+from rmset_builder.shards.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
+from rmset_builder.shards.writer import write_shard
 from rmset_builder.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
-from rmset_builder.verify_shard import schema_fault
 from rmset_builder.video.folders import video_files
-from rmset_builder.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
 
 IDENTITIES_FOLDER = "identities"
 WORK_FOLDER = ".work"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rmset_builder.catalog import Provenance
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import as_address
 from rmset_builder.extract import Task
+from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.id_owners import IdOwners
+from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.video.folders import list_videos, named
-from rmset_builder.videos_table import VideoRecord
 
 DEFAULT_FOLDER = Path("videos")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError, one_line
-from rmset_builder.footers import compare, read_footers, restore
 from rmset_builder.paper import TABLE_2, Counts, add_up
-from rmset_builder.shards import find_shards
-from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import compare, read_footers, restore
+from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
 
 UNGROUPED = "ungrouped"
 FAILURES_NAMED = 5

@@ -12,21 +12,21 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from rmset_builder.catalog import CATALOG_NAME
-from rmset_builder.checked import read_checked
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import sha256_of
-from rmset_builder.damage import CHANGED, describe, look_at_pages
+from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
-from rmset_builder.footers import compare, read_footers
 from rmset_builder.id_owners import IdOwners, takedown_ids
 from rmset_builder.prune import IDENTITIES_FOLDER, interrupted
-from rmset_builder.shards import ShardFile, find_shards
-from rmset_builder.sums import INDEX_FOLDER, SUMS_NAME, broken_files
+from rmset_builder.shards.check import ShardFindings, check_shard
+from rmset_builder.shards.checked_parquet import read_checked
+from rmset_builder.shards.checksums import INDEX_FOLDER, SUMS_NAME, broken_files
+from rmset_builder.shards.damage import CHANGED, describe, look_at_pages
+from rmset_builder.shards.layout import ShardFile, find_shards
+from rmset_builder.shards.metadata import compare, read_footers
+from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
-from rmset_builder.verify_shard import ShardFindings, check_shard
 from rmset_builder.video.folders import video_files
-from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 
 T = TypeVar("T")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.shards import parse_shard_name
+from rmset_builder.fetching.catalog import CATALOG_NAME
+from rmset_builder.shards.layout import parse_shard_name
+from rmset_builder.shards.videos_table import TABLE_NAME
 from rmset_builder.tombstones import TOMBSTONES_NAME
 from rmset_builder.video.folders import video_files
-from rmset_builder.videos_table import TABLE_NAME
 
 
 def require_content(shards: Path, videos: Path, *, shards_given: bool, videos_given: bool) -> None:

@@ -29,12 +29,12 @@ from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
-from rmset_builder.checked import open_checked
 from rmset_builder.core.machine import usable_cores
+from rmset_builder.shards.checked_parquet import open_checked
 
 if TYPE_CHECKING:
     from rmset_builder.engine import Engine
-    from rmset_builder.videos_table import VideoRecord
+    from rmset_builder.shards.videos_table import VideoRecord
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
@@ -164,9 +164,9 @@ class Videos:
 
     def _extract(self, path: Path, folder: Path, progress: Callable[[int, int], None]) -> VideoRecord:
         from rmset_builder.batch import run_one  # noqa: PLC0415
-        from rmset_builder.catalog import Provenance  # noqa: PLC0415
         from rmset_builder.core.errors import VideoError  # noqa: PLC0415
         from rmset_builder.extract import Task  # noqa: PLC0415
+        from rmset_builder.fetching.catalog import Provenance  # noqa: PLC0415
         from rmset_builder.video.ids import video_id  # noqa: PLC0415
         from rmset_builder.video.info import VideoInfo  # noqa: PLC0415
 

@@ -24,10 +24,10 @@ from rmset_builder.jobs import THREADS_PER_JOB, Jobs, default_jobs
 from rmset_builder.keep_out import keep_out_pruned
 from rmset_builder.progress import ProgressReporter
 from rmset_builder.settings import ExtractSettings
+from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.sources import find_sources
 from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.nvdec import NvDecoder, find_nvdec
-from rmset_builder.videos_table import VideoRecord, read_videos
 
 
 def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:

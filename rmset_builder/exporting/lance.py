@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.exporting.faces import read_batches
-from rmset_builder.shards import ShardFile, shard_schema
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.schema import shard_schema
 
 NAME = "faces.lance"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from rmset_builder.batch import Outcome, Plan, plan
-from rmset_builder.catalog import Provenance
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.extract import Task
-from rmset_builder.shards import shard_path
-from rmset_builder.videos_table import FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos
+from rmset_builder.fetching.catalog import Provenance
+from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos
 
 SETTINGS, MODELS = "s" * 64, "m" * 64
 

@@ -12,14 +12,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from rmset_builder import checked, shards
 from rmset_builder.commands.contact import command
 from rmset_builder.contact_drawing import label_of, note_of
 from rmset_builder.contact_plan import plan_video, spread
 from rmset_builder.contact_sheet import write_contact_sheet
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.shards import FaceRows, write_shards
-from rmset_builder.videos_table import FAILED, VideoRecord, update_videos
+from rmset_builder.shards import checked_parquet, writer
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.videos_table import FAILED, VideoRecord, update_videos
+from rmset_builder.shards.writer import write_shards
 
 FPS = 25.0
 BACKGROUND = (250, 250, 248)
@@ -70,11 +72,11 @@ def assert_colour(pixels: npt.NDArray[np.int64], x: int, y: int, colour: Colour)
 
 def test_each_row_holds_its_identity_in_order_of_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Several shards and row groups, so that rows must be found across their borders.
-    monkeypatch.setattr(shards, "ROWS_PER_SHARD", 300)
+    monkeypatch.setattr(writer, "ROWS_PER_SHARD", 300)
     seen = {0: range(250), 1: range(50, 150), 2: [*range(20), *range(200, 250)], 5: range(120, 123)}
     write(tmp_path, "wall9", [(frame, identity) for identity, frames in seen.items() for frame in frames])
     write(tmp_path, "alone", [(frame, 7) for frame in range(10)])
-    assert len(shards.find_shards(tmp_path)) == 3
+    assert len(find_shards(tmp_path)) == 3
 
     sheet = write_contact_sheet(tmp_path, tmp_path / "contact.png", columns=6, size=48)
 
@@ -140,7 +142,7 @@ def test_only_the_row_groups_of_chosen_faces_are_read(tmp_path: Path, monkeypatc
             return super().read(columns=columns, **rest)
 
     tables: list[Any] = []
-    monkeypatch.setattr(checked.pq, "ParquetFile", Watched)
+    monkeypatch.setattr(checked_parquet.pq, "ParquetFile", Watched)
     write_contact_sheet(tmp_path, tmp_path / "contact.png", columns=2)
 
     assert read == [(1, ["image.bytes"]), (4, ["image.bytes"])]

@@ -19,17 +19,17 @@ import pytest
 
 import rmset_builder
 from rmset_builder.batch import Outcome, Result
-from rmset_builder.catalog import Provenance
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.crew import WORKER_DIED, run
 from rmset_builder.engine import EngineSpec, open_engine
 from rmset_builder.extract import Task
+from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.inference.model_pack import ModelPack, load_pack
 from rmset_builder.inference.session import Device
 from rmset_builder.settings import ExtractSettings
+from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.video.nvdec import NvDecoder
-from rmset_builder.videos_table import VideoRecord, read_videos
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]

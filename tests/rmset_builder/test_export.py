@@ -14,7 +14,8 @@ import pytest
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.exporting import run
 from rmset_builder.exporting.run import WRITERS, export
-from rmset_builder.shards import find_shards, read_metadata
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import read_metadata
 
 Rows = list[dict[str, Any]]
 Rmset = Callable[..., Any]

@@ -41,7 +41,7 @@ from rmset_builder.faces.align import align_face, template
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
 from rmset_builder.settings import ExtractSettings
-from rmset_builder.videos_table import VideoRecord, read_videos
+from rmset_builder.shards.videos_table import VideoRecord, read_videos
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]

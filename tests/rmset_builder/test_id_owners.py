@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.catalog import CATALOG_NAME
 from rmset_builder.core.files import sha256_of
+from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.id_owners import IdOwners, takedown_ids
+from rmset_builder.shards.videos_table import FAILED, VideoRecord, storable
 from rmset_builder.video.ids import video_id
-from rmset_builder.videos_table import FAILED, VideoRecord, storable
 
 BESIDE = re.compile(r"(\w+)--[0-9a-f]{16}")
 

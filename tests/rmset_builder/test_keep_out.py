@@ -13,13 +13,13 @@ import pytest
 from collection import Collection
 
 from rmset_builder.batch import Plan
-from rmset_builder.catalog import Provenance
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.extract import Task
+from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.keep_out import keep_out_pruned
 from rmset_builder.prune import prune_identity, prune_video
+from rmset_builder.shards.videos_table import VideoRecord, update_videos
 from rmset_builder.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone, read_tombstones
-from rmset_builder.videos_table import VideoRecord, update_videos
 
 
 def refused(path: Path, out: Path) -> str:

@@ -17,8 +17,9 @@ import pytest
 
 import rmset_builder
 from rmset_builder.cli import main
-from rmset_builder.shards import find_shards, read_metadata
-from rmset_builder.videos_table import DONE, TABLE_NAME, read_videos
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.videos_table import DONE, TABLE_NAME, read_videos
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]

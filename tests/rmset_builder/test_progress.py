@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from rmset_builder.batch import Outcome, Result
-from rmset_builder.catalog import Provenance
 from rmset_builder.core.errors import VideoError
 from rmset_builder.extract import Task
+from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.progress import ProgressReporter
 from rmset_builder.video.info import VideoInfo
 

@@ -12,22 +12,24 @@ import pyarrow.parquet as pq
 import pytest
 from collection import FRAMES, JPEGS, PEOPLE, ROWS, Collection
 
-from rmset_builder import prune, shards
+from rmset_builder import prune
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.fetching.ledger import Ledger, read_rows
 from rmset_builder.prune import prune_identity, prune_video
-from rmset_builder.shards import find_shards, read_metadata
+from rmset_builder.shards import writer
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.videos_table import VideoRecord, read_videos, update_videos
 from rmset_builder.stats import collect
 from rmset_builder.tombstones import read_tombstones
 from rmset_builder.verify import verify
-from rmset_builder.videos_table import VideoRecord, read_videos, update_videos
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture(params=[32_768, 256], ids=["one shard", "several shards"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
-    monkeypatch.setattr(shards, "ROWS_PER_SHARD", request.param)
+    monkeypatch.setattr(writer, "ROWS_PER_SHARD", request.param)
     return Collection(tmp_path)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.catalog import CATALOG_NAME, Provenance
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import sha256_of
+from rmset_builder.fetching.catalog import CATALOG_NAME, Provenance
+from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.sources import Sources, find_sources
 from rmset_builder.video.info import VIDEO_SUFFIXES
-from rmset_builder.videos_table import VideoRecord
 
 
 def touch(folder: Path, *names: str) -> list[Path]:

@@ -15,12 +15,14 @@ from rich.console import Console
 
 from rmset_builder.cli import main
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.footers import compare, read_footers
 from rmset_builder.paper import NOTE, PRINTED_TOTAL, TABLE_2, Counts, add_up
-from rmset_builder.shards import FaceRows, find_shards, shard_path, write_shard
+from rmset_builder.shards.layout import find_shards, shard_path
+from rmset_builder.shards.metadata import compare, read_footers
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
+from rmset_builder.shards.writer import write_shard
 from rmset_builder.stats import UNGROUPED, Table, collect, tabulate
 from rmset_builder.stats_formats import as_json, comma_separated, latex, markdown, plain, show
-from rmset_builder.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
 
 JPEG = b"\xff\xd8\xff\xd9"
 

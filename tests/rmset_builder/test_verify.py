@@ -14,12 +14,15 @@ import pytest
 from collection import PEOPLE, ROWS, Collection, face_rows, jpeg
 from PIL import Image
 
-from rmset_builder import shards
 from rmset_builder.prune import prune_video
-from rmset_builder.shards import FaceRows, find_shards, read_metadata, shard_path, write_shard
+from rmset_builder.shards import writer
+from rmset_builder.shards.layout import find_shards, shard_path
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
+from rmset_builder.shards.writer import write_shard
 from rmset_builder.tombstones import Tombstone, add_tombstone
 from rmset_builder.verify import verify
-from rmset_builder.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
 
 
 @pytest.fixture
@@ -135,7 +138,7 @@ def test_shards_that_are_torn_missing_or_strange(place: Collection) -> None:
 
 
 def test_shards_of_one_video_in_the_wrong_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "ROWS_PER_SHARD", 256)
+    monkeypatch.setattr(writer, "ROWS_PER_SHARD", 256)
     place = Collection(tmp_path)
     assert faults(place) == []
     first, second = shard_path(place.shards, "one", 0), shard_path(place.shards, "one", 1)

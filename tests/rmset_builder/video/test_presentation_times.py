@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.info import VideoInfo
 from rmset_builder.video.presentation_times import duration_s, frame_rate, in_order
-from rmset_builder.videos_table import VideoRecord, read_videos
 
 MakeClip = Callable[..., Path]
 Rmset = Callable[..., subprocess.CompletedProcess[str]]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from rmset_builder.fetching.judging import Rules, is_creative_commons, judge
+from rmset_builder.fetching.filters import Rules, is_creative_commons, judge
 from rmset_builder.fetching.ledger import Video
-from rmset_builder.manifest import Filters
+from rmset_builder.manifest.schema import Filters
 
 CC = "Creative Commons Attribution license (reuse allowed)"
 GOOD = Video(id="v", duration_s=300, height=720, licence=CC, live_status="was_live", age_limit=0, checked=True)

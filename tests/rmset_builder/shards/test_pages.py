@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmset_builder.pages import OffsetIndex, PageError, locate_pages, open_page, picture, row_groups
-from rmset_builder.thrift import CompactReader
+from rmset_builder.shards.pages import OffsetIndex, PageError, locate_pages, open_page, picture, row_groups
+from rmset_builder.shards.thrift import CompactReader
 
 
 def table(images: list[bytes | None]) -> pa.Table:

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 ROWS = {"demo": 658, "film": 0, "small": 150}
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.shards import ShardFile, read_metadata
-from rmset_builder.videos_table import DONE, TABLE_NAME, VideoRecord
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.schema import SCHEMA_VERSION
+from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord
 
 READERS = 8
 
@@ -23,6 +27,29 @@ class Footer:
     rows: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
+
+
+def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
+    """Number of rows and the key-value metadata of a shard, from its footer alone.
+
+    Raises:
+        RmsetError: the file is not whole Parquet, or of another schema version.
+    """
+    try:
+        footer = pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise RmsetError(
+            f"{path} is not a whole Parquet file ({str(error).splitlines()[0]})",
+            remedy="delete it and run `rmset extract` again",
+        ) from error
+    stored = {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in (footer.metadata or {}).items()}
+    version = stored.get("rmset.schema", "none")
+    if version != str(SCHEMA_VERSION):
+        raise RmsetError(
+            f"{path} has rmset.schema {version}, this program reads {SCHEMA_VERSION}",
+            remedy="extract the video again, or read it with the version of rmset that wrote it",
+        )
+    return footer.num_rows, stored
 
 
 def read_footers(shards: Sequence[ShardFile]) -> list[Footer]:

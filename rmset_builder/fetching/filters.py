@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rmset_builder.fetching.ledger import FILE_SITE, Video
-from rmset_builder.manifest import Filters
+from rmset_builder.manifest.schema import Filters
 
 ADULT = 18
 _NOT_OVER = frozenset({"is_live", "is_upcoming", "post_live"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.catalog import CATALOG_NAME, Provenance, read_catalog
+from rmset_builder.fetching.catalog import CATALOG_NAME, Provenance, read_catalog
 
 FULL = {
     "id": "a",
@@ -32,7 +32,7 @@ def test_a_catalog_that_may_not_be_read_is_told_with_its_mend(
     path.write_text("{}")
     path.chmod(0)
     program = (
-        "import sys; from pathlib import Path; from rmset_builder.catalog import read_catalog\n"
+        "import sys; from pathlib import Path; from rmset_builder.fetching.catalog import read_catalog\n"
         "try: print(read_catalog(Path(sys.argv[1])))\nexcept Exception as error: print(type(error).__name__, error)"
     )
     for folder, told in (

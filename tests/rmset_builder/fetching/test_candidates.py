@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.fetching.ledger import Ledger
-from rmset_builder.fetching.wanted import (
+from rmset_builder.fetching.candidates import (
     Search,
     SearchLog,
     batch_of_search,
@@ -16,7 +15,8 @@ from rmset_builder.fetching.wanted import (
     take_results,
     video_url,
 )
-from rmset_builder.manifest import Manifest, load_manifest
+from rmset_builder.fetching.ledger import Ledger
+from rmset_builder.manifest.schema import Manifest, load_manifest
 
 KEYWORDS = Path(__file__).parents[3] / "manifests" / "keywords.yaml"
 X, Y = Search("Anger", "x", "http://s/x"), Search("Sadness", "y", "http://s/y")

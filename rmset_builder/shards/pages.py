@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.thrift import CompactReader
+from rmset_builder.shards.thrift import CompactReader
 
 Int64s = npt.NDArray[np.int64]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 from filelock import FileLock
 
-from rmset_builder.checked import read_checked, write_checked
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import TEMPORARY_SUFFIX, whole_file
-from rmset_builder.damage import tell_damage
+from rmset_builder.shards.checked_parquet import read_checked, write_checked
+from rmset_builder.shards.damage import tell_damage
 
 TABLE_NAME = "videos.parquet"
 DONE = "done"

@@ -16,8 +16,8 @@ from pydantic_core.core_schema import ValidationInfo
 
 from rmset_builder.core.errors import ManyFaultsError, RmsetError, one_line
 from rmset_builder.core.files import as_address
-from rmset_builder.manifest_faults import faults_of
-from rmset_builder.yaml_lines import Fault, read_yaml, spell
+from rmset_builder.manifest.faults import faults_of
+from rmset_builder.manifest.yaml_lines import Fault, read_yaml, spell
 
 LARGEST_BYTES = 1_000_000
 LONGEST_TEXT = 100

@@ -9,7 +9,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rmset_builder.yaml_lines import Document, Fault, Place, shown, spell
+from rmset_builder.manifest.yaml_lines import Document, Fault, Place, shown, spell
 
 _SENTENCES = {
     "missing": "is missing",

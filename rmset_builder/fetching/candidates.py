@@ -13,7 +13,7 @@ from rmset_builder.fetching.describe import number
 from rmset_builder.fetching.ids import plain, safe_id
 from rmset_builder.fetching.ledger import FILE_SITE, Ledger, Video, append_lines, mend_end, now
 from rmset_builder.fetching.ytdlp import Info, Session, version
-from rmset_builder.manifest import FOLDER, URL, YOUTUBE, Manifest
+from rmset_builder.manifest.schema import FOLDER, URL, YOUTUBE, Manifest
 from rmset_builder.video.ids import distinct_id, video_id
 from rmset_builder.video.info import VIDEO_SUFFIXES
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rmset_builder.checked import open_checked, read_checked
-from rmset_builder.pages import Chunk, OffsetIndex, PageError, locate_pages, read_footer, row_groups
-from rmset_builder.thrift import CompactReader
+from rmset_builder.shards.checked_parquet import open_checked, read_checked
+from rmset_builder.shards.pages import Chunk, OffsetIndex, PageError, locate_pages, read_footer, row_groups
+from rmset_builder.shards.thrift import CompactReader
 
 CHANGED = "its bytes are not those that were written (checksum)"
 MOST_TOLD = 20

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rmset_builder.checked import open_checked, read_checked
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.damage import tell_damage
-from rmset_builder.shards import ROWS_PER_GROUP, FaceRows, ShardFile
-from rmset_builder.videos_table import extract_again, read_videos
+from rmset_builder.shards.checked_parquet import open_checked, read_checked
+from rmset_builder.shards.damage import tell_damage
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.schema import ROWS_PER_GROUP, FaceRows
+from rmset_builder.shards.videos_table import extract_again, read_videos
 
 
 def read_column(path: Path, name: str) -> npt.NDArray[np.int32]:

@@ -10,11 +10,12 @@ import pytest
 from bit_rot import chunk_end, flip, picture_at
 from collection import PLACES, ROWS, Collection
 
-from rmset_builder.checked import read_checked, write_checked
-from rmset_builder.damage import Damage, describe, look_at_pages, tell_damage
-from rmset_builder.pages import PageError
-from rmset_builder.shards import ROWS_PER_GROUP, ShardFile, shard_path
-from rmset_builder.verify_shard import check_shard
+from rmset_builder.shards.check import check_shard
+from rmset_builder.shards.checked_parquet import read_checked, write_checked
+from rmset_builder.shards.damage import Damage, describe, look_at_pages, tell_damage
+from rmset_builder.shards.layout import ShardFile, shard_path
+from rmset_builder.shards.pages import PageError
+from rmset_builder.shards.schema import ROWS_PER_GROUP
 
 CHANGED = "its bytes are not those that were written (checksum)"
 
@@ -131,12 +132,15 @@ def test_no_flipped_bit_ends_the_process_and_none_of_a_page_stays_unseen(shard: 
 
 
 def test_every_module_reads_and_writes_with_checksums() -> None:
-    root = Path(__file__).parents[2]
-    allowed = {"rmset_builder/checked.py": {"ParquetFile", "write_table"}, "rmset_builder/shards.py": {"ParquetWriter"}}
+    root = Path(__file__).parents[3]
+    allowed = {
+        "rmset_builder/shards/checked_parquet.py": {"ParquetFile", "write_table"},
+        "rmset_builder/shards/writer.py": {"ParquetWriter"},
+    }
     names = ("ParquetFile", "read_table", "write_table", "ParquetWriter", "ParquetDataset")
     for package in ("rmset_builder", "rmfer"):
         for path in (root / package).rglob("*.py"):
             text = path.read_text()
             called = {name for name in names if f"pq.{name}(" in text or f"parquet.{name}(" in text}
             assert called <= allowed.get(path.relative_to(root).as_posix(), set()), path
-    assert "page_checksum_verification=True" in (root / "rmset_builder/checked.py").read_text()
+    assert "page_checksum_verification=True" in (root / "rmset_builder/shards/checked_parquet.py").read_text()

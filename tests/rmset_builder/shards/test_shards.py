@@ -13,20 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmset_builder import shards
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.shards import (
-    FaceRows,
-    ShardFile,
-    find_shards,
-    parse_shard_name,
-    read_metadata,
-    shard_path,
-    shard_schema,
-    to_batch,
-    write_shard,
-    write_shards,
-)
+from rmset_builder.shards import writer
+from rmset_builder.shards.layout import ShardFile, find_shards, parse_shard_name, shard_path
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.schema import FaceRows, shard_schema, to_batch
+from rmset_builder.shards.writer import write_shard, write_shards
 
 # The contract, column by column, as the design has it.
 CONTRACT = {
@@ -62,8 +54,8 @@ def face_rows(start: int, stop: int) -> FaceRows:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten rows a shard, four a group."""
-    monkeypatch.setattr(shards, "ROWS_PER_SHARD", 10)
-    monkeypatch.setattr(shards, "ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(writer, "ROWS_PER_SHARD", 10)
+    monkeypatch.setattr(writer, "ROWS_PER_GROUP", 4)
 
 
 def names(folder: Path) -> list[str]:
@@ -138,8 +130,8 @@ def test_many_rows_are_parted_in_order(tmp_path: Path, rows: int) -> None:
 
 
 def test_the_usual_sizes_are_small_groups_and_large_shards() -> None:
-    assert shards.ROWS_PER_GROUP == 256
-    assert shards.ROWS_PER_SHARD % shards.ROWS_PER_GROUP == 0
+    assert writer.ROWS_PER_GROUP == 256
+    assert writer.ROWS_PER_SHARD % writer.ROWS_PER_GROUP == 0
 
 
 def test_one_picture_costs_one_small_read(tmp_path: Path) -> None:
@@ -211,7 +203,7 @@ import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 import test_shards as t
-t.shards.ROWS_PER_SHARD, t.shards.ROWS_PER_GROUP = 10, 4
+t.writer.ROWS_PER_SHARD, t.writer.ROWS_PER_GROUP = 10, 4
 def blocks(start, stop):
     if start >= 30:
         os._exit(9)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.videos_table import DONE, FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos
+from rmset_builder.shards.videos_table import DONE, FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos
 
 FULL = VideoRecord(
     id="a",
@@ -81,7 +81,8 @@ def test_nothing_but_table_and_lock_is_left(tmp_path: Path) -> None:
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from rmset_builder.videos_table import VideoRecord, update_videos\n"
+        "import sys; from pathlib import Path\n"
+        "from rmset_builder.shards.videos_table import VideoRecord, update_videos\n"
         "for n in range(12): update_videos(Path(sys.argv[1]), VideoRecord(id=f'{sys.argv[2]}-{n}', frames=n))"
     )
     running = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(k)]) for k in range(4)]

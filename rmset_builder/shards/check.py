@@ -11,11 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
-from rmset_builder.checked import open_checked, read_checked
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.damage import MOST_TOLD, Pages, describe, look_at_pages
-from rmset_builder.shard_rows import read_blocks
-from rmset_builder.shards import FaceRows, ShardFile, read_metadata, shard_schema
+from rmset_builder.shards.checked_parquet import open_checked, read_checked
+from rmset_builder.shards.damage import MOST_TOLD, Pages, describe, look_at_pages
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.reader import read_blocks
+from rmset_builder.shards.schema import FaceRows, shard_schema
 
 Place = tuple[int, int, int]
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.manifest import FAULTS_SHOWN, LARGEST_BYTES, Filters, Group, Manifest, load_manifest
+from rmset_builder.manifest.schema import FAULTS_SHOWN, LARGEST_BYTES, Filters, Group, Manifest, load_manifest
 
-KEYWORDS = Path(__file__).parents[2] / "manifests" / "keywords.yaml"
+KEYWORDS = Path(__file__).parents[3] / "manifests" / "keywords.yaml"
 
 # Table 1 of the supplement, copied from it cell by cell.
 TABLE_1 = """
