@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from common import keep
 
-from rmset_builder.paper import TABLE_2, Counts, add_up
+from rmset_builder.reports.paper import TABLE_2, Counts, add_up
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.schema import ROWS_PER_GROUP, shard_schema
 from rmset_builder.shards.videos_table import SCHEMA, TABLE_NAME, VideoRecord

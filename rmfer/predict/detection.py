@@ -45,7 +45,7 @@ class PictureFaces:
         require_rmset()
         from rmset_builder.detection.multiscale import DetectorBank  # noqa: PLC0415
         from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
-        from rmset_builder.settings import ExtractSettings  # noqa: PLC0415
+        from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
 
         self._settings = ExtractSettings()
         with rmset_errors():
@@ -92,7 +92,7 @@ def require_rmset() -> None:
         RmferError: rmset_builder, or something it needs, is not installed.
     """
     try:
-        import rmset_builder.engine  # noqa: PLC0415
+        import rmset_builder.pipeline.engine  # noqa: PLC0415
     except ImportError as error:
         raise RmferError(
             f"faces are found by rmset_builder, which cannot be imported ({error})",

@@ -33,7 +33,7 @@ from rmset_builder.core.machine import usable_cores
 from rmset_builder.shards.checked_parquet import open_checked
 
 if TYPE_CHECKING:
-    from rmset_builder.engine import Engine
+    from rmset_builder.pipeline.engine import Engine
     from rmset_builder.shards.videos_table import VideoRecord
 
 Pixels = npt.NDArray[np.uint8]
@@ -109,9 +109,9 @@ class Videos:
 
     def __init__(self, recogniser: Recogniser, models: str, device: torch.device, *, every: int = 1) -> None:
         require_rmset()
-        from rmset_builder.engine import EngineSpec, open_engine  # noqa: PLC0415
         from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
-        from rmset_builder.settings import ExtractSettings  # noqa: PLC0415
+        from rmset_builder.pipeline.engine import EngineSpec, open_engine  # noqa: PLC0415
+        from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
         from rmset_builder.video.ffmpeg import find_ffmpeg  # noqa: PLC0415
 
         self._recogniser, self._every = recogniser, every
@@ -163,10 +163,10 @@ class Videos:
         return summary
 
     def _extract(self, path: Path, folder: Path, progress: Callable[[int, int], None]) -> VideoRecord:
-        from rmset_builder.batch import run_one  # noqa: PLC0415
         from rmset_builder.core.errors import VideoError  # noqa: PLC0415
-        from rmset_builder.extract import Task  # noqa: PLC0415
         from rmset_builder.fetching.catalog import Provenance  # noqa: PLC0415
+        from rmset_builder.pipeline.planner import run_one  # noqa: PLC0415
+        from rmset_builder.pipeline.task import Task  # noqa: PLC0415
         from rmset_builder.video.ids import video_id  # noqa: PLC0415
         from rmset_builder.video.info import VideoInfo  # noqa: PLC0415
 

@@ -285,7 +285,7 @@ def _javascript(wanted: Manifest | Lock) -> dict[str, Any]:
     youtube = wanted.source == YOUTUBE if isinstance(wanted, Manifest) else any("youtu" in v.url for v in wanted.videos)
     if not youtube:
         return {}
-    from rmset_builder.doctor_packages import check_javascript, find_javascript  # noqa: PLC0415
+    from rmset_builder.doctor.packages import check_javascript, find_javascript  # noqa: PLC0415
 
     found = find_javascript()
     if found is None:

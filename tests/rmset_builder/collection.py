@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmset_builder.fetching.ledger import FETCHED, Ledger, Video
-from rmset_builder.settings import ExtractSettings
+from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.shards.checked_parquet import write_checked
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.schema import FaceRows

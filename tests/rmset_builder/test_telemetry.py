@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from watched import ROOT, can_trace, watch
 
-from rmset_builder.doctor_packages import meets
+from rmset_builder.doctor.packages import meets
 from rmset_builder.telemetry import OFF
 
 PLACE = "rmset_builder/inference/ort.py"

@@ -13,12 +13,12 @@ import pytest
 
 import rmfer
 import rmset_builder
-from rmset_builder import doctor_machine
 from rmset_builder.core import machine
 from rmset_builder.core.cgroups import groups_of
 from rmset_builder.core.machine import Usable, find_cores, find_memory, usable_cores, usable_memory
-from rmset_builder.doctor_finding import Mark
-from rmset_builder.jobs import JOB_BYTES, default_jobs
+from rmset_builder.doctor import machine as doctor_machine
+from rmset_builder.doctor.finding import Mark
+from rmset_builder.pipeline.jobs import JOB_BYTES, default_jobs
 
 HERE = str(Path(rmset_builder.__file__).parents[1])
 # What the two commands would use, and how many threads libraries then start by themselves.
@@ -226,7 +226,7 @@ def test_the_doctor_tells_cores_and_memory_with_what_limits_them() -> None:
 
 
 def test_a_real_limit_of_address_space_is_told() -> None:
-    program = "from rmset_builder.doctor_machine import check_memory; print(check_memory())"
+    program = "from rmset_builder.doctor.machine import check_memory; print(check_memory())"
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

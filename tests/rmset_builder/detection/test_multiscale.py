@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import iou_matrix
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.multiscale import DetectorBank, ScaledDetector, Scales, base_side, cheapest_cover
 from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
 from rmset_builder.inference.model_pack import load_pack

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.multiscale import DetectorBank, ScaledDetector
 from rmset_builder.detection.scale_schedule import ScaleChooser, WindowScales
 from rmset_builder.detection.scrfd import Image

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from insightface.model_zoo.scrfd import SCRFD
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize, fit_inside
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session

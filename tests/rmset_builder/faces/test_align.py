@@ -6,7 +6,7 @@ import pytest
 from insightface.utils import face_align
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, Faces, InputSize
 from rmset_builder.faces.align import (
     ARCFACE_SIDE,

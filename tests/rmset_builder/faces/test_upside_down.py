@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rmset_builder.demo import find_photo
-from rmset_builder.demo_scene import Image
+from rmset_builder.demo.compose import find_photo
+from rmset_builder.demo.scene import Image
 from rmset_builder.detection.scrfd import Detector, Faces, InputSize
 from rmset_builder.faces.align import align_face
 from rmset_builder.faces.upside_down import INPUT_SIZE, SURER, surer_when_turned, upside_down_note

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, InputSize
 from rmset_builder.faces.align import Image, align_face
 from rmset_builder.faces.found_faces import FoundFaces

@@ -10,7 +10,7 @@ from insightface.utils import face_align
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.geometry import Array
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, InputSize
 from rmset_builder.identity.embedder import Embedder, Image, faces_worth_embedding
 from rmset_builder.inference.model_pack import load_pack

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, InputSize
 from rmset_builder.faces.align import align_face
 from rmset_builder.faces.jpeg import encode_jpeg

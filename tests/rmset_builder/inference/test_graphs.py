@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, Faces, InputSize
 from rmset_builder.inference.graphs import (
     batch_first,

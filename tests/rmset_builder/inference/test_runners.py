@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from onnx import numpy_helper as tensors
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
 from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.model_pack import load_pack

@@ -11,17 +11,17 @@ import pytest
 from bit_rot import chunk_end, flip, picture_at
 from collection import PLACES, Collection
 
-from rmset_builder.contact_sheet import write_contact_sheet
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.exporting.run import WRITERS, export
-from rmset_builder.prune import prune_identity, prune_video
+from rmset_builder.reports.contact_sheet import write_contact_sheet
 from rmset_builder.shards.checked_parquet import read_checked
 from rmset_builder.shards.checksums import INDEX_FOLDER, write_sums
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.schema import ROWS_PER_GROUP
 from rmset_builder.shards.videos_table import TABLE_NAME, read_videos, update_videos
-from rmset_builder.tombstones import read_tombstones
-from rmset_builder.verify import verify
+from rmset_builder.takedown.prune import prune_identity, prune_video
+from rmset_builder.takedown.tombstones import read_tombstones
+from rmset_builder.verify.collection import verify
 
 ROW = 77
 CHANGED = "its bytes are not those that were written (checksum)"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rmset_builder.core.errors import VideoError
-from rmset_builder.video import folders as video_folders
+from rmset_builder.video import folders
 from rmset_builder.video.folders import list_videos
 
 
@@ -53,6 +53,6 @@ def test_a_folder_whose_videos_lie_deeper(tmp_path: Path) -> None:
 
 
 def test_not_everything_is_looked_through_to_tell_of_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_folders, "_MOST_LOOKED_AT", 3)
+    monkeypatch.setattr(folders, "_MOST_LOOKED_AT", 3)
     touch(tmp_path, "a.mp4", *(f"big/{n}/n.txt" for n in range(9)), "z/v.mp4")
     assert list_videos(tmp_path, recursive=False).left_out == []
