@@ -34,7 +34,7 @@ from rmfer.store.images import ImageReader
 from rmfer.store.index import open_index
 from rmfer.store.loader import AnchorLoader
 from rmfer.store.sampler import AnchorSampler
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 WARM_UP = 6
 
@@ -68,8 +68,9 @@ def repeat(shards: Path, out: Path, faces: int) -> int:
 
 def rename(source: Path, target: Path, _: bytes, video: str) -> None:
     """A shard under another video's name, its footer too."""
-    from rmset_builder.checked import open_checked  # noqa: PLC0415
-    from rmset_builder.shards import FaceRows, write_shard  # noqa: PLC0415
+    from rmset_builder.shards.checked_parquet import open_checked  # noqa: PLC0415
+    from rmset_builder.shards.schema import FaceRows  # noqa: PLC0415
+    from rmset_builder.shards.writer import write_shard  # noqa: PLC0415
 
     file = open_checked(source)
     metadata = {

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from rmfer.store.augment import RMSET_MEAN, RMSET_STD
-from rmset_builder.checked import read_checked
+from rmset_builder.shards.checked_parquet import read_checked
 
 
 def write(shards: Path, out: Path) -> list[Path]:

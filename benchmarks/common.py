@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 
 import rmset_builder
-from rmset_builder.machine import usable_cores
-from rmset_builder.ort import ort
+from rmset_builder.core.machine import usable_cores
+from rmset_builder.inference.ort import ort
 
 HERE = Path(__file__).parent
 

@@ -33,22 +33,24 @@ import psutil
 import pyarrow.parquet as pq
 from common import HERE, keep
 
-from rmset_builder.align import arcface_crop
-from rmset_builder.catalog import Provenance
-from rmset_builder.decode import Frame, FrameReader
-from rmset_builder.detector import Detector, InputSize
-from rmset_builder.embedder import Embedder
-from rmset_builder.engine import Engine, EngineSpec
-from rmset_builder.extract import Task, extract_video
-from rmset_builder.faces import decode_jpeg, encode_faces
-from rmset_builder.machine import usable_cores
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device
-from rmset_builder.scales import DetectorBank
-from rmset_builder.settings import ExtractSettings
-from rmset_builder.shards import FaceRows, write_shards
-from rmset_builder.video import VideoInfo
-from rmset_builder.workers import Urgency, Workers
+from rmset_builder.core.machine import usable_cores
+from rmset_builder.core.priority_pool import Urgency, Workers
+from rmset_builder.detection.multiscale import DetectorBank
+from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.faces.align import arcface_crop
+from rmset_builder.faces.jpeg import decode_jpeg, encode_faces
+from rmset_builder.fetching.catalog import Provenance
+from rmset_builder.identity.embedder import Embedder
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.engine import Engine, EngineSpec
+from rmset_builder.pipeline.extract import extract_video
+from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.pipeline.task import Task
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.writer import write_shards
+from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.info import VideoInfo
 
 KEPT_FRAMES = 60
 

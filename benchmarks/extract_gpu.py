@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from common import keep
 from thinning import errors, rows_of
 
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 SMI_COLUMNS = "utilization.gpu,memory.used,name"
 

@@ -30,7 +30,7 @@ from rmfer.datasets.loader import EvalLoader
 from rmfer.datasets.recognise import open_benchmark
 from rmfer.losses.attention import similarity
 from rmfer.model.saved import load_model
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 ARMS = {
     "base": ["--preset", "base"],

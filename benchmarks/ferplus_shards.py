@@ -18,7 +18,7 @@ from pathlib import Path
 
 from common import shared
 
-from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.video.ffmpeg import find_ffmpeg
 
 SIDE = 48  # FERPlus's own
 

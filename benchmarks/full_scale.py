@@ -30,9 +30,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from common import keep
 
-from rmset_builder.paper import TABLE_2, Counts, add_up
-from rmset_builder.shards import _LEAVES_WITH_STATISTICS, ROWS_PER_GROUP, ROWS_PER_SHARD, shard_path, shard_schema
-from rmset_builder.videos_table import SCHEMA, TABLE_NAME, VideoRecord
+from rmset_builder.reports.paper import TABLE_2, Counts, add_up
+from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.schema import ROWS_PER_GROUP, shard_schema
+from rmset_builder.shards.videos_table import SCHEMA, TABLE_NAME, VideoRecord
+from rmset_builder.shards.writer import _LEAVES_WITH_STATISTICS, ROWS_PER_SHARD
 
 PICTURE = b"\xff\xd8" + bytes(62) + b"\xff\xd9"
 PAGE_BYTES = 64  # less than a picture, so that each fills a page

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from common import keep, shared
 
-from rmset_builder.align import align_face, arcface_crop
-from rmset_builder.detector import Detector, InputSize
-from rmset_builder.embedder import Embedder
-from rmset_builder.evidence import unit
-from rmset_builder.identity import IdentityRules, TrackSummary, cluster_tracks
-from rmset_builder.modelpack import load_pack
-from rmset_builder.onnx_session import Device
+from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.faces.align import align_face, arcface_crop
+from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks
+from rmset_builder.identity.embedder import Embedder
+from rmset_builder.identity.embeddings import unit
+from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.inference.session import Device
 
 THRESHOLDS = (0.20, 0.25, 0.30, 0.36, 0.40, 0.45, 0.50)
 SOLID = IdentityRules().solid

@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from common import keep, shared
 
-from rmset_builder.videos_table import read_videos
+from rmset_builder.shards.videos_table import read_videos
 
 HAMILTON = "face_recognition/short_hamilton_clip.mp4"
 WALKING = "intel_gifs/face-demographics-walking-and-pause.gif"

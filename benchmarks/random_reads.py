@@ -28,7 +28,7 @@ from common import keep
 from rmfer.store import ImageReader, open_index
 from rmset_builder.exporting.lance import NAME
 from rmset_builder.exporting.run import export
-from rmset_builder.shards import find_shards
+from rmset_builder.shards.layout import find_shards
 
 Read = Callable[[list[int]], list[bytes]]
 SET = 101

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from common import keep, shared
 from mashups import load
 
-from rmset_builder.geometry import iou_matrix
-from rmset_builder.videos_table import read_videos
+from rmset_builder.core.geometry import iou_matrix
+from rmset_builder.shards.videos_table import read_videos
 
 SAME_FACE = 0.3
 

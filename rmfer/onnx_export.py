@@ -22,8 +22,8 @@ from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
-from rmset_builder.machine import usable_cores
-from rmset_builder.ort import ort
+from rmset_builder.core.machine import usable_cores
+from rmset_builder.inference.ort import ort
 
 INPUT, OUTPUT = "images", "logits"
 OPSET = 18

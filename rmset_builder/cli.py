@@ -8,7 +8,7 @@ import click
 
 from rmset_builder import __version__
 from rmset_builder.core.command_line import LazyGroup, run
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 
 _COMMANDS = {
     "fetch": "Keywords to videos: search, judge, download, note everything.",

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from rmset_builder.cli import main
-from rmset_builder.demo import encode, load_scene
-from rmset_builder.demo_scene import ABSENT, CUT, Image, draw_frame
-from rmset_builder.ffmpeg_program import find_ffmpeg
+from rmset_builder.demo.compose import encode, load_scene
+from rmset_builder.demo.scene import ABSENT, CUT, Image, draw_frame
+from rmset_builder.video.ffmpeg import find_ffmpeg
 
 # How long an example takes says more of the machine than of the program.
 settings.register_profile("rmset", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -154,7 +154,7 @@ def demo_frames(demo_indexes: tuple[int, ...]) -> list[Image]:
 
 @pytest.fixture(scope="session")
 def demo_video(demo_frames: list[Image], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short mashup whose truth is known (`rmset_builder.demo_scene`, `demo_indexes`)."""
+    """A short mashup whose truth is known (`rmset_builder.demo.scene`, `demo_indexes`)."""
     path = tmp_path_factory.mktemp("demo") / "demo.mp4"
     encode(demo_frames, path, find_ffmpeg())
     return path

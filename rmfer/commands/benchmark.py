@@ -15,7 +15,7 @@ from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
 from rmfer.datasets.missing import missing_note
 from rmfer.labels import class_names
 from rmset_builder.core.command_line import echo
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 _COLUMNS = {"train": "Training", "valid": "Validation", "test": "Testing"}
 

@@ -23,7 +23,7 @@ from rmfer.store.augment import AugmentPlan
 from rmfer.store.buffers import BufferPool
 from rmfer.store.device import DeviceStage, check_device
 from rmfer.store.draws import LABELLED_AUGMENT
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import torch
 
 from rmfer.errors import RmferError
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 if TYPE_CHECKING:
-    from rmset_builder.onnx_session import Device
+    from rmset_builder.inference.session import Device
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -43,9 +43,9 @@ class PictureFaces:
 
     def __init__(self, models: str, device: torch.device) -> None:
         require_rmset()
-        from rmset_builder.modelpack import load_pack  # noqa: PLC0415
-        from rmset_builder.scales import DetectorBank  # noqa: PLC0415
-        from rmset_builder.settings import ExtractSettings  # noqa: PLC0415
+        from rmset_builder.detection.multiscale import DetectorBank  # noqa: PLC0415
+        from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
+        from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
 
         self._settings = ExtractSettings()
         with rmset_errors():
@@ -57,9 +57,9 @@ class PictureFaces:
 
     def find(self, picture: Pixels) -> FoundFaces:
         """The faces of a picture (h, w, 3) uint8 RGB that the detector is sure of."""
-        from rmset_builder.align import aligned_faces  # noqa: PLC0415
-        from rmset_builder.scales import ScaledDetector  # noqa: PLC0415
-        from rmset_builder.tracks import drop_doubles  # noqa: PLC0415
+        from rmset_builder.detection.multiscale import ScaledDetector  # noqa: PLC0415
+        from rmset_builder.faces.align import aligned_faces  # noqa: PLC0415
+        from rmset_builder.tracking.tracker import drop_doubles  # noqa: PLC0415
 
         sure = self._settings.det_threshold
         height, width = picture.shape[:2]
@@ -92,7 +92,7 @@ def require_rmset() -> None:
         RmferError: rmset_builder, or something it needs, is not installed.
     """
     try:
-        import rmset_builder.engine  # noqa: PLC0415
+        import rmset_builder.pipeline.engine  # noqa: PLC0415
     except ImportError as error:
         raise RmferError(
             f"faces are found by rmset_builder, which cannot be imported ({error})",
@@ -104,7 +104,7 @@ def require_rmset() -> None:
 @contextmanager
 def rmset_errors() -> Iterator[None]:
     """Turn rmset_builder's errors into rmfer's, which the command line tells in a line."""
-    from rmset_builder.errors import RmsetError  # noqa: PLC0415
+    from rmset_builder.core.errors import RmsetError  # noqa: PLC0415
 
     try:
         yield
@@ -114,8 +114,8 @@ def rmset_errors() -> Iterator[None]:
 
 def onnx_device(device: torch.device) -> Device:
     """Where ONNX Runtime runs beside torch on ``device``: the same GPU where it was built for one, else the CPU."""
-    from rmset_builder.onnx_session import CUDA_PROVIDER, Device  # noqa: PLC0415
-    from rmset_builder.ort import ort  # noqa: PLC0415
+    from rmset_builder.inference.ort import ort  # noqa: PLC0415
+    from rmset_builder.inference.session import CUDA_PROVIDER, Device  # noqa: PLC0415
 
     if device.type == "cuda" and CUDA_PROVIDER in ort.get_available_providers():
         return Device(device.index or 0)

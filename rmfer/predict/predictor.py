@@ -137,7 +137,7 @@ def video_suffixes() -> frozenset[str]:
         RmferError: rmset_builder is not installed.
     """
     require_rmset()
-    from rmset_builder.video import VIDEO_SUFFIXES  # noqa: PLC0415
+    from rmset_builder.video.info import VIDEO_SUFFIXES  # noqa: PLC0415
 
     return VIDEO_SUFFIXES
 

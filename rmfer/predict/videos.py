@@ -29,12 +29,12 @@ from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
-from rmset_builder.checked import open_checked
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
+from rmset_builder.shards.checked_parquet import open_checked
 
 if TYPE_CHECKING:
-    from rmset_builder.engine import Engine
-    from rmset_builder.videos_table import VideoRecord
+    from rmset_builder.pipeline.engine import Engine
+    from rmset_builder.shards.videos_table import VideoRecord
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
@@ -109,10 +109,10 @@ class Videos:
 
     def __init__(self, recogniser: Recogniser, models: str, device: torch.device, *, every: int = 1) -> None:
         require_rmset()
-        from rmset_builder.engine import EngineSpec, open_engine  # noqa: PLC0415
-        from rmset_builder.ffmpeg_program import find_ffmpeg  # noqa: PLC0415
-        from rmset_builder.modelpack import load_pack  # noqa: PLC0415
-        from rmset_builder.settings import ExtractSettings  # noqa: PLC0415
+        from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
+        from rmset_builder.pipeline.engine import EngineSpec, open_engine  # noqa: PLC0415
+        from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
+        from rmset_builder.video.ffmpeg import find_ffmpeg  # noqa: PLC0415
 
         self._recogniser, self._every = recogniser, every
         # Whoever is seen at all is of interest here; shards leave out who is seen for less than a second.
@@ -163,12 +163,12 @@ class Videos:
         return summary
 
     def _extract(self, path: Path, folder: Path, progress: Callable[[int, int], None]) -> VideoRecord:
-        from rmset_builder.batch import run_one  # noqa: PLC0415
-        from rmset_builder.catalog import Provenance  # noqa: PLC0415
-        from rmset_builder.errors import VideoError  # noqa: PLC0415
-        from rmset_builder.extract import Task  # noqa: PLC0415
-        from rmset_builder.video import VideoInfo  # noqa: PLC0415
-        from rmset_builder.video_ids import video_id  # noqa: PLC0415
+        from rmset_builder.core.errors import VideoError  # noqa: PLC0415
+        from rmset_builder.fetching.catalog import Provenance  # noqa: PLC0415
+        from rmset_builder.pipeline.planner import run_one  # noqa: PLC0415
+        from rmset_builder.pipeline.task import Task  # noqa: PLC0415
+        from rmset_builder.video.ids import video_id  # noqa: PLC0415
+        from rmset_builder.video.info import VideoInfo  # noqa: PLC0415
 
         try:
             total = VideoInfo.from_path(path).expected_frames
@@ -241,8 +241,8 @@ def _rows(folder: Path, video: str) -> Iterator[list[_Row]]:
 @contextmanager
 def _drawn(path: Path, out: Path, record: VideoRecord, names: tuple[str, ...]) -> Iterator[Callable[[Frames], Frames]]:
     """Yield a function that passes frames on and, beside it, writes the whole video with them drawn in."""
-    from rmset_builder.decode import FrameReader  # noqa: PLC0415
-    from rmset_builder.video import VideoInfo  # noqa: PLC0415
+    from rmset_builder.video.decode import FrameReader  # noqa: PLC0415
+    from rmset_builder.video.info import VideoInfo  # noqa: PLC0415
 
     with (
         FrameReader(VideoInfo.from_path(path)) as reader,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rmfer.errors import ShardError
 from rmfer.store.index import MISSING, Index
 from rmfer.store.shard_files import EXTRACT_AGAIN
-from rmset_builder.pages import PageError, picture
+from rmset_builder.shards.pages import PageError, picture
 
 OPEN_FILES = 256
 NEAR = 1 << 16

@@ -23,7 +23,7 @@ from rmfer.errors import RmferError, ShardError
 from rmfer.store.index_build import LAYOUT, build
 from rmfer.store.index_files import is_whole, map_arrays, read_told
 from rmfer.store.shard_files import Stamp, find_shards, readable, shards_in_table, stamp
-from rmset_builder.sums import INDEX_FOLDER
+from rmset_builder.shards.checksums import INDEX_FOLDER
 
 READERS = 8
 MISSING = "put it back, or run `rmset extract --force` on its video"

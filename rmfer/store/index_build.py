@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rmfer.errors import ShardError
 from rmfer.store.index_files import IndexWriter, is_whole, map_arrays, new_index, read_told
 from rmfer.store.shard_files import EXTRACT_AGAIN, ShardColumns, Stamp, read_columns, read_metadata
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 # Indexes of another layout are never opened: raise this when anything about the files changes.
 LAYOUT = 2

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rmfer.files import fsync_folder
 from rmfer.store.shard_files import Stamp
-from rmset_builder.sums import broken_files, write_sums
+from rmset_builder.shards.checksums import broken_files, write_sums
 
 ARRAYS: Mapping[str, type[np.generic]] = {
     "shard_start": np.int64,

@@ -23,7 +23,7 @@ from rmfer.store.device import DeviceStage, check_device
 from rmfer.store.images import ImageReader
 from rmfer.store.index import Index, open_index
 from rmfer.store.sampler import AnchorSampler, AnchorSet, SamplerSettings
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 Augment = Literal["cpu", "device", "later", "off"]
 _AUGMENT = ("cpu", "device", "later", "off")

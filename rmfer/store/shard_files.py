@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from rmfer.errors import RmferError, ShardError
-from rmset_builder.checked import open_checked, read_checked
-from rmset_builder.damage import tell_damage
-from rmset_builder.pages import OffsetIndex, PageError, locate_pages, open_page, row_groups
-from rmset_builder.pages import read_footer as footer_of
+from rmset_builder.shards.checked_parquet import open_checked, read_checked
+from rmset_builder.shards.damage import tell_damage
+from rmset_builder.shards.pages import OffsetIndex, PageError, locate_pages, open_page, row_groups
+from rmset_builder.shards.pages import read_footer as footer_of
 
 SCHEMA_VERSION = "1"
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"

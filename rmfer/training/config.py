@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rmfer.errors import RmferError
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 # What may differ between a run and its resumption: it changes neither the weights nor the figures. Whether pictures
 # that are missing are skipped does not, as what is left of the data is compared by itself.

@@ -31,7 +31,7 @@ from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.run import Run
 from rmfer.training.stepping import autocast
-from rmset_builder.machine import usable_cores
+from rmset_builder.core.machine import usable_cores
 
 PRETRAINED = "pretrain.ckpt"
 # Of the picture's area, as SimCLR has it but for its smallest crops, which would show no expression.

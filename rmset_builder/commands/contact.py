@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from rmset_builder.contact_sheet import DEFAULT_COLUMNS, DEFAULT_LIMIT, DEFAULT_SIZE, write_contact_sheet
 from rmset_builder.core.command_line import TextPath, echo_path, something_is_done
+from rmset_builder.reports.contact_sheet import DEFAULT_COLUMNS, DEFAULT_LIMIT, DEFAULT_SIZE, write_contact_sheet
 
 _PNG = Path("contact.png")
 

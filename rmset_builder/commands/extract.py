@@ -12,22 +12,22 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 
-from rmset_builder.batch import Outcome, Result, plan
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
-from rmset_builder.crew import run
-from rmset_builder.engine import EngineSpec
-from rmset_builder.errors import RmsetError
-from rmset_builder.ffmpeg_program import find_ffmpeg
-from rmset_builder.jobs import THREADS_PER_JOB, Jobs, default_jobs
-from rmset_builder.keep_out import keep_out_pruned
-from rmset_builder.machine import find_memory, usable_cores
-from rmset_builder.modelpack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
-from rmset_builder.nvdec import NvDecoder, find_nvdec
-from rmset_builder.onnx_session import Device, require_cuda
-from rmset_builder.progress import ProgressReporter
-from rmset_builder.settings import ExtractSettings
-from rmset_builder.sources import find_sources
-from rmset_builder.videos_table import VideoRecord, read_videos
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.machine import find_memory, usable_cores
+from rmset_builder.inference.model_pack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
+from rmset_builder.inference.session import Device, require_cuda
+from rmset_builder.pipeline.engine import EngineSpec
+from rmset_builder.pipeline.executor import run
+from rmset_builder.pipeline.inputs import find_sources
+from rmset_builder.pipeline.jobs import THREADS_PER_JOB, Jobs, default_jobs
+from rmset_builder.pipeline.planner import Outcome, Result, plan
+from rmset_builder.pipeline.progress import ProgressReporter
+from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.shards.videos_table import VideoRecord, read_videos
+from rmset_builder.takedown.filter import keep_out_pruned
+from rmset_builder.video.ffmpeg import find_ffmpeg
+from rmset_builder.video.nvdec import NvDecoder, find_nvdec
 
 
 def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,12 +15,12 @@ import click
 from rich.console import Console
 
 from rmset_builder.core.command_line import echo, something_is_done
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.collect import Fate, Options, Result, worth_another_try
 from rmset_builder.fetching.describe import place_of
 from rmset_builder.fetching.faults import CERTIFICATE, PROXY
+from rmset_builder.fetching.filters import Rules
 from rmset_builder.fetching.job import Event, Job, SearchFailed, Short
-from rmset_builder.fetching.judging import Rules
 from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.fetching.lockfile import Attrition, Lock, is_lock, load_lock, lock_path, write_lock
 from rmset_builder.fetching.report import (
@@ -33,7 +33,7 @@ from rmset_builder.fetching.report import (
     why,
 )
 from rmset_builder.fetching.ytdlp import Access
-from rmset_builder.manifest import YOUTUBE, Manifest, load_manifest
+from rmset_builder.manifest.schema import YOUTUBE, Manifest, load_manifest
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 _LARGE = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -285,7 +285,7 @@ def _javascript(wanted: Manifest | Lock) -> dict[str, Any]:
     youtube = wanted.source == YOUTUBE if isinstance(wanted, Manifest) else any("youtu" in v.url for v in wanted.videos)
     if not youtube:
         return {}
-    from rmset_builder.doctor_packages import check_javascript, find_javascript  # noqa: PLC0415
+    from rmset_builder.doctor.packages import check_javascript, find_javascript  # noqa: PLC0415
 
     found = find_javascript()
     if found is None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
-from rmset_builder.errors import RmsetError, VideoError
-from rmset_builder.prune import Removed, prune_identity, prune_video
-from rmset_builder.verify import faults_of, verify
+from rmset_builder.core.errors import RmsetError, VideoError
+from rmset_builder.takedown.prune import Removed, prune_identity, prune_video
+from rmset_builder.verify.collection import faults_of, verify
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _LONGEST_REASON = 500

@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 
 from rmset_builder.core.command_line import TextPath, echo
-from rmset_builder.paper import NOTE
-from rmset_builder.stats import collect, tabulate
-from rmset_builder.stats_formats import FORMATS, show
+from rmset_builder.reports.formats import FORMATS, show
+from rmset_builder.reports.paper import NOTE
+from rmset_builder.reports.stats import collect, tabulate
 
 
 @click.command("stats")

@@ -10,9 +10,9 @@ import click
 from click.core import ParameterSource
 
 from rmset_builder.core.command_line import TextPath, echo
-from rmset_builder.machine import usable_cores
-from rmset_builder.verify import faults_of, verify
-from rmset_builder.verify_scope import require_content
+from rmset_builder.core.machine import usable_cores
+from rmset_builder.verify.collection import faults_of, verify
+from rmset_builder.verify.scope import require_content
 
 
 @click.command("verify", context_settings={"show_default": True})

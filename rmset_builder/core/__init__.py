@@ -1,1 +1,1 @@
-"""What every part of both packages may build on; it loads nothing heavy."""
+"""What every part of both packages may build on; nothing here knows of videos, models or shards."""

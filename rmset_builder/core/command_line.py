@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 import click
 
+from rmset_builder.core.errors import one_line
+from rmset_builder.core.machine import bound_libraries
 from rmset_builder.core.output import OutputError, guard_output
-from rmset_builder.errors import one_line
-from rmset_builder.machine import bound_libraries
 
 SOME_FAILED, NOTHING_DONE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 _HARMLESS = {"-h", "--help", "--version"}

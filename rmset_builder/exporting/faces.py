@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rmset_builder.checked import open_checked
-from rmset_builder.shard_rows import unreadable
-from rmset_builder.shards import ROWS_PER_GROUP, FaceRows, ShardFile
+from rmset_builder.shards.checked_parquet import open_checked
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.reader import unreadable
+from rmset_builder.shards.schema import ROWS_PER_GROUP, FaceRows
 
 NUMBERS = ("frame", "identity", "track", "time_s", "det_score", "sharpness")
 

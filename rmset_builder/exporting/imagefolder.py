@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from rmset_builder.exporting.faces import read_faces
-from rmset_builder.shards import ShardFile
+from rmset_builder.shards.layout import ShardFile
 
 METADATA = "metadata.jsonl"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.exporting.faces import read_batches
-from rmset_builder.shards import ShardFile, shard_schema
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.schema import shard_schema
 
 NAME = "faces.lance"
 

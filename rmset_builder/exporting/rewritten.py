@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from rmset_builder.exporting.faces import read_batches, to_rows
-from rmset_builder.shards import ShardFile, write_shard
+from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.writer import write_shard
 
 
 class ShardWriter:

@@ -13,15 +13,15 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import fsync_folder, whole_file
 from rmset_builder.exporting.imagefolder import ImageFolderWriter
 from rmset_builder.exporting.lance import LanceWriter
 from rmset_builder.exporting.rewritten import ShardWriter
 from rmset_builder.exporting.webdataset import WebDatasetWriter
-from rmset_builder.files import fsync_folder, whole_file
-from rmset_builder.footers import read_footers
-from rmset_builder.shards import ShardFile, find_shards
-from rmset_builder.videos_table import TABLE_NAME
+from rmset_builder.shards.layout import ShardFile, find_shards
+from rmset_builder.shards.metadata import read_footers
+from rmset_builder.shards.videos_table import TABLE_NAME
 
 _LEDGER = ".export.json"
 

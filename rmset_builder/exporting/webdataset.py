@@ -10,9 +10,9 @@ import json
 import tarfile
 from pathlib import Path
 
+from rmset_builder.core.files import whole_file
 from rmset_builder.exporting.faces import read_faces
-from rmset_builder.files import whole_file
-from rmset_builder.shards import ShardFile
+from rmset_builder.shards.layout import ShardFile
 
 
 class WebDatasetWriter:

@@ -9,8 +9,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
+from rmset_builder.core.files import sha256_of
 from rmset_builder.fetching import ledger as states
+from rmset_builder.fetching.candidates import Batch
 from rmset_builder.fetching.describe import described, place_of, with_means
 from rmset_builder.fetching.faults import (
     HOPELESS,
@@ -20,16 +22,14 @@ from rmset_builder.fetching.faults import (
     FetchError,
     Verdict,
 )
+from rmset_builder.fetching.filters import Refusal, Rules, judge
 from rmset_builder.fetching.heeding import Heeded
 from rmset_builder.fetching.ids import safe_id
-from rmset_builder.fetching.judging import Refusal, Rules, judge
 from rmset_builder.fetching.ledger import DIRECT, FILE_SITE, PARTIAL_FOLDER, Ledger, Video
 from rmset_builder.fetching.local import open_local
 from rmset_builder.fetching.thumbnails import difference_hash, near_duplicate
-from rmset_builder.fetching.wanted import Batch
 from rmset_builder.fetching.ytdlp import Access, OpenVideo, Session, polite_sleep
-from rmset_builder.files import sha256_of
-from rmset_builder.video import VIDEO_SUFFIXES
+from rmset_builder.video.info import VIDEO_SUFFIXES
 
 # A video that failed in so many runs is left alone, unless it is asked for again.
 MOST_FAILURES = 5

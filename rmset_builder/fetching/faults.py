@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.ids import plain
 from rmset_builder.fetching.phrases import (
     BLOCKED_BY_LAW,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 
-from rmset_builder.video_ids import distinct_id
+from rmset_builder.video.ids import distinct_id
 
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # What ends like this is always a name made here, so a site's own id never gets to be one by accident.

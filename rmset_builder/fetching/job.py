@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rmset_builder.fetching.collect import Collector, Fate, Options, Reporter, Result
-from rmset_builder.fetching.faults import FetchError
-from rmset_builder.fetching.heeding import Heeded
-from rmset_builder.fetching.ledger import Ledger
-from rmset_builder.fetching.lockfile import Attrition, Lock, attrition, batch_of_lock
-from rmset_builder.fetching.wanted import (
+from rmset_builder.fetching.candidates import (
     Batch,
     Search,
     SearchLog,
@@ -23,8 +18,13 @@ from rmset_builder.fetching.wanted import (
     searches_of,
     take_results,
 )
+from rmset_builder.fetching.collect import Collector, Fate, Options, Reporter, Result
+from rmset_builder.fetching.faults import FetchError
+from rmset_builder.fetching.heeding import Heeded
+from rmset_builder.fetching.ledger import Ledger
+from rmset_builder.fetching.lockfile import Attrition, Lock, attrition, batch_of_lock
 from rmset_builder.fetching.ytdlp import Session
-from rmset_builder.manifest import FOLDER, Manifest
+from rmset_builder.manifest.schema import FOLDER, Manifest
 
 CACHE_FOLDER = ".yt-dlp"
 

@@ -18,10 +18,10 @@ from typing import Any, Self, get_args, get_type_hints
 
 from filelock import FileLock, Timeout
 
-from rmset_builder.catalog import CATALOG_NAME
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import fsync_folder, whole_file
+from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.fetching.phrases import BLOCKED_BY_LAW, BLOCKED_HERE, said_by_site, site_words
-from rmset_builder.files import fsync_folder, whole_file
 
 PARTIAL_FOLDER = ".partial"
 WHOLE_SUFFIX = ".whole"

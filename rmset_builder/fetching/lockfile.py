@@ -11,13 +11,13 @@ import yaml
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import whole_file
+from rmset_builder.fetching.candidates import Batch
 from rmset_builder.fetching.ledger import BLOCKED, FILE_SITE, GONE, PRUNED, Ledger, Video
-from rmset_builder.fetching.wanted import Batch
-from rmset_builder.files import whole_file
-from rmset_builder.manifest import FOLDER, URL, Manifest, Part, read_text, refusal
-from rmset_builder.manifest_faults import faults_of
-from rmset_builder.yaml_lines import read_yaml
+from rmset_builder.manifest.faults import faults_of
+from rmset_builder.manifest.schema import FOLDER, URL, Manifest, Part, read_text, refusal
+from rmset_builder.manifest.yaml_lines import read_yaml
 
 LOCK_SUFFIX = ".lock.yaml"
 LARGEST_LOCK = 20_000_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rmset_builder.completeness import read_packets, why_cut
-from rmset_builder.errors import VideoError
-from rmset_builder.video import VIDEO_SUFFIXES, VideoInfo
+from rmset_builder.core.errors import VideoError
+from rmset_builder.video.completeness import read_packets, why_cut
+from rmset_builder.video.info import VIDEO_SUFFIXES, VideoInfo
 
 _SUFFIX_OF = {"mov": ".mp4", "matroska": ".mkv", "webm": ".webm", "mpegts": ".ts", "avi": ".avi", "flv": ".flv"}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.faults import A_LIST, NOTHING_LEFT, FetchError, Verdict, fault_of
 from rmset_builder.fetching.ids import plain
 from rmset_builder.fetching.watchdog import Pulse, watchdog

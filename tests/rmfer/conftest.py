@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from small_shards import Seen, picture
 
-from rmset_builder import shards
-from rmset_builder.shards import FaceRows, write_shards
+from rmset_builder.shards import writer
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.writer import write_shards
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def make_shards(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
     def make(
         folder: Path, video: str, seen: Sequence[Seen], *, per_shard: int = 10_000, size: int = 64, first: int = 0
     ) -> list[Path]:
-        monkeypatch.setattr(shards, "ROWS_PER_SHARD", per_shard)
+        monkeypatch.setattr(writer, "ROWS_PER_SHARD", per_shard)
         seen = sorted(seen)
         numbers = np.asarray(seen, np.int32).reshape(-1, 3)
 

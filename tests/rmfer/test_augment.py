@@ -28,8 +28,8 @@ Pixels = np.ndarray
 @pytest.fixture(scope="module")
 def faces() -> list[Pixels]:
     """Six faces of insightface's photo and what no face has: noise, flat colours, black and white."""
-    from rmset_builder.demo import load_scene  # noqa: PLC0415
-    from rmset_builder.demo_scene import draw_frame  # noqa: PLC0415
+    from rmset_builder.demo.compose import load_scene  # noqa: PLC0415
+    from rmset_builder.demo.scene import draw_frame  # noqa: PLC0415
 
     frame = draw_frame(load_scene(), 0)[:, :, ::-1]
     height, width = frame.shape[:2]

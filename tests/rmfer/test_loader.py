@@ -74,8 +74,8 @@ def test_quick_decoding_stays_near_the_exact(folder: Path) -> None:
 
 
 def test_quick_decoding_of_faces_stays_nearer() -> None:
-    from rmset_builder.demo import load_scene  # noqa: PLC0415
-    from rmset_builder.demo_scene import draw_frame  # noqa: PLC0415
+    from rmset_builder.demo.compose import load_scene  # noqa: PLC0415
+    from rmset_builder.demo.scene import draw_frame  # noqa: PLC0415
 
     frame = draw_frame(load_scene(), 0)
     for x in (20, frame.shape[1] // 2 - 130, frame.shape[1] - 280):

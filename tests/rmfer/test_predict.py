@@ -23,7 +23,7 @@ from rmfer.predict.pictures import read_picture
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face
 from rmfer.predict.sources import InputError, find_sources
-from rmset_builder.demo import find_photo
+from rmset_builder.demo.compose import find_photo
 
 NAMES = class_names(8)
 CPU = torch.device("cpu")

@@ -105,7 +105,7 @@ def test_too_little_to_draw_from(tmp_path: Path, make_shards: Make, capsys: pyte
 def test_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "rmfer", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("rmfer, version ")
-    heavy = ("torch", "numpy", "pyarrow", "onnxruntime", "insightface", "av", "rmset_builder.extract")
+    heavy = ("torch", "numpy", "pyarrow", "onnxruntime", "insightface", "av", "rmset_builder.pipeline.extract")
     done = subprocess.run(
         [sys.executable, "-c", f"import rmfer.cli, sys; print([name for name in {heavy} if name in sys.modules])"],
         capture_output=True,

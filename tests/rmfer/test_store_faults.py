@@ -21,8 +21,8 @@ from rmfer.errors import RmferError, ShardError
 from rmfer.store import ImageReader, index, open_index
 from rmfer.store.index_files import ARRAYS
 from rmfer.store.shard_files import find_shards, read_columns
-from rmset_builder.shards import find_shards as builders_shards
-from rmset_builder.videos_table import VideoRecord, update_videos
+from rmset_builder.shards.layout import find_shards as builders_shards
+from rmset_builder.shards.videos_table import VideoRecord, update_videos
 
 Make = Callable[..., list[Path]]
 
@@ -156,7 +156,7 @@ def test_neither_the_index_nor_the_sampler_imports_torch(folder: Path) -> None:
     program = (
         "import sys, pathlib; from rmfer.store import open_index, AnchorSampler, SamplerSettings;"
         "AnchorSampler(open_index(pathlib.Path(sys.argv[1])), SamplerSettings(min_distance=5, positives=5)).step(0, 0);"
-        "print([m for m in ('torch', 'insightface', 'onnxruntime', 'rmset_builder.shards') if m in sys.modules])"
+        "print([m for m in ('torch', 'insightface', 'onnxruntime', 'rmset_builder.shards.schema') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rmset_builder.checked import write_checked
 from rmset_builder.fetching.ledger import FETCHED, Ledger, Video
-from rmset_builder.settings import ExtractSettings
-from rmset_builder.shards import FaceRows, find_shards, write_shards
-from rmset_builder.videos_table import VideoRecord, read_videos, update_videos
+from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.shards.checked_parquet import write_checked
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.videos_table import VideoRecord, read_videos, update_videos
+from rmset_builder.shards.writer import write_shards
 
 SIZE, PEOPLE, FRAMES = 48, 4, 200
 SETTINGS = ExtractSettings(image_size=SIZE)

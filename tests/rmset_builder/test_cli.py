@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rmset_builder import __version__
-from rmset_builder.videos_table import TABLE_NAME
+from rmset_builder.shards.videos_table import TABLE_NAME
 
 Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]

@@ -10,10 +10,10 @@ import onnxruntime
 import pytest
 from watched import ROOT, can_trace, watch
 
-from rmset_builder.doctor_packages import meets
+from rmset_builder.doctor.packages import meets
 from rmset_builder.telemetry import OFF
 
-PLACE = "rmset_builder/ort.py"
+PLACE = "rmset_builder/inference/ort.py"
 
 
 def imported(source: str) -> set[str]:
@@ -45,7 +45,7 @@ def test_one_place_imports_onnxruntime() -> None:
         assert "onnxruntime" in imported(line)
 
 
-@pytest.mark.parametrize("package", ["rmset_builder", "rmfer", "rmset_builder.ort", "rmfer.cli"])
+@pytest.mark.parametrize("package", ["rmset_builder", "rmfer", "rmset_builder.inference.ort", "rmfer.cli"])
 def test_importing_either_package_switches_it_off(package: str) -> None:
     program = f"import {package}, os, json; print(json.dumps({{k: os.environ.get(k) for k in {list(OFF)}}}))"
     # Whoever set it to 0 for other programs did not ask for faces' videos to be reported.

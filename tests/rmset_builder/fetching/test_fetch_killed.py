@@ -12,8 +12,8 @@ from typing import Any
 
 from mashup_site import Clip, Site
 
+from rmset_builder.core.files import sha256_of
 from rmset_builder.fetching.ledger import read_rows
-from rmset_builder.files import sha256_of
 
 CLIPS, PADDING, KILLS = 10, 120_000, 10
 

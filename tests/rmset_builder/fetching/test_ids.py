@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmset_builder.fetching.ids import plain, safe_id
-from rmset_builder.video_ids import distinct_id
+from rmset_builder.video.ids import distinct_id
 
 NAMES = st.text() | st.from_regex(r"[A-Za-z0-9_-]{1,70}", fullmatch=True)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmset_builder.catalog import CATALOG_NAME, Provenance, read_catalog
-from rmset_builder.errors import RmsetError
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.fetching.catalog import CATALOG_NAME, Provenance, read_catalog
 from rmset_builder.fetching.ledger import FETCHED, PARTIAL_FOLDER, Ledger, Video, mend_end, parse_row, read_rows
 
 ROW = Video(id="a", url="http://x/a", title="Überraschung 🎬", group="Anger", duration_s=7.5, state="failed", times=2)

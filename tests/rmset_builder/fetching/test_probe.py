@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.errors import VideoError
+from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.probe import probe, suffix_of
 
 

@@ -1,0 +1,1 @@
+"""Faces in pictures: boxes, five landmarks and a score of each."""

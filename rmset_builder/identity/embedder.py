@@ -1,0 +1,70 @@
+"""ArcFace embeddings of aligned faces, and which faces of a track are worth one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.core.geometry import Array
+from rmset_builder.faces.align import ARCFACE_SIDE
+from rmset_builder.inference.graphs import fix_shape, load_graph, unroll_prelu
+from rmset_builder.inference.runners import open_runner
+from rmset_builder.inference.session import Device
+
+Image = npt.NDArray[np.uint8]
+
+_MEAN, _SCALE = 127.5, 1 / 127.5
+_FRAMES_PER_STRETCH = 12
+
+
+class Embedder:
+    """ArcFace (or any recogniser of the same kind) in batches of one fixed size. Safe to call from several threads.
+
+    Args:
+        model: the recogniser's ONNX file: (n, 3, 112, 112) RGB in, (n, d) out.
+        batch: faces per call; shorter batches are padded.
+        device: where to run.
+    """
+
+    def __init__(self, model: Path, *, batch: int, device: Device) -> None:
+        self.batch = batch
+        self._runner = open_runner(_fixed_graph(model, batch, device), batch, device)
+
+    def embed(self, faces: Sequence[Image]) -> Array:
+        """Embeddings (n, d) float32, not normalised, of n faces (112, 112, 3) uint8 RGB."""
+        if not faces:
+            return np.empty((0, 0), np.float32)
+        rows = ((np.stack(faces) - np.float32(_MEAN)) * np.float32(_SCALE)).transpose(0, 3, 1, 2)
+        return self._runner.run(rows)[0]
+
+    def close(self) -> None:
+        """Give back what the model holds."""
+        self._runner.close()
+
+
+def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.NDArray[np.intp]:
+    """Which faces of one track stand for it: the best of each of some equal stretches of time.
+
+    A track of a few frames needs fewer: they are all alike.
+
+    Args:
+        worth: (n,) of the track's faces in order of time; higher is better.
+        most: number of stretches of a long track.
+
+    Returns:
+        Indices, ascending.
+    """
+    stretches = np.array_split(np.arange(len(worth)), min(most, 1 + len(worth) // _FRAMES_PER_STRETCH))
+    return np.array([stretch[np.argmax(worth[stretch])] for stretch in stretches], np.intp)
+
+
+def _fixed_graph(path: Path, batch: int, device: Device) -> bytes:
+    """The ONNX file's graph for exactly ``batch`` faces."""
+    model = load_graph(path, kind="a face recogniser with one input and one output", outputs=[1])
+    fix_shape(model, (batch, 3, ARCFACE_SIDE, ARCFACE_SIDE))
+    if device.gpu is None:
+        unroll_prelu(model)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,16 @@
+"""ONNX Runtime: the one place that imports it, for both packages.
+
+It reads once, while it is imported, whether it may report to its vendor. Whoever takes it from here has imported
+`rmset_builder` by then, which has told it not to (`rmset_builder.telemetry`).
+
+Example:
+    >>> from rmset_builder.inference.ort import ort
+    >>> "CPUExecutionProvider" in ort.get_available_providers()
+    True
+"""
+
+from __future__ import annotations
+
+import onnxruntime as ort
+
+__all__ = ["ort"]

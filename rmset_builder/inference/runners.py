@@ -1,0 +1,164 @@
+"""Running a model of fixed batch for callers in many threads: at once on the CPU, in shared batches on a GPU."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.inference.ort import ort
+from rmset_builder.inference.session import Device, input_name, open_session, output_names
+
+Rows = npt.NDArray[Any]
+
+
+class Runner(Protocol):
+    """Something that runs a model."""
+
+    def run(self, rows: Rows) -> list[Rows]:
+        """The model's outputs, each with as many rows as ``rows`` (n, ...) has, n >= 1. Safe to call from threads."""
+
+    def close(self) -> None:
+        """Give back threads and memory."""
+
+
+def open_runner(model: bytes, batch: int, device: Device) -> Runner:
+    """A runner for a graph whose input has the fixed first dimension ``batch``.
+
+    On the CPU every caller runs its own rows; on a GPU rows of all callers (frames, videos) are put together, so that
+    batches fill while the GPU is busy with the one before.
+    """
+    session = open_session(model, device)
+    return CallerRunner(session, batch) if device.gpu is None else SharedBatchRunner(session, batch, device)
+
+
+class CallerRunner:
+    """Runs in the caller's thread, in batches of the fixed size; the last one is padded."""
+
+    def __init__(self, session: ort.InferenceSession, batch: int) -> None:
+        self._session = session
+        self._batch = batch
+        self._input = input_name(session)
+
+    def run(self, rows: Rows) -> list[Rows]:
+        """See :class:`Runner`."""
+        parts = []
+        for start in range(0, len(rows), self._batch):
+            chunk = rows[start : start + self._batch]
+            outputs = self._session.run(None, {self._input: _padded(chunk, self._batch)})
+            parts.append([_by_row(output, self._batch)[: len(chunk)] for output in outputs])
+        return parts[0] if len(parts) == 1 else [np.concatenate(output) for output in zip(*parts, strict=True)]
+
+    def close(self) -> None:
+        """Nothing is held but the session."""
+
+
+@dataclass
+class _Request:
+    """Rows that wait for their turn."""
+
+    rows: Rows
+    answer: Future[list[Rows]] = field(default_factory=Future)
+
+
+class SharedBatchRunner:
+    """One thread runs the model; what waits when it is free goes into one batch. Input and outputs are bound.
+
+    Args:
+        session: the opened model.
+        batch: its fixed first dimension.
+        device: where it runs; the CPU serves too.
+    """
+
+    def __init__(self, session: ort.InferenceSession, batch: int, device: Device) -> None:
+        self._batch = batch
+        self._session = session
+        declared = session.get_inputs()[0]
+        place = ("cuda", device.gpu) if device.gpu is not None else ("cpu", 0)
+        element = np.uint8 if declared.type == "tensor(uint8)" else np.float32
+        self._host = np.zeros(declared.shape, element)
+        self._bound = ort.OrtValue.ortvalue_from_shape_and_type(declared.shape, element, *place)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(declared.name, self._bound)
+        for name in output_names(session):
+            self._binding.bind_output(name, "cpu")
+        self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="batches")
+        self._thread.start()
+
+    def run(self, rows: Rows) -> list[Rows]:
+        """See :class:`Runner`."""
+        requests = [_Request(rows[start : start + self._batch]) for start in range(0, len(rows), self._batch)]
+        for request in requests:
+            self._waiting.put(request)
+        answers = [request.answer.result() for request in requests]
+        return answers[0] if len(answers) == 1 else [np.concatenate(part) for part in zip(*answers, strict=True)]
+
+    def close(self) -> None:
+        """End the thread after what waits."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        held: _Request | None = None
+        while True:
+            first = held or self._waiting.get()
+            if first is None:
+                return
+            together, held, last = self._gather(first)
+            self._answer(together)
+            if last:
+                return
+
+    def _gather(self, first: _Request) -> tuple[list[_Request], _Request | None, bool]:
+        """What waits and fits into one batch, what waits and does not, and whether no more will come."""
+        together, size = [first], len(first.rows)
+        while size < self._batch:
+            try:
+                more = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                return together, None, True
+            if size + len(more.rows) > self._batch:
+                return together, more, False
+            together.append(more)
+            size += len(more.rows)
+        return together, None, False
+
+    def _answer(self, together: list[_Request]) -> None:
+        try:
+            start = 0
+            for request in together:
+                self._host[start : start + len(request.rows)] = request.rows
+                start += len(request.rows)
+            self._bound.update_inplace(self._host)
+            self._session.run_with_iobinding(self._binding)
+            outputs = [_by_row(output, self._batch) for output in self._binding.copy_outputs_to_cpu()]
+        except BaseException as error:
+            for request in together:
+                request.answer.set_exception(error)
+            return
+        start = 0
+        for request in together:
+            stop = start + len(request.rows)
+            request.answer.set_result([output[start:stop] for output in outputs])
+            start = stop
+
+
+def _padded(rows: Rows, batch: int) -> Rows:
+    if len(rows) == batch:
+        return rows
+    padded = np.zeros((batch, *rows.shape[1:]), rows.dtype)
+    padded[: len(rows)] = rows
+    return padded
+
+
+def _by_row(output: Rows, batch: int) -> Rows:
+    """Some graphs lay the batch and what belongs to a picture into one dimension."""
+    return output if output.shape[0] == batch else output.reshape(batch, -1, output.shape[-1])

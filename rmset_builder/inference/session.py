@@ -1,0 +1,113 @@
+"""ONNX Runtime sessions that run where they were told to, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.inference.ort import ort
+
+CPU_PROVIDER = "CPUExecutionProvider"
+CUDA_PROVIDER = "CUDAExecutionProvider"
+MEND_CUDA = "python -m pip install --force-reinstall --no-deps onnxruntime-gpu"
+
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where models run: ``Device()`` is the CPU, ``Device(gpu=0)`` the first NVIDIA GPU.
+
+    ``threads`` is the number of CPU threads a session may use.
+    """
+
+    gpu: int | None = None
+    threads: int = 1
+
+    @property
+    def name(self) -> str:
+        """``cpu`` or ``cuda:N``."""
+        return "cpu" if self.gpu is None else f"cuda:{self.gpu}"
+
+
+def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> ort.InferenceSession:
+    """Open a model on ``device``.
+
+    Args:
+        model: the serialised graph or the path of an ONNX file.
+        device: where to run.
+        probe: the caller only wants to know whether it works; changes nothing but the message.
+
+    Raises:
+        RmsetError: a GPU was asked for and the session does not really run on it.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = device.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    # Threads that spin while they wait take the core away from decoding and JPEG encoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device.gpu is None:
+        return ort.InferenceSession(model, options, providers=[CPU_PROVIDER])
+    require_cuda(device.gpu)
+    preload_cuda()
+    cuda = (
+        CUDA_PROVIDER,
+        {
+            "device_id": str(device.gpu),
+            "cudnn_conv_algo_search": "HEURISTIC",
+            "arena_extend_strategy": "kSameAsRequested",
+        },
+    )
+    try:
+        session = ort.InferenceSession(model, options, providers=[cuda, CPU_PROVIDER])
+    except Exception as error:
+        raise RmsetError(
+            f"--gpu {device.gpu}: ONNX Runtime cannot use that GPU ({_first_line(error)})",
+            remedy="see what `nvidia-smi -L` lists and what `rmset doctor` says",
+        ) from error
+    if session.get_providers()[0] != CUDA_PROVIDER:
+        raise RmsetError(
+            f"--gpu {device.gpu}: the session fell back to {session.get_providers()[0]}"
+            + ("" if probe else ", so nothing was run"),
+            remedy=f"CUDA's or cuDNN's libraries are missing or do not match; run: {MEND_CUDA} "
+            "&& python -m pip install nvidia-cudnn-cu12 nvidia-cuda-runtime-cu12 nvidia-cublas-cu12 "
+            "nvidia-cufft-cu12 nvidia-curand-cu12",
+        )
+    return session
+
+
+def require_cuda(gpu: int) -> None:
+    """Make sure that this ONNX Runtime was built with CUDA; whether CUDA runs, only a session tells.
+
+    Raises:
+        RmsetError: it was not.
+    """
+    if CUDA_PROVIDER not in ort.get_available_providers():
+        raise RmsetError(
+            f"--gpu {gpu}: this ONNX Runtime has no CUDA, only {', '.join(ort.get_available_providers())}",
+            remedy=f"run: {MEND_CUDA}",
+        )
+
+
+def preload_cuda() -> None:
+    """Let ONNX Runtime find CUDA's libraries in the wheels of torch or NVIDIA, which are on no library path."""
+    preload = getattr(ort, "preload_dlls", None)
+    if preload is not None:
+        preload()
+
+
+def input_name(session: ort.InferenceSession) -> str:
+    """The name of a session's only input."""
+    name: str = session.get_inputs()[0].name
+    return name
+
+
+def output_names(session: ort.InferenceSession) -> Sequence[str]:
+    """The names of a session's outputs, in the graph's order."""
+    return [output.name for output in session.get_outputs()]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,1 @@
+"""What to search for and what to keep, as the user wrote it down."""

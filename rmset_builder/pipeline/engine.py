@@ -1,0 +1,81 @@
+"""What all videos of a process share: the models, the settings, and the threads that do the work."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+import cv2
+from threadpoolctl import threadpool_limits
+
+from rmset_builder.core.priority_pool import Urgency, Workers
+from rmset_builder.detection.multiscale import DetectorBank
+from rmset_builder.identity.embedder import Embedder
+from rmset_builder.inference.model_pack import ModelPack
+from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.video.nvdec import NvDecoder
+
+# A GPU wants many at a time; one core is as fast with one.
+_GPU_BATCH = 16
+# Threads that wait for a GPU use no core, so that there may be more of them.
+_GPU_THREADS_PER_CORE = 3
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine is made of; can be sent to another process.
+
+    ``threads`` is the number of CPU cores it may use, ``nvdec`` the GPU's decoder where there is one.
+    """
+
+    pack: ModelPack
+    settings: ExtractSettings = field(default_factory=ExtractSettings)
+    device: Device = field(default_factory=Device)
+    threads: int = 1
+    nvdec: NvDecoder | None = None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Open models and running threads."""
+
+    spec: EngineSpec
+    detectors: DetectorBank
+    embedder: Embedder
+    workers: Workers
+
+
+@contextmanager
+def open_engine(spec: EngineSpec) -> Iterator[Engine]:
+    """Open the models and start the threads; after an interruption what has not begun never begins.
+
+    Raises:
+        RmsetError: a GPU was asked for and cannot be used.
+    """
+    batch = 1 if spec.device.gpu is None else _GPU_BATCH
+    count = spec.threads * (1 if spec.device.gpu is None else _GPU_THREADS_PER_CORE)
+    # OpenCV's and BLAS's own threads would only compete with these.
+    cv2.setNumThreads(1)
+    with (
+        threadpool_limits(1),
+        closing(Embedder(spec.pack.recogniser, batch=batch, device=spec.device)) as embedder,
+        closing(
+            DetectorBank(spec.pack.detector, batch=batch, device=spec.device, threshold=spec.settings.det_threshold_low)
+        ) as detectors,
+        closing(Workers(count)) as workers,
+    ):
+        # Wanted when a video ends, and then by one thread for whom all others would wait.
+        workers.at(Urgency.AHEAD).submit(import_ahead)
+        yield Engine(spec, detectors, embedder, workers)
+
+
+def import_ahead() -> None:
+    """Import what a video needs later, in the order in which it does.
+
+    Two threads that import scipy from different ends can wait for each other, which Python ends with an error.
+    """
+    for name in ("scipy.optimize", "sklearn.cluster"):
+        importlib.import_module(name)

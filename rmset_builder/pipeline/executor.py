@@ -1,0 +1,220 @@
+"""The videos of a run, one after the other in this process or several at once in processes of their own.
+
+Processes and not threads: what Python itself does for a frame would keep one core busy and let the others wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from rmset_builder.core.errors import RmsetError, VideoError
+from rmset_builder.pipeline.engine import EngineSpec, open_engine
+from rmset_builder.pipeline.planner import NOT_WRITTEN, Result, failed, run_one
+from rmset_builder.pipeline.task import Task
+
+WORKER_DIED = "worker-died"
+_PATIENCE_S = 1.0
+
+
+class Reporter(Protocol):
+    """Told what happens while it happens."""
+
+    def begin(self, task: Task) -> None:
+        """A video's turn has come."""
+
+    def advance(self, task: Task, frames: int, faces: int) -> None:
+        """So many frames and faces of the video are done."""
+
+    def end(self, result: Result) -> None:
+        """A video is finished."""
+
+
+def run(work: Sequence[Task], specs: Sequence[EngineSpec], out: Path, reporter: Reporter) -> Iterator[Result]:
+    """Extract videos, one at a time for each of ``specs``; yields each one's result when it is safe on disk.
+
+    A full disk ends the run: every other video would meet it too.
+
+    Raises:
+        RmsetError: an engine cannot be opened.
+    """
+    results = _alone(work, specs[0], out, reporter) if len(specs) == 1 else _Crew(work, specs, out, reporter).run()
+    for result in results:
+        reporter.end(result)
+        yield result
+        if _full_disk(result):
+            return
+
+
+def _full_disk(result: Result) -> bool:
+    return result.fault is not None and result.fault.reason == NOT_WRITTEN
+
+
+def _alone(work: Sequence[Task], spec: EngineSpec, out: Path, reporter: Reporter) -> Iterator[Result]:
+    with open_engine(spec) as engine:
+        for task in work:
+            reporter.begin(task)
+
+            def advance(frames: int, faces: int, task: Task = task) -> None:
+                reporter.advance(task, frames, faces)
+
+            yield run_one(task, engine, out, advance)
+
+
+@dataclass(frozen=True)
+class _Advance:
+    """A worker's word on its way."""
+
+    frames: int
+    faces: int
+
+
+@dataclass
+class _Worker:
+    """A process and what it is at."""
+
+    spec: EngineSpec
+    process: BaseProcess
+    pipe: Connection
+    task: Task | None = None
+
+
+class _Crew:
+    """Gives videos to worker processes and collects what comes back."""
+
+    def __init__(self, work: Sequence[Task], specs: Sequence[EngineSpec], out: Path, reporter: Reporter) -> None:
+        self._left = deque(work)
+        self._specs = specs[: max(1, len(work))]
+        self._out = out
+        self._reporter = reporter
+        self._workers: dict[Connection, _Worker] = {}
+
+    def run(self) -> Iterator[Result]:
+        """The results, in the order in which videos end."""
+        try:
+            for spec in self._specs:
+                self._start(spec)
+            while any(worker.task for worker in self._workers.values()):
+                for pipe in wait(list(self._workers)):
+                    assert isinstance(pipe, Connection)
+                    if (result := self._hear(self._workers[pipe])) is not None:
+                        yield result
+        finally:
+            self._dismiss()
+
+    def _start(self, spec: EngineSpec) -> None:
+        """A new worker with its first video."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, spec, self._out), daemon=True)
+        with _interruptions_wait():
+            process.start()
+        theirs.close()
+        worker = self._workers[ours] = _Worker(spec, process, ours)
+        self._give(worker)
+
+    def _give(self, worker: _Worker) -> None:
+        worker.task = self._left.popleft() if self._left else None
+        if worker.task is not None:
+            self._reporter.begin(worker.task)
+        with contextlib.suppress(OSError):  # a worker that has just died is heard of soon enough
+            worker.pipe.send(worker.task)
+
+    def _hear(self, worker: _Worker) -> Result | None:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):  # also within a message, or with one that it has not read
+            return self._bury(worker)
+        if isinstance(message, RmsetError):
+            raise message
+        if isinstance(message, _Advance):
+            if worker.task is not None:
+                self._reporter.advance(worker.task, message.frames, message.faces)
+            return None
+        assert isinstance(message, Result)
+        if _full_disk(message):
+            self._left.clear()
+        self._give(worker)
+        return message
+
+    def _bury(self, worker: _Worker) -> Result | None:
+        """A worker is gone: killed, out of memory, crashed. Its video failed; another takes its place."""
+        del self._workers[worker.pipe]
+        worker.process.join()
+        task = worker.task
+        if self._left:
+            self._start(worker.spec)
+        if task is None:
+            return None
+        fault = VideoError(
+            WORKER_DIED,
+            f"{task.path}: the process at work on it ended with {worker.process.exitcode}",
+            remedy="memory may have run out: try fewer --jobs",
+        )
+        return failed(task, fault, self._out, 0.0)
+
+    def _dismiss(self) -> None:
+        """End all workers, in a hurry where they are not idle."""
+        for worker in self._workers.values():
+            if worker.task is not None:
+                worker.process.terminate()
+            worker.pipe.close()
+        deadline = time.monotonic() + _PATIENCE_S
+        for worker in self._workers.values():
+            worker.process.join(max(deadline - time.monotonic(), 0))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+
+@contextlib.contextmanager
+def _interruptions_wait() -> Iterator[None]:
+    """Ctrl-C is heard afterwards; a process that is started meanwhile is deaf to it from its first moment on."""
+    resource_tracker.ensure_running()  # which would let Ctrl-C through again if it were started later
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(pipe: Connection, spec: EngineSpec, out: Path) -> None:
+    """A worker's life: videos come through the pipe until None or its end does."""
+    with contextlib.suppress(KeyboardInterrupt, EOFError, ConnectionError):
+        # Ctrl-C reaches every process of a terminal; the one that was called decides what follows from it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGTERM, _stop)
+        threading.Thread(target=_die_with_parent, daemon=True).start()
+        try:
+            with open_engine(spec) as engine:
+                while (task := pipe.recv()) is not None:
+                    pipe.send(run_one(task, engine, out, lambda *done: pipe.send(_Advance(*done))))
+        except RmsetError as error:
+            pipe.send(error)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """Leave everything in order, and do not be interrupted at that by a second request."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,212 @@
+"""One video to its shards, from beginning to end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rmset_builder import __version__
+from rmset_builder.core.files import mtime_ns, sha256_of, whole_file
+from rmset_builder.core.priority_pool import Urgency
+from rmset_builder.detection.multiscale import ScaledDetector
+from rmset_builder.faces.found_faces import FoundFaces
+from rmset_builder.faces.spool import Spool
+from rmset_builder.faces.upside_down import INPUT_SIZE, upside_down_note
+from rmset_builder.identity.assignment import UPSIDE_DOWN, People, find_people
+from rmset_builder.identity.clustering import IdentityRules
+from rmset_builder.inference.ort import ort
+from rmset_builder.pipeline.engine import Engine
+from rmset_builder.pipeline.face_pipeline import FaceFinder, FaceRules
+from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.pipeline.task import Task
+from rmset_builder.shards.checked_parquet import write_checked
+from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.videos_table import VideoRecord
+from rmset_builder.shards.writer import write_shards
+from rmset_builder.tracking.keyframes import KeyframeRules
+from rmset_builder.tracking.tracker import LinkRules
+from rmset_builder.video.decode import FrameReader
+from rmset_builder.video.ffmpeg import find_ffmpeg
+from rmset_builder.video.filtergraph import picture_note
+from rmset_builder.video.info import VideoInfo
+from rmset_builder.video.presentation_times import duration_s, frame_rate, in_order
+
+NO_FACES = "no-faces"
+IDENTITIES_FOLDER = "identities"
+
+
+def extract_video(
+    task: Task, info: VideoInfo, engine: Engine, *, out: Path, work: Path, progress: Callable[[int, int], None]
+) -> VideoRecord:
+    """Write the shards of one video and the mean embeddings of its identities.
+
+    Args:
+        task: which video.
+        info: its header.
+        engine: models, settings, workers.
+        out: folder of the shards.
+        work: an empty folder on the same disk for what is not yet sure.
+        progress: called with frames and faces done.
+
+    Returns:
+        The video's record, which is not written yet.
+
+    Raises:
+        VideoError: the video cannot be read to its end; nothing of it is written.
+    """
+    began = time.monotonic()
+    spec, settings = engine.spec, engine.spec.settings
+    with (
+        FrameReader(info, threads=spec.threads, nvdec=spec.nvdec) as reader,
+        Spool(work / "faces.jpgs") as spool,
+    ):
+        detector = ScaledDetector(
+            engine.detectors, width=reader.width, height=reader.height, sure=settings.det_threshold
+        )
+        found = FaceFinder(reader, detector, engine.workers, _face_rules(settings)).run(spool, progress)
+        stated = reader.times_s()
+        fps = frame_rate(stated, info.fps)
+        times, times_note = in_order(stated, fps)
+        people = find_people(
+            found,
+            spool,
+            engine.embedder,
+            engine.detectors.get(INPUT_SIZE),
+            engine.workers.at(Urgency.AWAITED),
+            sure=settings.det_threshold,
+            faces_per_track=settings.faces_per_track,
+            rules=IdentityRules(same=settings.same_person),
+            least_frames=_least_frames(settings, fps, len(times)),
+        )
+        source_sha256 = sha256_of(task.path)
+        metadata = {
+            "rmset.video": task.video,
+            "rmset.group": task.provenance.group,
+            "rmset.frames": str(reader.count),
+            "rmset.identities": str(len(people.embedding)),
+            "rmset.source_sha256": source_sha256,
+            "rmset.models_sha256": spec.pack.sha256,
+            "rmset.settings_sha256": settings.sha256,
+            "rmset.settings": settings.model_dump_json(),
+        }
+
+        def block(start: int, stop: int) -> FaceRows:
+            return _face_rows(found, people, spool, times, slice(start, stop))
+
+        paths = write_shards(out, task.video, len(people.rows), block, metadata)
+    _write_identities(out / IDENTITIES_FOLDER / f"{task.video}.parquet", task.video, people)
+    stat = task.path.stat()
+    provenance = task.provenance
+    return VideoRecord(
+        id=task.video,
+        source=str(task.path.absolute()),
+        source_bytes=stat.st_size,
+        source_mtime_ns=mtime_ns(stat),
+        source_sha256=source_sha256,
+        title=provenance.title,
+        url=provenance.url,
+        licence=provenance.licence,
+        group=provenance.group,
+        keyword=provenance.keyword,
+        fps=round(fps, 6),
+        width=reader.width,
+        height=reader.height,
+        frames=reader.count,
+        duration_s=round(duration_s(times, fps), 6),
+        identities=len(people.embedding),
+        tracks=int(people.track.max()) + 1 if len(people.track) else 0,
+        faces=len(people.rows),
+        shards=len(paths),
+        reason="" if len(people.rows) else NO_FACES,
+        message="; ".join(
+            filter(
+                None,
+                [
+                    info.track_note,
+                    times_note,
+                    picture_note(info.traits),
+                    upside_down_note(people.dropped.get(UPSIDE_DOWN, 0), len(people.rows)),
+                    reader.complaints(),
+                ],
+            )
+        ),
+        dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
+        detected_frames=found.keyframes,
+        seconds_spent=round(time.monotonic() - began, 3),
+        rmset_version=__version__,
+        versions_json=versions_json(),
+        models=spec.pack.name,
+        models_sha256=spec.pack.sha256,
+        settings_sha256=settings.sha256,
+    )
+
+
+def versions_json() -> str:
+    """The versions of what decides a face's pixels and numbers, as a JSON object."""
+    import cv2  # noqa: PLC0415  only its version is wanted
+
+    versions = {
+        "python": platform.python_version(),
+        "ffmpeg": find_ffmpeg().version,
+        "onnxruntime": ort.__version__,
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+    }
+    return json.dumps(versions, sort_keys=True)
+
+
+def _face_rules(settings: ExtractSettings) -> FaceRules:
+    stride = settings.detect_every
+    return FaceRules(
+        keyframes=KeyframeRules(stride=stride, motion=settings.motion, worth_a_look=settings.det_threshold),
+        links=LinkRules(sure=settings.det_threshold),
+        image_size=settings.image_size,
+        jpeg_quality=settings.jpeg_quality,
+        fixed_scale=settings.det_size,
+    )
+
+
+def _least_frames(settings: ExtractSettings, fps: float, frames: int) -> int:
+    """The frames an identity must be seen in: ``min_presence_s``, or the rule's share of a short video."""
+    return max(1, round(min(settings.min_presence_s * fps, IdentityRules.shortest_share * frames)))
+
+
+def _face_rows(
+    found: FoundFaces, people: People, spool: Spool, times: npt.NDArray[np.float64], place: slice
+) -> FaceRows:
+    rows = people.rows[place]
+    return FaceRows(
+        frame=found.rows.frame[rows],
+        identity=people.identity[place],
+        track=people.track[place],
+        time_s=times[found.rows.frame[rows]],
+        bbox=found.rows.boxes[rows],
+        landmarks=found.rows.landmarks[rows],
+        det_score=found.rows.scores[rows],
+        sharpness=found.sharpness[rows],
+        images=spool.read(rows),
+    )
+
+
+def _write_identities(path: Path, video: str, people: People) -> None:
+    """The narrow side file: one row per identity with its mean embedding."""
+    count = len(people.embedding)
+    size = people.embedding.shape[1] if count else 0
+    table = pa.table(
+        {
+            "video": pa.array([video] * count, pa.string()),
+            "identity": pa.array(np.arange(count, dtype=np.int32)),
+            "faces": pa.array(np.bincount(people.identity, minlength=count).astype(np.int64)),
+            "embedding": pa.array(list(people.embedding), pa.list_(pa.float32(), size)),
+        }
+    )
+    with whole_file(path) as temporary:
+        write_checked(table, temporary)

@@ -1,0 +1,146 @@
+"""Progress of an extraction on stderr: bars on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from rmset_builder.core.errors import VideoError
+from rmset_builder.pipeline.planner import Result
+from rmset_builder.pipeline.task import Task
+from rmset_builder.video.info import VideoInfo
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass
+class _Running:
+    """A video under way."""
+
+    began: float
+    bar: TaskID | None
+    frames: int = 0
+    faces: int = 0
+
+
+class ProgressReporter:
+    """Shows frames, frames per second, faces and the time left, per video and over all.
+
+    Args:
+        tasks: all videos that will be worked on; their headers tell how long they are.
+        console: where to write; bars where it is a terminal.
+    """
+
+    def __init__(self, tasks: list[Task], console: Console) -> None:
+        self._console = console
+        self._expected = {task.video: _expected_frames(task) for task in tasks}
+        self._running: dict[str, _Running] = {}
+        self._began = self._last_line = time.monotonic()
+        self._ended = self._ended_frames = self._ended_faces = 0
+        self._bars: Progress | None = None
+        self._overall: TaskID | None = None
+        if console.is_terminal:
+            self._bars = Progress(
+                TextColumn("{task.description}", justify="left"),
+                BarColumn(),
+                TextColumn("{task.fields[count]} frames"),
+                TextColumn("{task.fields[rate]:.1f} frames/s"),
+                TextColumn("{task.fields[faces]:,} faces"),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+            )
+            if len(tasks) > 1:
+                self._overall = self._new_bar("all videos", self._all_frames)
+
+    def begin(self, task: Task) -> None:
+        """A video's turn has come."""
+        bar = self._new_bar(task.video, self._expected[task.video])
+        self._running[task.video] = _Running(time.monotonic(), bar)
+
+    def advance(self, task: Task, frames: int, faces: int) -> None:
+        """So many frames and faces of the video are done."""
+        running = self._running[task.video]
+        running.frames, running.faces = frames, faces
+        promised = self._expected[task.video]
+        if promised is not None:  # perhaps too few
+            promised = self._expected[task.video] = max(promised, frames)
+        now = time.monotonic()
+        rate = frames / max(now - running.began, 1e-9)
+        done = self._ended_frames + self._running_frames
+        overall = done / max(now - self._began, 1e-9)
+        if self._bars is not None:
+            self._show(running.bar, frames, promised, rate=rate, faces=faces)
+            all_faces = self._ended_faces + sum(other.faces for other in self._running.values())
+            self._show(self._overall, done, self._all_frames, rate=overall, faces=all_faces)
+        elif now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            of = "" if promised is None else f" of {promised:,}"
+            left = ""
+            if self._all_frames is not None:
+                left = f", {max(self._all_frames - done, 0) / max(overall, 1e-9):,.0f} s left in all"
+            self._console.print(
+                f"{task.video}: {frames:,}{of} frames, {rate:.1f} frames/s, {faces:,} faces; "
+                f"{self._ended:,} of {len(self._expected):,} videos ended, {overall:.1f} frames/s{left}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def end(self, result: Result) -> None:
+        """A video is finished."""
+        running = self._running.pop(result.video)
+        self._ended += 1
+        self._ended_frames += running.frames
+        self._ended_faces += running.faces
+        self._expected[result.video] = running.frames  # whatever the header promised
+        if self._bars is not None:
+            if running.bar is not None:
+                self._bars.remove_task(running.bar)
+            self._show(self._overall, self._ended_frames + self._running_frames, self._all_frames)
+
+    def _new_bar(self, name: str, promised: int | None) -> TaskID | None:
+        if self._bars is None:
+            return None
+        return self._bars.add_task(name, total=promised, count=_count(0, promised), rate=0.0, faces=0)
+
+    def _show(self, bar: TaskID | None, frames: int, promised: int | None, **fields: Any) -> None:
+        if self._bars is not None and bar is not None:
+            count = _count(frames, promised)
+            self._bars.update(bar, completed=frames, total=promised, count=count, **fields)
+
+    @property
+    def _running_frames(self) -> int:
+        return sum(running.frames for running in self._running.values())
+
+    @property
+    def _all_frames(self) -> int | None:
+        """The frames of all videos, None where the header of one that has not ended does not tell."""
+        known = [frames for frames in self._expected.values() if frames is not None]
+        return sum(known) if len(known) == len(self._expected) else None
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+
+def _count(frames: int, promised: int | None) -> str:
+    return f"{frames:,}" if promised is None else f"{frames:,}/{promised:,}"
+
+
+def _expected_frames(task: Task) -> int | None:
+    try:
+        return VideoInfo.from_path(task.path).expected_frames or None
+    except VideoError:
+        return None

@@ -1,0 +1,84 @@
+"""Table 2 of the paper for any folder of shards: `collect` finds what counts, `tabulate` counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmset_builder.core.errors import RmsetError, one_line
+from rmset_builder.reports.paper import TABLE_2, Counts, add_up
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import compare, read_footers, restore
+from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
+
+UNGROUPED = "ungrouped"
+FAILURES_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The videos of a folder, what is wrong with them (``warnings``), and what is merely worth knowing (``notes``)."""
+
+    records: tuple[VideoRecord, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Counts by expression group, in the order of their display, and their sum."""
+
+    rows: dict[str, Counts]
+    total: Counts
+
+
+def collect(folder: Path) -> Collection:
+    """Every video of ``folder``, its record compared with its shards.
+
+    Where there are no records, the shards' footers stand in for them.
+
+    Raises:
+        RmsetError: there is no such folder, or nothing in it.
+    """
+    # Records first: a video that is finished meanwhile then shows as shards without a record, which says why.
+    records = read_videos(folder)
+    footers = read_footers(find_shards(folder))
+    if records:
+        return Collection(tuple(records.values()), tuple(compare(folder, records, footers)), _failures(records))
+    if not footers:
+        raise RmsetError(f"no shards in {folder}", remedy="make some with: rmset extract VIDEO")
+    restored, warnings = restore(folder, footers)
+    note = f"no videos in {folder / TABLE_NAME}: counted from what the shards say of themselves"
+    return Collection(tuple(restored), tuple(warnings), (note,))
+
+
+def tabulate(records: Iterable[VideoRecord], *, paper: bool = False) -> Table:
+    """Count the videos that are done, by expression group: the paper's groups in its order, then others by name.
+
+    Args:
+        records: any videos.
+        paper: show all groups of the paper, those without a video too.
+
+    Example:
+        >>> tabulate([VideoRecord(id="v", group="Anger", identities=9, frames=300, faces=2000)]).rows
+        {'Anger': Counts(videos=1, faces=9, frames=300, images=2000)}
+    """
+    groups: dict[str, list[Counts]] = {name: [] for name in TABLE_2}
+    for record in records:
+        if record.state == DONE:
+            counts = Counts(videos=1, faces=record.identities, frames=record.frames, images=record.faces)
+            groups.setdefault(one_line(record.group.strip()) or UNGROUPED, []).append(counts)
+    others = sorted(groups.keys() - TABLE_2.keys(), key=lambda name: (name == UNGROUPED, name.casefold(), name))
+    shown = [*(name for name in TABLE_2 if paper or groups[name]), *others]
+    rows = {name: add_up(groups[name]) for name in shown}
+    return Table(rows, add_up(rows.values()))
+
+
+def _failures(records: Mapping[str, VideoRecord]) -> tuple[str, ...]:
+    failed = [f"{record.id} ({record.reason or record.state})" for record in records.values() if record.state != DONE]
+    if not failed:
+        return ()
+    more = len(failed) - FAILURES_NAMED
+    named = ", ".join(failed[:FAILURES_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return (f"not counted, because they are not done: {named}",)

@@ -1,0 +1,134 @@
+"""``videos.parquet``: one row per video that was ever extracted, whole or not, and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from filelock import FileLock
+
+from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import TEMPORARY_SUFFIX, whole_file
+from rmset_builder.shards.checked_parquet import read_checked, write_checked
+from rmset_builder.shards.damage import tell_damage
+
+TABLE_NAME = "videos.parquet"
+DONE = "done"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRecord:
+    """What is known of one video after extraction.
+
+    ``state`` is ``done`` or ``failed``; ``reason`` is empty, a word for the failure, or ``no-faces``.
+    ``width`` and ``height`` are those of the pictures that faces' boxes lie in: upright, with square pixels.
+    ``dropped_json`` counts the faces that were seen but left out, by reason.
+    Hashes are hexadecimal sha256: of the source file, of the models' files, and of every setting that
+    changes a shard's content.
+    """
+
+    id: str
+    source: str = ""
+    source_bytes: int = 0
+    source_mtime_ns: int = 0
+    title: str = ""
+    url: str = ""
+    licence: str = ""
+    group: str = ""
+    keyword: str = ""
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    duration_s: float = 0.0
+    identities: int = 0
+    tracks: int = 0
+    faces: int = 0
+    shards: int = 0
+    state: str = DONE
+    reason: str = ""
+    message: str = ""
+    dropped_json: str = "{}"
+    detected_frames: int = 0
+    seconds_spent: float = 0.0
+    rmset_version: str = ""
+    versions_json: str = "{}"
+    models: str = ""
+    models_sha256: str = ""
+    settings_sha256: str = ""
+    source_sha256: str = ""
+
+
+_ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(), "int": pa.int64()}
+
+_KNOWN = frozenset(f.name for f in dataclasses.fields(VideoRecord))
+SCHEMA = pa.schema(
+    [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
+)
+
+
+def read_videos(shards: Path) -> dict[str, VideoRecord]:
+    """Every record of ``shards/videos.parquet`` by video id, in the table's order; empty without a table.
+
+    Columns that a newer version added are ignored, missing ones take their defaults.
+
+    Raises:
+        RmsetError: the table exists and cannot be read.
+    """
+    path = shards / TABLE_NAME
+    if not path.exists():
+        return {}
+    try:
+        rows: list[dict[str, Any]] = read_checked(path).to_pylist()
+        return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in _KNOWN}) for row in rows}
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise RmsetError(
+            f"{path} cannot be read ({tell_damage(path, error)})",
+            remedy=f"move it away and run `rmset extract` again, which rebuilds it: mv {path} {path}.broken",
+        ) from error
+
+
+def extract_again(shards: Path, record: VideoRecord | None) -> str:
+    """The remedy where something of a video in ``shards`` is damaged: the command that makes it anew."""
+    source = shlex.quote(record.source) if record and record.source else "VIDEO"
+    return f"extract it again: rmset extract --force {source} --out {shlex.quote(str(shards))}"
+
+
+def update_videos(shards: Path, record: VideoRecord) -> None:
+    """Insert or replace one record, atomically and safe against other processes doing the same."""
+    shards.mkdir(parents=True, exist_ok=True)
+    with FileLock(shards / f".{TABLE_NAME}.lock"):
+        _write(shards, {**read_videos(shards), record.id: record})
+
+
+def remove_video(shards: Path, video: str) -> None:
+    """Take one record out, if it is there, atomically and safe against other processes doing the same."""
+    if not (shards / TABLE_NAME).exists():
+        return
+    with FileLock(shards / f".{TABLE_NAME}.lock"):
+        records = read_videos(shards)
+        if records.pop(video, None) is not None:
+            _write(shards, records)
+
+
+def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
+    for left_over in shards.glob(f".{TABLE_NAME}.*{TEMPORARY_SUFFIX}"):  # whoever began it was killed
+        left_over.unlink(missing_ok=True)
+    ordered = [_storable(records[key]) for key in sorted(records)]
+    with whole_file(shards / TABLE_NAME) as temporary:
+        write_checked(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
+
+
+def storable(text: str) -> str:
+    """``text`` as Parquet can hold it: the bytes of a file name that are no UTF-8 become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _storable(record: VideoRecord) -> dict[str, Any]:
+    fields = dataclasses.asdict(record).items()
+    return {name: storable(value) if isinstance(value, str) else value for name, value in fields}

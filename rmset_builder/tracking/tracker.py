@@ -1,0 +1,279 @@
+"""Detections of neighbouring keyframes linked into tracks: unbroken appearances of one face.
+
+Two detections are the same face when their boxes overlap and show nearly the same picture; the second condition
+breaks a track where a cut puts another face in the same place. A face the detector is unsure of may continue a track
+but not make one: a track counts only when the detector was sure of it at least once (as in ByteTrack).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.core.geometry import Array, covered_share, iou_matrix
+from rmset_builder.detection.scrfd import Faces
+from rmset_builder.video.shots import Settled
+
+Pairs = npt.NDArray[np.intp]
+
+# Two boxes of which one lies on the other by more than this are one face.
+MOSTLY = 0.5
+# Of fewer faces nobody can say that most of a picture is changing.
+_FEWEST_IN_TRANSITION = 3
+
+_BOX, _LANDMARKS, _SCORE = slice(0, 4), slice(4, 14), 14
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A frame that the detector has seen, with n faces.
+
+    Attributes:
+        frame: its number.
+        faces: what the detector found.
+        patches: (n, d) what their boxes show (:func:`rmset_builder.video.appearance.patches`).
+        settled: since when their boxes show it, and how steadily.
+    """
+
+    frame: int
+    faces: Faces
+    patches: Array
+    settled: Settled
+
+
+@dataclass(frozen=True)
+class LinkRules:
+    """When two detections are one face.
+
+    Attributes:
+        sure: detector score from which on a face is believed.
+        overlap: least intersection over union.
+        likeness: least normalised correlation of what the boxes show.
+        longest_gap: frames that a track may go unseen; they are filled in.
+        steady: a track is in doubt where its place correlates less than this with what it showed some frames ago.
+        transition: share of a frame's faces whose places have changed of late from which on all tracks are in doubt.
+    """
+
+    sure: float = 0.5
+    overlap: float = 0.4
+    likeness: float = 0.65
+    longest_gap: int = 8
+    steady: float = 0.75
+    transition: float = 0.55
+
+
+@dataclass(frozen=True)
+class TrackRows:
+    """Faces of consecutive frames, one row a face.
+
+    Shapes for n rows: ``frame``, ``track`` (n,) int32; ``values`` (n, 15) float32: box, landmarks, score;
+    ``filled`` (n,) bool: true where a keyframe was looked at and did not show the face.
+    """
+
+    frame: npt.NDArray[np.int32]
+    track: npt.NDArray[np.int32]
+    values: Array
+    filled: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def boxes(self) -> Array:
+        """(n, 4) pixels."""
+        return self.values[:, _BOX]
+
+    @property
+    def landmarks(self) -> Array:
+        """(n, 10) pixels."""
+        return self.values[:, _LANDMARKS]
+
+    @property
+    def scores(self) -> Array:
+        """(n,) detector scores."""
+        return self.values[:, _SCORE]
+
+    def select(self, rows: npt.NDArray[np.bool_] | Pairs) -> TrackRows:
+        """Some of the rows."""
+        return TrackRows(self.frame[rows], self.track[rows], self.values[rows], self.filled[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[TrackRows]) -> TrackRows:
+        """All rows of ``parts``, in order."""
+        if not parts:
+            empty = np.empty(0, np.int32)
+            return cls(empty, empty, np.empty((0, 15), np.float32), np.empty(0, bool))
+        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("frame", "track", "values", "filled")))
+
+
+def match(a: Keyframe, b: Keyframe, rules: LinkRules) -> Pairs:
+    """Which face of ``a`` is which of ``b``: (n, 2) indices. Sure faces of ``b`` choose first."""
+    return _match(a.faces.boxes, a.patches, np.full(len(a.faces), a.frame), b, rules)
+
+
+def _match(boxes: Array, looks: Array, frames: npt.NDArray[np.integer], b: Keyframe, rules: LinkRules) -> Pairs:
+    """Match faces last seen in ``frames`` (n,) with those of a keyframe."""
+    if not len(boxes) or not len(b.faces):
+        return np.empty((0, 2), np.intp)
+    worth = iou_matrix(boxes, b.faces.boxes)
+    is_new = b.settled.since[None, :] > frames[:, None]
+    worth[(worth < rules.overlap) | (looks @ b.patches.T < rules.likeness) | is_new] = 0
+    # Half a second to import, in which ffmpeg and the detector can be at work already.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
+    pairs = []
+    sure = b.faces.scores >= rules.sure
+    for wanted in (sure, ~sure):
+        columns = np.flatnonzero(wanted)
+        rows, picked = linear_sum_assignment(worth[:, columns], maximize=True)
+        good = worth[rows, columns[picked]] > 0
+        pairs.append(np.stack([rows[good], columns[picked[good]]], axis=1))
+        worth[rows[good]] = 0
+    return np.concatenate(pairs)
+
+
+class _Live:
+    """A track that may still go on."""
+
+    __slots__ = ("frame", "looks", "number", "values")
+
+    def __init__(self, number: int, frame: int, values: Array, looks: Array) -> None:
+        self.number, self.frame, self.values, self.looks = number, frame, values, looks
+
+
+class TrackLinker:
+    """Links keyframes, given in order, into tracks and fills the frames between.
+
+    Between two keyframes a face is taken to move evenly. Where :meth:`advance` is told of a cut, every track ends.
+
+    Attributes:
+        count: of tracks.
+        doubts: track and frame of every link by which the picture had changed slowly, perhaps into another face.
+        transitions: the frames by which the picture had changed so in most places.
+    """
+
+    def __init__(self, rules: LinkRules) -> None:
+        self.rules = rules
+        self.count = 0
+        self.doubts: list[tuple[int, int]] = []
+        self.transitions: list[int] = []
+        self._live: list[_Live] = []
+        self._keyframes: list[int] = []
+
+    def advance(self, keyframe: Keyframe, *, cut: bool = False) -> TrackRows:
+        """Take the next keyframe; return the rows it makes certain: its own, and those it fills in before it."""
+        if cut:
+            self._live.clear()
+            self._keyframes.clear()
+        oldest = keyframe.frame - self.rules.longest_gap
+        self._live = [track for track in self._live if track.frame >= oldest]
+        self._keyframes = [frame for frame in self._keyframes if frame >= oldest]
+        faces = keyframe.faces
+        values = np.column_stack([faces.boxes, faces.landmarks, faces.scores]).astype(np.float32)
+        in_doubt = keyframe.settled.steady < self.rules.steady
+        if self._is_transition(keyframe.settled, in_doubt):
+            self.transitions.append(keyframe.frame)
+            in_doubt[:] = True
+        parts: list[TrackRows] = []
+        taken = np.zeros(len(faces), bool)
+        for old, new in self._pairs(keyframe):
+            taken[new] = True
+            track = self._live[old]
+            parts.append(self._between(track, keyframe.frame, values[new]))
+            if in_doubt[new]:
+                self.doubts.append((track.number, keyframe.frame))
+            track.frame, track.values, track.looks = keyframe.frame, values[new], keyframe.patches[new]
+        for new in np.flatnonzero(~taken):
+            self._live.append(_Live(self.count, keyframe.frame, values[new], keyframe.patches[new]))
+            parts.append(_rows(self.count, np.array([keyframe.frame]), values[new][None], np.zeros(1, bool)))
+            self.count += 1
+        self._keyframes.append(keyframe.frame)
+        return TrackRows.joined(parts)
+
+    def _is_transition(self, settled: Settled, in_doubt: npt.NDArray[np.bool_]) -> bool:
+        """Have most places changed of late, and not all at once?"""
+        at_once = settled.is_new.copy()
+        if at_once.any():
+            moments, counts = np.unique(settled.since[at_once], return_counts=True)
+            at_once &= settled.since != moments[np.argmax(counts)]
+        changed = in_doubt | at_once
+        return len(changed) >= _FEWEST_IN_TRANSITION and bool(changed.mean() > self.rules.transition)
+
+    def _pairs(self, keyframe: Keyframe) -> Pairs:
+        if not self._live:
+            return np.empty((0, 2), np.intp)
+        boxes = np.stack([track.values[_BOX] for track in self._live])
+        looks = np.stack([track.looks for track in self._live])
+        frames = np.array([track.frame for track in self._live])
+        return _match(boxes, looks, frames, keyframe, self.rules)
+
+    def _between(self, track: _Live, frame: int, values: Array) -> TrackRows:
+        """The rows after the track's last one, up to and with ``frame``."""
+        frames = np.arange(track.frame + 1, frame + 1)
+        weight = ((frames - track.frame) / (frame - track.frame))[:, None]
+        steps = track.values + weight * (values - track.values)
+        missed = any(track.frame < seen < frame for seen in self._keyframes)
+        return _rows(track.number, frames, steps, (frames < frame) & missed)
+
+
+def _rows(track: int, frames: npt.NDArray[np.integer], values: Array, filled: npt.NDArray[np.bool_]) -> TrackRows:
+    return TrackRows(frames.astype(np.int32), np.full(len(frames), track, np.int32), values.astype(np.float32), filled)
+
+
+def drop_doubles(faces: Faces, *, sure: float) -> Faces:
+    """Leave out unsure faces that lie mostly on a sure one: parts of a face, not faces."""
+    is_sure = faces.scores >= sure
+    if is_sure.all() or not is_sure.any():
+        return faces
+    covered = covered_share(faces.boxes, faces.boxes[is_sure]).max(axis=1) > MOSTLY
+    return faces[is_sure | ~covered]
+
+
+def with_known(found: Faces, known: Faces) -> Faces:
+    """Faces found in some regions, and those known elsewhere; where both tell of one face, what is known holds."""
+    if len(known) and len(found):
+        new = covered_share(found.boxes, known.boxes).max(axis=1) <= MOSTLY
+        found = found[new]
+    return Faces(*(np.concatenate([getattr(known, f), getattr(found, f)]) for f in ("boxes", "landmarks", "scores")))
+
+
+def drop_filled_doubles(rows: TrackRows) -> TrackRows:
+    """Leave out filled-in rows that lie mostly on another row of their frame: the face was there, as another track."""
+    keep = np.ones(len(rows), bool)
+    for index in np.flatnonzero(rows.filled):
+        others = (rows.frame == rows.frame[index]) & (rows.track != rows.track[index]) & keep
+        if others.any() and covered_share(rows.boxes[index][None], rows.boxes[others]).max() > MOSTLY:
+            keep[index] = False
+    return rows.select(keep)
+
+
+def frames_apart(frame: npt.NDArray[np.int32], track: npt.NDArray[np.integer], boxes: Array) -> npt.NDArray[np.int32]:
+    """In how many frames two tracks were seen at different places: two faces, so two people (or one shown twice).
+
+    Args:
+        frame: (n,) of each row, ascending.
+        track: (n,) numbers 0.. without gaps.
+        boxes: (n, 4) pixels.
+
+    Returns:
+        (tracks, tracks) symmetric.
+    """
+    count = int(track.max()) + 1 if len(track) else 0
+    apart = np.zeros((count, count), np.int32)
+    for start, stop in frame_runs(frame):
+        mine = track[start:stop]
+        disjoint = covered_share(boxes[start:stop], boxes[start:stop]) < 1 - MOSTLY
+        apart[np.ix_(mine, mine)] += disjoint
+    np.fill_diagonal(apart, 0)
+    return apart
+
+
+def frame_runs(frame: npt.NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+    """Start and stop of the rows of each frame, ``frame`` (n,) ascending."""
+    if not len(frame):
+        return
+    starts = np.flatnonzero(np.diff(frame, prepend=frame[0] - 1))
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), len(frame)], strict=True)

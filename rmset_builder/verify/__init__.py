@@ -1,0 +1,1 @@
+"""Is a collection of videos and shards whole, and does all of it agree?"""
