@@ -20,7 +20,7 @@ from pathlib import Path
 
 from common import HERE, keep, shared
 
-from rmset_builder.checked import read_checked
+from rmset_builder.shards.checked_parquet import read_checked
 
 
 def main() -> None:

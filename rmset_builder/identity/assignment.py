@@ -16,7 +16,7 @@ from rmset_builder.faces.upside_down import upside_down_tracks
 from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.identity.embedder import Embedder, faces_worth_embedding
 from rmset_builder.identity.embeddings import FaceEmbeddings, unit
-from rmset_builder.identity.purity import PurityRules, TrackPurifier, changing
+from rmset_builder.identity.purity import PureTrack, PurityRules, TrackPurifier, changing
 from rmset_builder.tracking.tracker import frames_apart
 
 UNSURE = "unsure"
@@ -101,7 +101,8 @@ def find_people(
         return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
 
     evidence = FaceEmbeddings(spool, embedder, pool)
-    by_track = _pure_tracks(found, kept, worth, evidence, most=faces_per_track)
+    pure = _pure_tracks(found, kept, worth, evidence, most=faces_per_track)
+    by_track = [one.faces for one in pure]
     whole = len(kept)
     track = np.repeat(np.arange(len(by_track)), [len(mine) for mine in by_track])
     kept = np.concatenate(by_track)
@@ -109,7 +110,7 @@ def find_people(
     kept, track = kept[by_frame], track[by_frame]
     dropped[IN_TRANSITION] = whole - len(kept)
     together = _seen_as_two(rows.frame[kept], track, rows.boxes[kept], found.transitions)
-    label, embedding = _cluster(by_track, found, together, evidence, rules, worth=worth, most=faces_per_track)
+    label, embedding = _cluster(pure, found, together, evidence, rules, worth=worth, most=faces_per_track)
     identity = label[track]
 
     reason = _reasons_to_drop(
@@ -136,8 +137,8 @@ def find_people(
 
 def _pure_tracks(
     found: FoundFaces, kept: Rows, worth: npt.NDArray[np.floating], evidence: FaceEmbeddings, *, most: int
-) -> list[Rows]:
-    """The faces of each track, in order of time; each track is one person's."""
+) -> list[PureTrack]:
+    """The tracks, each of one person."""
     by_track = _by_track(found.rows.track, kept)[1]
     number = np.unique(found.rows.track[kept])
     by_number = found.doubts[np.argsort(found.doubts[:, 0], kind="stable")]
@@ -191,7 +192,7 @@ def _reasons_to_drop(
 
 
 def _cluster(
-    by_track: list[Rows],
+    tracks: list[PureTrack],
     found: FoundFaces,
     together: npt.NDArray[np.bool_],
     evidence: FaceEmbeddings,
@@ -201,7 +202,7 @@ def _cluster(
     most: int,
 ) -> tuple[npt.NDArray[np.int64], Array]:
     """A label and an embedding for each track; few faces are embedded where that is clear, more where it is not."""
-    chosen = [mine[faces_worth_embedding(worth[mine], most=most)] for mine in by_track]
+    by_track, chosen = [track.faces for track in tracks], [track.chosen for track in tracks]
     embedding = unit(evidence.sums(chosen))
     alike = embedding @ embedding.T
     apart = together & (alike < rules.twice)

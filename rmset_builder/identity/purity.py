@@ -48,6 +48,14 @@ class PurityRules:
     belongs: float = 0.25
 
 
+@dataclass(frozen=True)
+class PureTrack:
+    """One unbroken appearance of one person: ``faces`` (n,) in order of time, and those of them that stand for it."""
+
+    faces: Rows
+    chosen: Rows
+
+
 def probes(frames: Frames, doubts: Frames, transitions: Frames) -> list[npt.NDArray[np.intp]]:
     """The stretches of a track within which it surely holds one person, and single faces of what lies between.
 
@@ -110,7 +118,7 @@ class TrackPurifier:
         self._rules = rules
         self._most = most
 
-    def split(self, tracks: list[Rows], doubts: list[Frames], transitions: Frames) -> list[Rows]:
+    def split(self, tracks: list[Rows], doubts: list[Frames], transitions: Frames) -> list[PureTrack]:
         """The tracks, split where they change their person, without faces that are nobody's.
 
         Args:
@@ -121,11 +129,13 @@ class TrackPurifier:
         stretches = [self._stretches(mine, where, transitions) for mine, where in zip(tracks, doubts, strict=True)]
         chosen = [[self._best(stretch) for stretch in parts] for parts in stretches]
         self._evidence.of(np.concatenate([face for faces in chosen for face in faces]))
-        pure: list[Rows] = []
+        pure: list[PureTrack] = []
         for mine, parts, faces in zip(tracks, stretches, chosen, strict=True):
-            pure += self._split_one(mine, parts, faces)
-        if len(transitions):
-            pure = [self._without_ghosts(mine, transitions) for mine in pure]
+            seen = np.concatenate(faces)
+            for part in self._split_one(mine, parts, faces):
+                own = self._without_ghosts(part, transitions) if len(transitions) else part
+                known = seen[(seen >= own[0]) & (seen <= own[-1])]
+                pure.append(PureTrack(own, known if len(known) else self._best(own, self._most)))
         return pure
 
     def _stretches(self, mine: Rows, doubts: Frames, transitions: Frames) -> list[Rows]:

@@ -45,7 +45,8 @@ class Settled:
     """Whether n boxes of a frame still show what they showed.
 
     Attributes:
-        since: (n,) int32, the frame since which most of each box's place is there.
+        since: (n,) int32, the frame since which most of each box's place is there; where it is there for longer,
+            ``SLOW_REACH`` frames ago.
         steady: (n,) float32, correlation with what it showed ``SLOW`` frames before; 1 where it is not there so long.
         is_new: (n,) bool, has it changed at once within that time, and not with a cut of the whole picture?
     """
@@ -87,31 +88,40 @@ class Changes:
             height: of the frame, pixels.
         """
         rows, columns = self.since.shape
-        scale = np.array([columns / width, rows / height] * 2)
-        scaled = boxes * scale
+        scaled = boxes * np.array([columns / width, rows / height] * 2)
         limit = np.array([columns - 1, rows - 1] * 2)
-        low = np.clip(np.floor(scaled), 0, limit).astype(int)
-        high = np.clip(np.ceil(scaled), 0, limit + 1).astype(int)
-        since = np.empty(len(boxes), np.int32)
-        steady = np.ones(len(boxes), np.float32)
-        for index, ((x0, y0), (x1, y1)) in enumerate(zip(low[:, :2], high[:, 2:], strict=True)):
-            part = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
-            places = self.since[part].ravel()
+        x0, y0, x1, y1 = np.concatenate(
+            [np.clip(np.floor(scaled[:, :2]), 0, limit[:2]), np.clip(np.ceil(scaled[:, 2:]), 1, limit[:2] + 1)], axis=1
+        ).T.astype(int)
+        x1, y1 = np.maximum(x1, x0 + 1), np.maximum(y1, y0 + 1)
+
+        def summed(places: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+            table = cv2.integral(places)
+            return np.asarray(table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0], np.float64)
+
+        oldest = frame - SLOW_REACH
+        area = (y1 - y0) * (x1 - x0)
+        since = np.full(len(boxes), oldest, np.int32)
+        for index in np.flatnonzero(summed((self.since > oldest).astype(np.uint8)) > area / 2):
+            places = self.since[y0[index] : y1[index], x0[index] : x1[index]].ravel()
             middle = (len(places) - 1) // 2
             since[index] = np.partition(places, middle)[middle]
-            if since[index] <= frame - SLOW_REACH:
-                steady[index] = self.steady[part].mean()
-        is_new = (since > self.shot) & (since > frame - SLOW_REACH)
+        steady = np.where(since <= oldest, summed(self.steady) / area, 1).astype(np.float32)
+        is_new = (since > self.shot) & (since > oldest)
         return Settled(since, steady, is_new)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A small picture with the mean and the variance of each place's neighbourhood."""
+    """A small picture, with the mean and the inverse standard deviation of each place's neighbourhood.
+
+    ``lively`` are the places whose neighbourhoods are not flat.
+    """
 
     picture: Array
     mean: Array
-    variance: Array
+    weight: Array
+    lively: npt.NDArray[np.bool_]
 
 
 class ChangeFinder:
@@ -160,19 +170,22 @@ def _look(grey: Grey) -> _Look:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     mean = _blurred(picture)
-    return _Look(picture, mean, np.maximum(_blurred(picture * picture) - mean * mean, 0))
+    variance = np.maximum(_blurred(picture * picture) - mean * mean, 0)
+    weight = np.asarray(1 / np.sqrt(variance + _NOISE), np.float32)
+    return _Look(picture, mean, weight, variance > _LIVELY)
 
 
 def _correlation(a: _Look, b: _Look) -> Array:
     """Normalised correlation of each place's neighbourhood, -1..1; two flat places are alike."""
-    together = _blurred(a.picture * b.picture) - a.mean * b.mean
-    return np.asarray((together + _NOISE) / np.sqrt((a.variance + _NOISE) * (b.variance + _NOISE)), np.float32)
+    together = _blurred(a.picture * b.picture) - a.mean * b.mean + np.float32(_NOISE)
+    return np.asarray(together * (a.weight * b.weight), np.float32)
 
 
 def _share_below(alike: Array, a: _Look, b: _Look) -> float:
     """Which share of the lively places shows something new."""
-    lively = np.maximum(a.variance, b.variance) > _LIVELY
-    return float((alike[lively] < _NEW_AMONG_MANY).mean()) if lively.any() else 0.0
+    lively = a.lively | b.lively
+    count = np.count_nonzero(lively)
+    return float(np.count_nonzero(lively & (alike < _NEW_AMONG_MANY)) / count) if count else 0.0
 
 
 def _blurred(picture: Array) -> Array:

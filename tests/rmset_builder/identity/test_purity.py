@@ -57,7 +57,9 @@ class Studio:
         evidence = FaceEmbeddings(self.spool, embedder, self.pool)
         frame, worth = np.arange(count, dtype=np.int32), np.ones(count)
         purifier = TrackPurifier(frame, worth, evidence, PurityRules(), most=2)
-        return [part.tolist() for part in purifier.split([np.arange(count)], [doubts], transitions)]
+        tracks = purifier.split([np.arange(count)], [doubts], transitions)
+        assert all(np.isin(track.chosen, track.faces).all() and len(track.chosen) for track in tracks)
+        return [track.faces.tolist() for track in tracks]
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_two_tiles_that_exchange_places_are_no_cut_but_new_where_they_are() -> N
     changes = walk([before] * 30 + [after] * 10)
     assert not any(change.is_cut for change in changes)
     settled = changes[39].of_boxes(boxes_of_tiles(0, 5, 6), frame=39, width=1280, height=720)
-    assert settled.since.tolist() == [30, 30, -1]
+    assert settled.since.tolist() == [30, 30, 39 - SLOW_REACH]
     assert settled.is_new.tolist() == [True, True, False]
     assert settled.steady.tolist() == pytest.approx([1, 1, 1], abs=1e-3), "what is new is not compared with before"
 
@@ -142,7 +142,7 @@ def test_flicker_is_steady() -> None:
     frames = [np.clip(base * (1 + 0.4 * np.sin(step * 2.4)), 0, 255).astype(np.uint8) for step in range(60)]
     changes = walk(frames)
     settled = changes[59].of_boxes(boxes_of_tiles(*range(12)), frame=59, width=1280, height=720)
-    assert (settled.since == -1).all()
+    assert (settled.since == 59 - SLOW_REACH).all()
     assert settled.steady.min() > 0.8
 
 
