@@ -117,6 +117,7 @@ def test_this_repository_is_clean() -> None:
         ("a.yaml", b"a: [1\n", "a.yaml: while parsing"),
         ("a.toml", b"a = [\n", "a.toml: Invalid value"),
     ],
+    ids=["large", "spaces", "windows", "conflict", "no-end", "two-ends", "yaml", "toml"],
 )
 def test_faults_before_a_commit(tmp_path: Path, name: str, content: bytes, fault: str) -> None:
     (tmp_path / name).write_bytes(content)
