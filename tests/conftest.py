@@ -18,6 +18,7 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HUB_DISABLE_TE
 
 import pytest
 from hypothesis import HealthCheck, settings
+from shared_data import shared_folder, why_not
 
 from rmset_builder.cli import main
 from rmset_builder.demo.compose import encode, load_scene
@@ -29,6 +30,14 @@ settings.register_profile("rmset", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("rmset")
 
 Finished = subprocess.CompletedProcess[str]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs real videos that are not here, before any fixture looks for them."""
+    marks = list(item.iter_markers("shared"))
+    if marks and (reason := why_not(tuple(name for mark in marks for name in mark.args))):
+        pytest.skip(reason)
+
 
 # The capabilities by which root may read and write what its rights forbid.
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
@@ -132,11 +141,8 @@ def bound_by_rights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], No
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real videos."""
-    folder = Path(os.environ.get("RMSET_SHARED") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no real videos: {folder} does not exist (set RMSET_SHARED)")
-    return folder
+    """The folder of real videos, for tests that are marked ``shared``."""
+    return shared_folder()
 
 
 @pytest.fixture(scope="session")

@@ -154,12 +154,9 @@ def test_ferplus_without_its_votes_says_so(tmp_path: Path) -> None:
     assert "papers count those of fer2013new.csv" in benchmark.notes[0]
 
 
-@pytest.mark.shared
+@pytest.mark.shared("ferplus.zip")
 def test_ferplus_counts_are_those_of_table_10(shared: Path) -> None:
-    path = shared / "ferplus.zip"
-    if not path.is_file():
-        pytest.skip(f"no real benchmark: {path} does not exist")
-    benchmark = open_benchmark(path)
+    benchmark = open_benchmark(shared / "ferplus.zip")
     train, test = benchmark.splits["train"], benchmark.splits["test"]
     assert train.counts(8).tolist() == [10309, 7528, 3515, 3562, 652, 191, 2467, 165]
     assert test.counts(8).tolist() == [1262, 928, 444, 444, 93, 23, 325, 27]

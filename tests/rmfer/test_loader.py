@@ -293,6 +293,7 @@ def test_without_a_gpu_it_is_said_plainly(folder: Path) -> None:
         AnchorLoader(folder, SETTINGS, device="cuda", decode_on="cuda", augment="device")
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_decoded_on_a_gpu(folder: Path) -> None:
     options: dict[str, Any] = {"device": "cuda", "augment": "off", "steps_per_epoch": 3, **FEW}

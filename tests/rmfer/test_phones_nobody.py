@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from training_helpers import arguments, seen, write_benchmark
 from watched import ROOT, watch
 
@@ -29,6 +30,7 @@ def named_in_the_docs() -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_train_predict_and_export_phone_nobody(
     small_video: Path, make_shards: Callable[..., list[Path]], tmp_path: Path
 ) -> None:

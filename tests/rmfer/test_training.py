@@ -69,6 +69,7 @@ def test_a_run_learns_and_leaves_what_it_promises(benchmark: Path, shards: Path,
     assert "--resume" in again.stderr
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_bit_for_bit(benchmark: Path, shards: Path, tmp_path: Path) -> None:
     line = {"checkpoint_minutes": 0.0001, "epochs": 3}
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
@@ -94,6 +95,7 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(benchmark: Path, shards: Pa
         assert events(whole, event) == events(stopped, event)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_after_the_step_and_resume_goes_on(benchmark: Path, shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with start(arguments(benchmark, shards, out, epochs=200)) as process:
@@ -136,6 +138,7 @@ def test_resume_with_eight_classes_instead_of_seven(shards: Path, tmp_path: Path
     assert "classes (then 7, now 8)" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(benchmark: Path, shards: Path, tmp_path: Path) -> None:
     # Without batch-norm, whose statistics processes on a CPU cannot share.
     settings = {"backbone": "test_convnext", "anchors_per_step": 2, "epochs": 2, "lambda2": 0.5}

@@ -21,8 +21,8 @@ Rmset = Callable[..., Finished]
     ("arguments", "told"),
     [
         (["nix"], "rmset: No such command 'nix'; see: rmset --help"),
-        (["--nix"], "rmset: No such option '--nix'; see: rmset --help"),
-        (["extract", "--nix"], "rmset extract: No such option '--nix'; see: rmset extract --help"),
+        (["--nix"], "rmset: No such option"),
+        (["extract", "--nix"], "rmset extract: No such option"),
         (["extract", "--image-size", "3"], "--image-size 3: must be greater than or equal to 16; see:"),
         (["extract", "--det-size", "20"], "--det-size 20: must be 0 or at least 64; see:"),
         (["extract", "--detect-every", "9"], "--detect-every 9: must be less than or equal to 8; see:"),

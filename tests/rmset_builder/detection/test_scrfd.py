@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import av
@@ -18,7 +17,6 @@ from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize, fit
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
 
-SHARED = Path(os.environ.get("RMSET_SHARED") or Path(__file__).parents[4] / "shared" / "data")
 MASHUPS = ("wall9", "film11", "crowd19", "edit12")
 PEOPLE = 6
 
@@ -223,11 +221,10 @@ def test_a_detector_without_landmarks_is_refused(tmp_path: Path) -> None:
         Detector(tmp_path / "det.onnx", size=InputSize(320, 320), batch=1, device=Device(), threshold=0.5)
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not (SHARED / "mashups").is_dir(), reason=f"no real videos at {SHARED}")
+@pytest.mark.shared(*(f"mashups/{name}.mp4" for name in MASHUPS))
 @pytest.mark.parametrize("name", MASHUPS)
-def test_frames_of_real_mashups_are_as_insightface_sees_them(scrfd: SCRFD, name: str) -> None:
-    with av.open(str(SHARED / "mashups" / f"{name}.mp4")) as container:
+def test_frames_of_real_mashups_are_as_insightface_sees_them(scrfd: SCRFD, shared: Path, name: str) -> None:
+    with av.open(str(shared / "mashups" / f"{name}.mp4")) as container:
         stream = container.streams.video[0]
         pictures = []
         for share in (0.0, 0.4, 0.8):

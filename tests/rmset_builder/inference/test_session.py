@@ -66,6 +66,7 @@ def test_a_gpu_that_cannot_be_used_is_an_error_with_its_mend() -> None:
     assert MEND_CUDA == "python -m pip install --force-reinstall --no-deps onnxruntime-gpu"
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(CUDA_PROVIDER not in ort.get_available_providers(), reason="this ONNX Runtime has no CUDA")
 def test_a_gpu_number_that_there_is_not_is_an_error() -> None:
     with pytest.raises(RmsetError, match="--gpu 99: "):

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.shared
-
 LEAST_RECALL = {"wall9": 0.99, "film11": 0.99, "crowd19": 0.97, "edit12": 0.99}
 LEAST_PAIR_F1 = 0.995
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared(*(f"mashups/{name}.{kind}" for name in LEAST_RECALL for kind in ("mp4", "truth.csv"))),
+]
 
 
 @pytest.fixture(scope="module")
