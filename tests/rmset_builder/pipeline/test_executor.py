@@ -315,7 +315,7 @@ def test_an_engines_making_is_the_same_in_another_process(gpu: int | None) -> No
 
 def test_what_is_imported_ahead_is_imported_in_the_order_of_use() -> None:
     """Else two threads load scipy from different ends, and Python ends their waiting for each other with an error."""
-    program = "import sys; from rmset_builder.engine import import_ahead; import_ahead(); print(*sys.modules)"
+    program = "import sys; from rmset_builder.pipeline.engine import import_ahead; import_ahead(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     names = done.stdout.split()
     # In the order in which they were whole.
