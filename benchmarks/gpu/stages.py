@@ -51,7 +51,7 @@ from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.nvdec import NvDecoder, find_nvdec
 from rmset_builder.video.shots import ChangeFinder
 
-BATCHES = (1, 16, 64)
+BATCHES = (1, 4, 16, 64)
 FACES_AT_ONCE = 64
 SIDE = 260
 
