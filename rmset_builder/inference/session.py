@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,7 +110,9 @@ def preload_cuda() -> None:
     """Let ONNX Runtime find CUDA's libraries in the wheels of torch or NVIDIA, which are on no library path."""
     preload = getattr(ort, "preload_dlls", None)
     if preload is not None:
-        preload()
+        # It prints what it misses, and stdout belongs to results.
+        with contextlib.redirect_stdout(sys.stderr):
+            preload()
 
 
 def input_name(session: ort.InferenceSession) -> str:
