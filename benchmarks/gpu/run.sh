@@ -4,7 +4,8 @@
 #   run.sh receive LOAD            take one load in (prepare.sh makes them)
 #   run.sh STEP [--rehearse] ...   a correctness, b throughput, c stages, d training's cost, e FERPlus
 #   run.sh shards [--gpu 0]        the faces of the videos, 48 pixels wide, which step e trains on
-#   run.sh stop                    ask a step that runs elsewhere to end; what it has is kept
+#   run.sh background e            the same, while loads are still coming; its words go to $STORE/e.log
+#   run.sh stop                    end step e wherever it runs; what it has is kept, and the next `run.sh e` goes on
 #
 # --rehearse runs the same programs on the CPU, at the smallest size, with the packages that are there. Every step has
 # its own time limit ($LIMIT seconds), keeps results as it goes, and leaves them in $OUT (or benchmarks/gpu) whatever
@@ -78,8 +79,10 @@ d | train-cost)
     [ -n "$rehearse" ] || [ -d "$store/shards260" ] || shards 260 --gpu 0
     set -- ${rehearse:+--backbone resnet10t --size 48 --steps 1 --name gpu/train_cost_rehearsed} "$@"
     [ -n "$rehearse" ] || set -- --device cuda --variants default contiguous float32 --name gpu/train_cost "$@"
-    limited 150 "$python" "$here/../train_cost.py" "$store/shards$([ -n "$rehearse" ] && echo 48 || echo 260)" \
+    limited 120 "$python" "$here/../train_cost.py" "$store/shards$([ -n "$rehearse" ] && echo 48 || echo 260)" \
         --benchmark "$store/1-train/ferplus.zip" "$@"
+    [ -n "$rehearse" ] || limited 60 "$python" "$here/../anchor_sets.py" "$store/shards260" --device cuda --rounds 1 \
+        --faces 20000 --sets 60 --name gpu/anchor_sets
     ;;
 e | ferplus)
     install 1-train
@@ -88,8 +91,19 @@ e | ferplus)
     limited 480 "$python" "$here/../ferplus.py" --benchmark "$store/1-train/ferplus.zip" --shards "$store/shards48" \
         --work "$store/ferplus-runs" "$@"
     ;;
+background)
+    # Neither shell nor terminal shall keep an interruption from it, hence no "&".
+    "$python" -c '
+import subprocess, sys
+with open(sys.argv[1], "a") as log:
+    subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+' "$store/$1.log" bash "$0" "$@"
+    ;;
 stop)
-    [ ! -e "$store/e.pid" ] || pkill -INT -P "$(cat "$store/e.pid")" timeout || true
+    [ -e "$store/e.pid" ] || exit 0
+    pkill -INT -P "$(cat "$store/e.pid")" || true
+    for _ in $(seq 80); do pgrep -P "$(cat "$store/e.pid")" > /dev/null || break; sleep 0.5; done
+    rm -f "$store/e.pid"
     ;;
 *)
     sed -n '2,12s/^# \{0,1\}//p' "$0"
