@@ -152,7 +152,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--sets", type=int, default=120, help="sets a measurement of ours has")
-    parser.add_argument("--name", default="anchor_sets", help="of the result")
     parser.add_argument("--device", help="also with nvJPEG and augmentation on this GPU, for example cuda")
     options = parser.parse_args()
     if options.device:
@@ -211,7 +210,7 @@ def main() -> None:
     median = {name: statistics.median(values) for name, values in found.items()}
 
     keep(
-        options.name,
+        "gpu/anchor_sets" if options.device else "anchor_sets",
         {
             "faces": faces,
             "workers": workers,

@@ -82,7 +82,7 @@ d | train-cost)
     limited 120 "$python" "$here/../train_cost.py" "$store/shards$([ -n "$rehearse" ] && echo 48 || echo 260)" \
         --benchmark "$store/1-train/ferplus.zip" "$@"
     [ -n "$rehearse" ] || limited 60 "$python" "$here/../anchor_sets.py" "$store/shards260" --device cuda --rounds 1 \
-        --faces 20000 --sets 60 --name gpu/anchor_sets
+        --faces 20000 --sets 60
     ;;
 e | ferplus)
     install 1-train
