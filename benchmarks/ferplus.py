@@ -1,10 +1,12 @@
-"""The paper's comparison on FERPlus, real and complete: base, + IAL, + IAL + ACL, + IAL + ACL without self-masking.
+"""The paper's comparison on FERPlus: one network from nothing, and every arm branches from it, as the paper's do.
 
-    python benchmarks/ferplus.py [--scale cpu|gpu] [--seeds 42 43 44] [--jobs 2] [--work ferplus-runs]
+    python benchmarks/ferplus.py [--scale cpu|gpu|smoke] [--seeds 42 43 44] [--jobs 2] [--minutes 30] [--work FOLDER]
 
-Every run is `rmfer train` in a process of its own: the same pictures, steps and settings for all but the losses. A run
-that is done is not done again, one that was stopped goes on. Shards are composed and extracted by `ferplus_shards.py`.
-No weights from outside. The validation split (FER2013Valid) names the best epoch; test is read once, after training.
+Each run is `rmfer train` in a process of its own: a base for each seed, and from its weights the base continued, + IAL,
++ IAL + ACL, and the paper's ablations, alike in pictures, steps and settings but for the losses. Seed by seed, base
+first; a run that is done is not done again, one that was stopped goes on. With ``--minutes`` all runs are asked to stop
+in time: they leave a checkpoint, what is finished is told, and the same command goes on. Shards are composed and
+extracted by `ferplus_shards.py`. No weights from outside. Test is read once, after training.
 """
 
 from __future__ import annotations
@@ -12,65 +14,119 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pyarrow.parquet as pq
-import torch
 from common import HERE, keep, shared
 from ferplus_shards import prepare
+from ferplus_subset import write_subset
 
-from rmfer.datasets.benchmark import Benchmark
-from rmfer.datasets.loader import EvalLoader
-from rmfer.datasets.recognise import open_benchmark
-from rmfer.losses.attention import similarity
-from rmfer.model.saved import load_model
 from rmset_builder.core.machine import usable_cores
 
+BASE = "base"
 ARMS = {
-    "base": ["--preset", "base"],
-    "ial": ["--preset", "ial"],
+    "continued": ["base"],
+    "ial": ["ial"],
     "ial-acl": [],
-    "ial-acl-no-self-masking": ["--preset", "no-self-masking"],
+    "acl": ["acl-without-ial"],
+    "ial-acl-no-self-masking": ["no-self-masking"],
+    "ial-acl-without-fer": ["ial-without-fer"],
+    "ial-acl-on-benchmark": ["acl-on-benchmark"],
 }
-# From scratch, so the paper's learning rates, which start from weights tuned on AffectNet, do not serve.
-SCALES: dict[str, dict[str, Any]] = {
-    # The largest that 12 runs within an hour or so allow on two cores.
-    "cpu": {
-        "backbone": "resnet10t",
-        "backbone_args": {"channels": [16, 32, 64, 128], "stem_width": 8},
-        "weights": "none",
-        "size": 48,
-        "shift": 3,
-        "lr": 4e-3,
-        "warmup_epochs": 0.25,
-        "schedule": "linear",
-        "decay_from": 0.7,
-        "epochs": 8,
-        "epochs_pre": 2,
-        "workers": 1,
-    },
-    # For half an hour of one GPU, four runs at a time; not run yet. With more: --set backbone=resnet50 --set size=112.
-    "gpu": {
-        "backbone": "resnet18",
-        "weights": "none",
-        "size": 64,
-        "shift": 4,
-        "lr": 1e-3,
-        "warmup_epochs": 0.25,
-        "schedule": "linear",
-        "decay_from": 0.7,
-        "epochs": 20,
-        "epochs_pre": 4,
-        "workers": 4,
-    },
+SMALL = {"backbone": "resnet18_stride1", "backbone_args": {"channels": [16, 32, 64, 128]}}
+COMMON: dict[str, Any] = {
+    "size": 48,
+    "soft_labels": True,
+    "flip": 0.5,
+    "rotate": 15,
+    "zoom": 0.15,
+    "shift": 4,
+    "select_on": "overall",
+    "log_every": 100,
 }
+FROM_NOTHING: dict[str, Any] = {
+    **COMMON,
+    "weights": "none",
+    "lambda1": 0,
+    "lambda2": 0,
+    "epochs_pre": 0,
+    "augment": False,
+    "balance": "none",
+    "sam": False,
+    "optimizer": "sgd",
+    "nesterov": True,
+    "weight_decay": 5e-4,
+    "schedule": "onecycle",
+    "lr": 0.1,
+    "batch_size": 128,
+    "ema": 0.998,
+}
+# As the paper trains: the classes balanced, SAM, Adam, at a rate that changes a trained network gently.
+BRANCHING: dict[str, Any] = {
+    **COMMON,
+    "balance": "weighted",
+    "sam": True,
+    "optimizer": "adam",
+    "lr": 1e-4,
+    "schedule": "linear",
+    "batch_size": 128,
+    "ema": 0.99,
+    "frame_stride": 10,
+    "epochs_pre": 1,
+}
+# Settings of the base, and of the arms over BRANCHING.
+SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    # For some sittings of two cores.
+    "cpu": (
+        {**SMALL, "epochs": 40, "validate_every": 2, "workers": 1},
+        {**SMALL, "epochs": 5, "workers": 1},
+    ),
+    # For some minutes of one GPU, four runs at a time.
+    "gpu": (
+        {
+            "backbone": "resnet18_stride1",
+            "batch_size": 256,
+            "lr": 0.2,
+            "epochs": 40,
+            "validate_every": 5,
+            "workers": 4,
+        },
+        {"backbone": "resnet18_stride1", "epochs": 5, "workers": 4},
+    ),
+    # A rehearsal of all parts on a few pictures.
+    "smoke": (
+        {
+            **SMALL,
+            "backbone_args": {"channels": [16, 16, 16, 16]},
+            "batch_size": 32,
+            "epochs": 3,
+            "ema": 0.9,
+            "workers": 1,
+        }
+        | {"validate_every": 2},
+        {
+            **SMALL,
+            "backbone_args": {"channels": [16, 16, 16, 16]},
+            "batch_size": 32,
+            "epochs": 2,
+            "ema": 0.9,
+            "workers": 1,
+        },
+    ),
+}
+SUBSET = {"train": 16, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
 MEASURES = ("overall", "average")
+# A run that is asked to stop ends its step and writes its checkpoint in this time.
+GRACE = 20.0
 # Batches of one size come and go: glibc shall keep their memory rather than give it back each time.
 MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -79,25 +135,156 @@ MALLOC = {
 }
 
 
-def train(arm: str, seed: int, folder: Path, shards: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Run, or go on with, one arm with one seed; its results."""
-    results = folder / "results.json"
-    if not results.is_file():
-        settings = {**SCALES[options.scale], **dict(pair.split("=", 1) for pair in options.set), "seed": seed}
-        command = [sys.executable, "-m", "rmfer", "train", "--rmset", str(shards), "--out", str(folder)]
-        command += ["--benchmark", str(options.benchmark), "--preset", "ferplus-average", *ARMS[arm]]
-        for name, value in settings.items():
-            command += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-        if options.device:
-            command += ["--device", options.device]
-        if (folder / "last.ckpt").is_file():
-            command += ["--resume"]
-        threads = str(max(1, usable_cores() // options.jobs))
-        environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(HERE.parent)}
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "told.txt").open("a") as told:
-            subprocess.run(command, env=environment, check=True, stdout=told, stderr=told)
-    return json.loads(results.read_text())
+@dataclass(frozen=True)
+class Job:
+    """A run: an arm, or the base, with a seed."""
+
+    arm: str
+    seed: int
+    folder: Path
+    base: Path | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its results are there."""
+        return (self.folder / "results.json").is_file()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what it begins with is there."""
+        return self.base is None or (self.base / "results.json").is_file()
+
+    def results(self) -> dict[str, Any]:
+        """What `rmfer train` found."""
+        found: dict[str, Any] = json.loads((self.folder / "results.json").read_text())
+        return found
+
+
+def plan(options: argparse.Namespace) -> list[Job]:
+    """All runs, in the order in which they are wanted."""
+    jobs = []
+    for seed in options.seeds:
+        base = options.work / f"{options.scale}-{BASE}-{seed}"
+        jobs.append(Job(BASE, seed, base))
+        jobs += [Job(arm, seed, options.work / f"{options.scale}-{arm}-{seed}", base) for arm in options.arms]
+    return jobs
+
+
+def settings_of(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+    """Of `rmfer train`."""
+    of_base, of_arms = SCALES[options.scale]
+    if job.base is None:
+        found = {**FROM_NOTHING, **of_base, **dict(pair.split("=", 1) for pair in options.set_base)}
+    else:
+        # The base's last weights, not those that were best on the validation split: nothing is chosen by it twice.
+        weights = str(job.base / "last.safetensors")
+        found = {**BRANCHING, **of_arms, "weights": weights, **dict(pair.split("=", 1) for pair in options.set_arms)}
+    return {**found, "seed": job.seed}
+
+
+def start(job: Job, options: argparse.Namespace, shards: Path) -> subprocess.Popen[bytes]:
+    """Begin a run, or go on with it."""
+    command = [sys.executable, "-m", "rmfer", "train", "--rmset", str(shards), "--out", str(job.folder)]
+    command += ["--benchmark", str(options.benchmark), "--preset", "ferplus-average"]
+    for preset in ARMS.get(job.arm, []):
+        command += ["--preset", preset]
+    for name, value in settings_of(job, options).items():
+        command += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    if options.device:
+        command += ["--device", options.device]
+    if any((job.folder / name).is_file() for name in ("last.ckpt", "log.jsonl")):
+        command += ["--resume"]
+    threads = str(max(1, usable_cores() // options.jobs))
+    environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(HERE.parent)}
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with (job.folder / "told.txt").open("ab") as told:
+        # In a session of its own, so that Ctrl-C comes to it once, from here.
+        return subprocess.Popen(command, env=environment, stdout=told, stderr=told, start_new_session=True)
+
+
+class Stop:
+    """Whether to stop: the time is over, or somebody asked."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self.asked = False
+        self._end = None if minutes is None else time.monotonic() + 60 * minutes - GRACE
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._ask)
+
+    def __bool__(self) -> bool:
+        return self.asked or (self._end is not None and time.monotonic() > self._end)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def run_all(jobs: Sequence[Job], options: argparse.Namespace, shards: Path) -> dict[str, str]:
+    """Run what is not done, some side by side, until it is or the time is over; why runs failed, by folder."""
+    waiting = [job for job in jobs if not job.is_done]
+    running: dict[Job, subprocess.Popen[bytes]] = {}
+    failed: dict[str, str] = {}
+    began, stop, told = time.monotonic(), Stop(options.minutes), False
+    while running or (waiting and not stop):
+        if stop and not told:
+            for process in running.values():
+                process.send_signal(signal.SIGINT)
+            told = True
+        for job, process in list(running.items()):
+            if process.poll() is None:
+                continue
+            del running[job]
+            seconds = time.monotonic() - began
+            if job.is_done:
+                found = {rule: value["overall"] for rule, value in job.results()["last"].items() if "test" in rule}
+                print(f"{seconds:,.0f} s: {job.arm} seed {job.seed}: last epoch, overall: {found}", flush=True)
+            elif not stop:
+                failed[job.folder.name] = (
+                    f"exit code {process.returncode}: " + (job.folder / "told.txt").read_text(errors="replace")[-400:]
+                )
+                print(f"{job.arm} seed {job.seed} failed: {failed[job.folder.name]}", file=sys.stderr, flush=True)
+                waiting = [other for other in waiting if other.base != job.folder]
+        ready = [job for job in waiting if job.is_ready]
+        if not stop and ready and len(running) < options.jobs:
+            waiting.remove(ready[0])
+            running[ready[0]] = start(ready[0], options, shards)
+            continue
+        time.sleep(0.2)
+    return failed
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and standard deviation (of the sample), in per cent."""
+    return {
+        "mean": round(100 * statistics.mean(values), 2),
+        "sd": round(100 * statistics.stdev(values), 2) if len(values) > 1 else 0.0,
+        "seeds": len(values),
+    }
+
+
+def summary(jobs: Sequence[Job]) -> dict[str, Any]:
+    """Of each arm, split or rule, epoch (last or best) and measure: mean and deviation over the seeds that are done."""
+    told: dict[str, Any] = {}
+    for arm in (BASE, *ARMS):
+        runs = [job.results() for job in jobs if job.arm == arm and job.is_done]
+        if not runs:
+            continue
+        told[arm] = {
+            f"{split}_{which}_{measure}": spread([run[which][split][measure] for run in runs])
+            for split in ("test", "test-majority", "valid")
+            for which in ("last", "best")
+            for measure in MEASURES
+            if split in runs[0][which]
+        }
+        gains = [
+            job.results()["last"]["test"]["overall"] - before.results()["last"]["test"]["overall"]
+            for job in jobs
+            for before in jobs
+            if job.arm == arm and before.arm == "continued" and before.seed == job.seed
+            if arm not in (BASE, "continued") and job.is_done and before.is_done
+        ]
+        if gains:
+            told[arm]["test_last_overall_minus_continued"] = spread(gains)
+    return told
 
 
 def composed(shards: Path) -> dict[str, int]:
@@ -107,87 +294,57 @@ def composed(shards: Path) -> dict[str, int]:
     return {"videos": len(table), "people": people, "faces": faces}
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Mean and standard deviation (of the sample), in per cent."""
-    return {
-        "mean": round(100 * statistics.mean(values), 2),
-        "sd": round(100 * statistics.stdev(values), 2) if len(values) > 1 else 0.0,
-    }
-
-
-@torch.inference_mode()
-def similarity_difference(folder: Path, benchmark: Benchmark) -> float:
-    """Mean cosine of z of test pictures with the same label, less that of others; of the last epoch (Table 13)."""
-    net, info = load_model(folder, which="last")
-    with EvalLoader(benchmark.splits["test"], mean=info.mean, std=info.std, size=info.size, workers=1) as pictures:
-        z, labels = zip(*((net.embed(batch.images)[1], batch.labels) for batch in pictures), strict=True)
-    cosines, label = similarity(torch.cat(z), torch.cat(z), tau=1), torch.cat(labels)
-    same, others = label[:, None] == label, ~torch.eye(len(label), dtype=torch.bool)
-    return float(cosines[same & others].mean() - cosines[~same].mean())
-
-
-def summary(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Of each arm, split, epoch (last or best) and measure: mean and deviation over the seeds."""
-    return {
-        arm: {
-            f"{split}_{which}_{measure}": spread([run[which][split][measure] for run in runs])
-            for split in ("test", "valid")
-            for which in ("last", "best")
-            for measure in MEASURES
-        }
-        for arm, runs in found.items()
-    }
-
-
-def main() -> None:
-    """Train what is missing, then tell and keep what all runs found."""
+def arguments() -> argparse.Namespace:
+    """Of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=SCALES, default="cpu")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", type=int, nargs="+", help="by default 42 43 44; one for smoke")
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS)[:5])
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--minutes", type=float, help="stop before so many are over, and go on with the next call")
     parser.add_argument("--work", type=Path, default=Path("ferplus-runs"))
     parser.add_argument("--device", help="given to rmfer train")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="given to all runs alike")
+    parser.add_argument("--set-base", action="append", default=[], metavar="KEY=VALUE", help="given to all bases")
+    parser.add_argument("--set-arms", action="append", default=[], metavar="KEY=VALUE", help="given to all arms alike")
     parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
     parser.add_argument("--shards", type=Path, help="by default composed and extracted")
     options = parser.parse_args()
-
+    options.seeds = options.seeds or ([42] if options.scale == "smoke" else [42, 43, 44])
     options.benchmark = options.benchmark or shared() / "data" / "ferplus.zip"
+    return options
+
+
+def main() -> None:
+    """Train what is missing, then tell and keep what all finished runs found."""
+    options = arguments()
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.scale == "smoke":
+        options.benchmark = write_subset(options.benchmark, options.work / "subset", SUBSET)
     shards = options.shards or prepare(options.work)
-    jobs = [(arm, seed) for seed in options.seeds for arm in options.arms]
-    told = threading.Lock()
-
-    def run(job: tuple[str, int]) -> dict[str, Any]:
-        arm, seed = job
-        found = train(arm, seed, options.work / f"{options.scale}-{arm}-{seed}", shards, options)
-        with told:
-            print(f"{arm} seed {seed}: test, last epoch: {found['last']['test']}", flush=True)
-        return found
-
-    with ThreadPoolExecutor(options.jobs) as pool:
-        results = dict(zip(jobs, pool.map(run, jobs), strict=True))
-    found = {arm: [results[arm, seed] for seed in options.seeds] for arm in options.arms}
-    benchmark = open_benchmark(options.benchmark)
-    cosines = {
-        arm: [
-            similarity_difference(options.work / f"{options.scale}-{arm}-{seed}", benchmark) for seed in options.seeds
-        ]
-        for arm in options.arms
-    }
+    jobs = plan(options)
+    began = time.monotonic()
+    failed = run_all(jobs, options, shards)
     kept = {
         "scale": options.scale,
-        "settings": {**SCALES[options.scale], **dict(pair.split("=", 1) for pair in options.set)},
-        "seeds": options.seeds,
-        "shards": composed(shards),
-        "arms": summary(found),
-        "similarity_difference": {
-            arm: {"mean": round(statistics.mean(values), 4), "sd": round(statistics.stdev(values), 4)}
-            for arm, values in cosines.items()
+        "settings": {
+            job.arm: settings_of(job, options) | {"presets": ARMS.get(job.arm, [])}
+            for job in jobs
+            if job.seed == options.seeds[0]
         },
-        "runs": found,
+        "seeds": options.seeds,
+        "seconds_of_this_call": round(time.monotonic() - began),
+        "shards": composed(shards),
+        "arms": summary(jobs),
+        "unfinished": [job.folder.name for job in jobs if not job.is_done],
+        "failed": failed,
+        "runs": {job.folder.name: job.results() for job in jobs if job.is_done},
     }
-    keep("ferplus" if options.scale == "cpu" else f"ferplus_{options.scale}", kept, packages=("torch", "timm"))
+    if options.scale == "smoke":
+        print(json.dumps(kept["arms"], indent=1))
+    else:
+        keep("ferplus" if options.scale == "cpu" else f"ferplus_{options.scale}", kept, packages=("torch", "timm"))
+    if failed:
+        raise SystemExit(f"{len(failed)} runs failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,7 @@ class Evaluation:
         confusion: (C, C), row = label, column = expression found, as the network has classes.
         info: of the network.
         missing: how many images of the split are not there and were left out.
+        rule: by which the images of the split were chosen, if not by the benchmark's first: see `Split.rules`.
     """
 
     benchmark: str
@@ -52,6 +53,7 @@ class Evaluation:
     confusion: Counts
     info: ModelInfo
     missing: int = 0
+    rule: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,6 +94,8 @@ class Evaluation:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the figures has to know besides them."""
         told = []
+        if self.rule:
+            told.append(f"only images that the rule {self.rule!r} chooses")
         if self.missing:
             told.append(f"{self.missing:,} images of the split are missing and were left out")
         if self.absent:
@@ -112,6 +116,7 @@ class Evaluation:
         return {
             "benchmark": self.benchmark,
             "split": self.split,
+            **({"rule": self.rule} if self.rule else {}),
             "images": self.images,
             "missing": self.missing,
             "model": {
@@ -195,6 +200,21 @@ def evaluate(
         )
     confusion = confusion_matrix(chosen.labels, probabilities.argmax(1), classes=info.classes)
     return Evaluation(benchmark.title, split, confusion, info, missing=len(chosen.missing)), probabilities
+
+
+def by_rules(found: Evaluation, split: Split, probabilities: Probabilities) -> list[Evaluation]:
+    """``found``, and the same network on those images of ``split`` alone that each of its other rules chooses."""
+    guesses, classes = probabilities.argmax(1), found.info.classes
+    others = [
+        replace(
+            found,
+            rule=rule,
+            confusion=confusion_matrix(split.labels[chosen], guesses[chosen], classes=classes),
+            missing=0,
+        )
+        for rule, chosen in split.rules.items()
+    ]
+    return [found, *others]
 
 
 def find_split(benchmark: Benchmark, name: str) -> Split:

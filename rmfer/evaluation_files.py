@@ -7,6 +7,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from rmfer.datasets.split import Split
 from rmfer.errors import RmferError
 from rmfer.evaluate import Evaluation, Probabilities
@@ -24,7 +27,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, stem: str) -> tuple[P
     """
     info, intervals = evaluation.info, evaluation.intervals
     title = (
-        f"{evaluation.benchmark}, {evaluation.split}: overall {100 * evaluation.overall:.1f} %, "
+        f"{evaluation.benchmark}, {_split(evaluation)}: overall {100 * evaluation.overall:.1f} %, "
         f"average {100 * evaluation.average:.1f} %"
     )
     lines = [
@@ -72,13 +75,35 @@ def write_probabilities(path: Path, split: Split, probabilities: Probabilities, 
         raise _not_writable(path.parent, error) from error
 
 
+def write_table(path: Path, split: Split, probabilities: Probabilities, names: Sequence[str]) -> None:
+    """Write a Parquet file with a row an image, by which runs can be compared image by image.
+
+    Columns: ``image``, its name within the benchmark; ``label`` int64; for each rule of the split whether it chooses
+    the image; for each expression its probability, float32.
+
+    Raises:
+        RmferError: the file cannot be written.
+    """
+    columns = {
+        "image": [split.images.key_of(number) for number in split.items.tolist()],
+        "label": split.labels,
+        **split.rules,
+        **dict(zip(names, probabilities.T, strict=True)),
+    }
+    try:
+        with whole_file(path) as temporary:
+            pq.write_table(pa.table(columns), temporary)
+    except OSError as error:
+        raise _not_writable(path.parent, error) from error
+
+
 def report(evaluation: Evaluation) -> str:
     """The figures as a user reads them, in per cent, some lines."""
     info, intervals = evaluation.info, evaluation.intervals
     recalls, counts = class_recalls(evaluation.confusion), evaluation.confusion.sum(axis=1)
     wide = max(len(name) for name in evaluation.names)
     lines = [
-        f"{evaluation.benchmark}, {evaluation.split}: {evaluation.images:,} images; {info.backbone}, "
+        f"{evaluation.benchmark}, {_split(evaluation)}: {evaluation.images:,} images; {info.backbone}, "
         f"{info.which} epoch ({info.epoch + 1})",
         f"overall accuracy  {100 * evaluation.overall:6.2f} %  ({_told(intervals.overall)})",
         f"average accuracy  {100 * evaluation.average:6.2f} %  ({_told(intervals.average)})",
@@ -95,6 +120,10 @@ def report(evaluation: Evaluation) -> str:
         f"in brackets: {100 * LEVEL:.0f} % intervals, of accuracies by bootstrap over images, of recalls Wilson's",
     ]
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)])
+
+
+def _split(evaluation: Evaluation) -> str:
+    return f"{evaluation.split} by {evaluation.rule}" if evaluation.rule else evaluation.split
 
 
 def _told(interval: Interval, digits: int = 2) -> str:

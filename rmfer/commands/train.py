@@ -166,6 +166,8 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
 
 
 def _told(run: Any) -> dict[str, Any]:
+    from rmfer.training.anchors import shards_grey  # noqa: PLC0415 (torch)
+
     return {
         "rmfer": __version__,
         "presets": list(run.presets),
@@ -178,6 +180,7 @@ def _told(run: Any) -> dict[str, Any]:
             "missing": {name: len(split.missing) for name, split in run.benchmark.splits.items() if split.missing},
         },
         "shards": str(run.shards) if run.shards else None,
+        "shards_grey": shards_grey(run.config, run.benchmark) if run.shards else None,
         "settings": run.config.dump(),
     }
 

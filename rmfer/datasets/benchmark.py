@@ -12,9 +12,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from rmfer.datasets.images import Pixels
 from rmfer.datasets.split import Split
 
 _MEASURED = 2000
+_LOOKED_AT = 100
 
 Levels = tuple[float, float, float]
 
@@ -69,6 +71,16 @@ class Benchmark:
         return self.known[1].std if self.known else self.std
 
     @cached_property
+    def is_grey(self) -> bool:
+        """Whether all of at most 100 evenly spaced training pictures are grey.
+
+        Raises:
+            BenchmarkError: a picture cannot be decoded.
+        """
+        split = self.splits["train"]
+        return all(_grey(split.decode(number)) for number in _spaced(len(split), _LOOKED_AT))
+
+    @cached_property
     def digest(self) -> str:
         """Of all names and labels."""
         parts = [self.kind, str(self.classes), *(self.splits[name].digest for name in sorted(self.splits))]
@@ -85,9 +97,8 @@ def measure(split: Split) -> Normalisation:
     Raises:
         BenchmarkError: a picture cannot be decoded.
     """
-    chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), _MEASURED)).round().astype(np.int64))
     means, squares = [], []
-    for number in chosen.tolist():
+    for number in _spaced(len(split), _MEASURED):
         mean, deviation = cv2.meanStdDev(split.decode(number))
         means.append(mean[:, 0])
         squares.append(deviation[:, 0] ** 2 + mean[:, 0] ** 2)
@@ -95,6 +106,16 @@ def measure(split: Split) -> Normalisation:
     # A set of one flat colour still has to be divided by something.
     std = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 1.0))
     return Normalisation(_levels(mean), _levels(std))
+
+
+def _spaced(count: int, most: int) -> list[int]:
+    """At most ``most`` of the numbers below ``count``, evenly spaced."""
+    chosen: list[int] = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)).tolist()
+    return chosen
+
+
+def _grey(pixels: Pixels) -> bool:
+    return bool((pixels == pixels[..., :1]).all())
 
 
 def _levels(values: np.typing.NDArray[np.float64]) -> Levels:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.images import Images
-from rmfer.datasets.split import Int64s, Split
+from rmfer.datasets.split import Bools, Int64s, Shares, Split
 from rmfer.datasets.tree import Tree
 from rmfer.errors import BenchmarkError, RmferError
 from rmfer.labels import EXPRESSIONS
@@ -51,7 +51,15 @@ def choose_classes(title: str, asked: int | None, *, most: int) -> int:
 
 
 def make_split(
-    name: str, images: Images, codes: Int64s, meanings: Sequence[str], *, classes: int, items: Int64s | None = None
+    name: str,
+    images: Images,
+    codes: Int64s,
+    meanings: Sequence[str],
+    *,
+    classes: int,
+    items: Int64s | None = None,
+    shares: Shares | None = None,
+    rules: Mapping[str, Bools] | None = None,
 ) -> Split:
     """A split of pictures whose ``codes`` number ``meanings``; what is none of the classes is left out and counted.
 
@@ -62,6 +70,8 @@ def make_split(
         meanings: what they stand for: an expression, or why such a picture is left out.
         classes: 7 or 8.
         items: (N,) which of ``images`` they are; by default all in turn.
+        shares: (N, classes) see `Split`.
+        rules: (N,) each; see `Split`.
     """
     wanted = EXPRESSIONS[:classes]
     label_of = np.asarray([wanted.index(m) if m in wanted else -1 for m in meanings], np.int64)
@@ -70,7 +80,15 @@ def make_split(
     counts = np.bincount(codes, minlength=len(meanings)).tolist()
     dropped = {m: n for m, n, label in zip(meanings, counts, label_of.tolist(), strict=True) if n and label < 0}
     chosen = kept if items is None else items[kept]
-    return Split(name, labels[kept], images, chosen, dropped)
+    return Split(
+        name,
+        labels[kept],
+        images,
+        chosen,
+        dropped,
+        shares=None if shares is None else shares[kept],
+        rules={rule: whether[kept] for rule, whether in (rules or {}).items()},
+    )
 
 
 def text_lines(tree: Tree, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,7 +32,8 @@ class LabelledBatch:
     """The labelled pictures of one step of one rank.
 
     ``images`` (B, 3, H, W) float32: RGB, normalised, channels last in memory. ``labels`` (B,) int64: their classes.
-    ``items`` (B,) int64: their numbers in the split, in memory even where the others are on a device.
+    ``items`` (B,) int64: their numbers in the split, in memory even where the others are on a device. ``targets``: what
+    is to be learnt: ``labels``, or with ``soft_labels`` (B, C) float32, the shares of the votes.
     """
 
     epoch: int
@@ -39,10 +41,13 @@ class LabelledBatch:
     images: Tensor
     labels: Tensor
     items: Tensor
+    targets: Tensor
 
 
 class PictureLoader:
     """What all loaders of a split share: pictures made some steps ahead, and a place in the epoch to go on from."""
+
+    soft_labels = False
 
     def __init__(
         self,
@@ -147,11 +152,17 @@ class PictureLoader:
 
     def _labelled(self) -> Iterator[LabelledBatch]:
         for epoch, step, filling, images in self._steps():
-            labels = torch.from_numpy(self.split.labels[filling.items])
-            if self.device is not None:
-                labels = labels.to(self.device)
-            yield LabelledBatch(epoch, step, images, labels, torch.from_numpy(filling.items))
+            labels = self._on_device(self.split.labels[filling.items])
+            targets = labels
+            if self.soft_labels and self.split.shares is not None:
+                targets = self._on_device(self.split.shares[filling.items])
+            yield LabelledBatch(epoch, step, images, labels, torch.from_numpy(filling.items), targets)
             del images
+
+    def _on_device(self, values: npt.NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(values)
+        # So little that the driver takes a copy at once; waiting for it would be waiting for all steps before.
+        return tensor if self.device is None else tensor.to(self.device, non_blocking=True)
 
 
 class LabelledLoader(PictureLoader):
@@ -171,6 +182,7 @@ class LabelledLoader(PictureLoader):
         world_size: number of processes.
         balance: of the classes; see `LabelledSampler`.
         augment: the paper's augmentation (``rmfer.store.augment``), or none.
+        soft_labels: let ``targets`` be the shares of the votes.
         workers: threads that decode; by default one for each core that may be used.
         prefetch: steps made ahead; by default half as many as workers, and at least two.
         device: to which batches go; None leaves them in memory.
@@ -199,6 +211,7 @@ class LabelledLoader(PictureLoader):
         world_size: int = 1,
         balance: Balance = "weighted",
         augment: bool = True,
+        soft_labels: bool = False,
         workers: int | None = None,
         prefetch: int | None = None,
         device: torch.device | str | None = None,
@@ -207,7 +220,9 @@ class LabelledLoader(PictureLoader):
         if batch_size < 1 or batch_size % world_size:
             raise RmferError(f"batch_size {batch_size} is not a multiple of {world_size} processes")
         self.sampler = LabelledSampler(split, classes=classes, batch_size=batch_size, balance=balance, seed=seed)
-        self.augment, self.world_size = augment, world_size
+        if soft_labels and split.shares is None:
+            raise RmferError("soft_labels needs votes, which this benchmark has not", remedy="set soft_labels=false")
+        self.augment, self.world_size, self.soft_labels = augment, world_size, soft_labels
         own = batch_size // world_size
         self._part = slice(rank * own, (rank + 1) * own)
         super().__init__(
@@ -233,6 +248,7 @@ class LabelledLoader(PictureLoader):
             "balance": sampler.balance,
             "seed": sampler.seed,
             "augment": self.augment,
+            "soft_labels": self.soft_labels,
         }
 
     def _begin(self, epoch: int, step: int) -> Filling:

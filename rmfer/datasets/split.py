@@ -14,6 +14,8 @@ from rmfer.datasets.images import Images, Pixels
 from rmfer.store.draws import HOLD_OUT, uniforms
 
 Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Shares = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,8 @@ class Split:
         items: (N,) which of ``images`` they are.
         dropped: how many pictures were left out, by reason.
         missing: the files that are not there, as errors call them.
+        shares: (N, classes) of each expression among a picture's votes, adding up to 1; None where nobody voted.
+        rules: by name, other rules by which papers choose pictures: (N,) whether they choose it.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Split:
     items: Int64s
     dropped: Mapping[str, int]
     missing: tuple[str, ...] = field(default=(), repr=False)
+    shares: Shares | None = field(default=None, repr=False)
+    rules: Mapping[str, Bools] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,7 +71,15 @@ class Split:
 
     def part(self, numbers: Int64s, name: str | None = None) -> Split:
         """The split of pictures ``numbers`` alone, which then have other numbers."""
-        return Split(name or self.name, self.labels[numbers], self.images, self.items[numbers], {})
+        return Split(
+            name or self.name,
+            self.labels[numbers],
+            self.images,
+            self.items[numbers],
+            {},
+            shares=None if self.shares is None else self.shares[numbers],
+            rules={rule: chosen[numbers] for rule, chosen in self.rules.items()},
+        )
 
     @cached_property
     def digest(self) -> str:

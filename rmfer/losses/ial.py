@@ -29,7 +29,7 @@ def ial_loss(
     Args:
         f: (B, D) features of this process's labelled faces.
         z: (B, D) their projections.
-        labels: (B,) int64.
+        labels: (B,) int64, or (B, C) float32, how likely each expression is.
         head: h_att, (B, D) to logits (B, C); a module with float32 weights.
         tau: temperature.
         self_mask: see `attention`.

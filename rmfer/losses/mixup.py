@@ -13,7 +13,7 @@ from rmfer.losses.precision import in_float32
 
 
 class Mixed(NamedTuple):
-    """What mixed pictures show besides their first labels: second labels (B,) int64, and the first ones' share."""
+    """What mixed pictures show besides their first labels: second labels, and the first ones' share."""
 
     labels: Tensor
     share: float
@@ -24,7 +24,7 @@ def mix(images: Tensor, labels: Tensor, *, alpha: float, generator: np.random.Ge
 
     Args:
         images: (B, ...) float.
-        labels: (B,) int64.
+        labels: (B,) int64, or (B, C) float32, how likely each expression is.
         alpha: of the Beta(alpha, alpha) distribution that the first picture's share is drawn from.
         generator: draws the share and who is mixed with whom.
 
@@ -42,8 +42,8 @@ def mixup_loss(logits: Tensor, labels: Tensor, others: Tensor, share: float) -> 
 
     Args:
         logits: (B, C) of mixed pictures.
-        labels: (B,) int64, their first labels.
-        others: (B,) int64, their second.
+        labels: (B,) int64 or (B, C) float32, their first labels.
+        others: their second labels, likewise.
         share: of the first.
     """
     return share * cross_entropy(logits, labels) + (1 - share) * cross_entropy(logits, others)

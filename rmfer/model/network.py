@@ -9,9 +9,11 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
+import rmfer.model.backbones  # noqa: F401 (into timm's registry)
 from rmfer.errors import RmferError
 
 HEADS = ("main", "att")
+PARTS = ("backbone", "projection", "head_main", "head_att")
 
 # What `RmferNet` decides by itself, and what would make timm read a file.
 _RESERVED = frozenset(
@@ -75,6 +77,13 @@ class RmferNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, C) logits of the main classifier: what accuracy is reported from."""
         return self.logits(images)
+
+
+def untrained_parts(net: RmferNet) -> tuple[str, ...]:
+    """Those of `PARTS` of which no weight is trained."""
+    return tuple(
+        part for part in PARTS if not any(weights.requires_grad for weights in net.get_submodule(part).parameters())
+    )
 
 
 def _backbone(name: str, options: dict[str, Any], pretrained: bool) -> nn.Module:

@@ -38,6 +38,7 @@ class ModelInfo:
         evaluate_with: the classifier that was trained and is to be used.
         metrics: accuracies in 0 .. 1 by name, ``valid_average`` for example.
         config: all settings of its training.
+        untrained: parts of the network that were not trained, so that the file lacks them.
     """
 
     backbone: str
@@ -53,19 +54,21 @@ class ModelInfo:
     evaluate_with: Literal["main", "att"] = "main"
     metrics: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    untrained: tuple[str, ...] = ()
 
 
 def save_model(path: Path, net: RmferNet, info: ModelInfo) -> None:
-    """Write the weights of ``net`` with ``info``; ``path`` is whole afterwards, or as it was.
+    """Write the weights of ``net``, but for untrained parts, with ``info``; ``path`` is whole then, or as it was.
 
     Raises:
         RmferError: the disk is full or the folder cannot be written to.
     """
-    write_weights(path, net.state_dict(), {_FORMAT_KEY: FORMAT, _INFO_KEY: json.dumps(asdict(info))})
+    trained = {name: value for name, value in net.state_dict().items() if _part(name) not in info.untrained}
+    write_weights(path, trained, {_FORMAT_KEY: FORMAT, _INFO_KEY: json.dumps(asdict(info))})
 
 
 def load_model(path: Path, *, which: str = "best", device: torch.device | str = "cpu") -> tuple[RmferNet, ModelInfo]:
-    """A trained network, in evaluation mode on ``device``.
+    """A trained network, in evaluation mode on ``device``; of what was not trained, h_att is h_main.
 
     Args:
         path: a run's folder, or a file that `save_model` wrote.
@@ -87,8 +90,11 @@ def load_model(path: Path, *, which: str = "best", device: torch.device | str = 
             f"{file} cannot be read ({error})", remedy="it is damaged: train anew, or copy it anew"
         ) from error
     net = RmferNet(info.backbone, classes=info.classes, backbone_args=info.backbone_args)
-    _check_fit(file, net, weights)
-    net.load_state_dict(weights)
+    _check_fit(file, net, weights, info.untrained)
+    if "head_att" in info.untrained:
+        main = {name: value for name, value in weights.items() if _part(name) == "head_main"}
+        weights |= {name.replace("head_main.", "head_att."): value for name, value in main.items()}
+    net.load_state_dict(weights, strict=False)
     return net.to(place).eval(), info
 
 
@@ -125,8 +131,12 @@ def _info(file: Path, told: dict[str, str]) -> ModelInfo:
     return ModelInfo(**{**vars(info), "backbone_args": options})  # JSON has no tuples, which timm wants
 
 
-def _check_fit(file: Path, net: RmferNet, weights: dict[str, torch.Tensor]) -> None:
-    here = net.state_dict()
+def _part(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _check_fit(file: Path, net: RmferNet, weights: dict[str, torch.Tensor], untrained: tuple[str, ...]) -> None:
+    here = {name: value for name, value in net.state_dict().items() if _part(name) not in untrained}
     wrong = sorted(
         name
         for name in here.keys() | weights.keys()

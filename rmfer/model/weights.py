@@ -13,11 +13,10 @@ from torch import Tensor
 
 from rmfer.errors import RmferError
 from rmfer.files import whole_file
-from rmfer.model.network import RmferNet
+from rmfer.model.network import PARTS, RmferNet
 
 Weights = Mapping[str, Tensor]
 
-PARTS = ("backbone", "projection", "head_main", "head_att")
 _PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".tar")
 # Where trainers put the weights within their checkpoints, and what wrappers write before each name.
 NESTS = ("net", "state_dict", "model_state_dict", "model")
@@ -63,12 +62,15 @@ def load_weights(net: RmferNet, source: str | Path) -> WeightsReport:
 
     Args:
         net: changed in place.
-        source: a .safetensors file, or a checkpoint of torch's that holds tensors and plain values only.
+        source: a run's folder, whose best epoch it is then, a .safetensors file, or a checkpoint of torch's that holds
+            tensors and plain values only.
 
     Raises:
         RmferError: the file is missing, damaged, would run code, or fits less than half of the backbone.
     """
     path = Path(source)
+    if path.is_dir():
+        path /= "best.safetensors"
     found = _named_as_here(read_weights(path), net)
     own = net.state_dict()
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
@@ -79,7 +81,7 @@ def load_weights(net: RmferNet, source: str | Path) -> WeightsReport:
             f"{path} fits {fits:,} of the backbone's {len(backbone):,} tensors; it has {_few(sorted(found)) or 'none'}",
             remedy="choose the backbone that it was made with (--set backbone=NAME)",
         )
-    if not any(name.startswith("head_att.") for name in found):
+    if not any(name.startswith("head_att.") for name in fitting):
         main = {name: value for name, value in fitting.items() if name.startswith("head_main.")}
         fitting |= {name.replace("head_main.", "head_att."): value for name, value in main.items()}
     net.load_state_dict(fitting, strict=False)

@@ -26,14 +26,30 @@ STRENGTH = (0.25, 0.25, 0.25, 0.125)
 # Rec. 601, as Pillow and torchvision weigh red, green and blue.
 LUMA = (0.299, 0.587, 0.114)
 
+# Of the same faces made grey: the mean is exact; the deviation is as if the three channels went up and down together,
+# which they nearly do.
+GREY_MEAN = (float(np.dot(LUMA, RMSET_MEAN)),) * 3
+GREY_STD = (float(np.dot(LUMA, RMSET_STD)),) * 3
+
 # (2, 3): what normalising, (x / 255 - mean) / std, multiplies by and what it adds; and a line that changes nothing.
-_MEAN, _STD = np.asarray(RMSET_MEAN, np.float32), np.asarray(RMSET_STD, np.float32)
-_NORMAL = np.stack([1 / (255 * _STD), -_MEAN / _STD])
 _SAME = np.asarray([[1] * 3, [0] * 3], np.float32)
 
 _NUMBERS = 10  # choice, probability, four strengths, four for their order
 
 Image = npt.NDArray[np.uint8]
+
+
+Levels = tuple[float, float, float]
+
+
+def levels_of(*, grey: bool) -> tuple[Levels, Levels]:
+    """Mean and deviation that RMset's pictures are normalised with, in colour or made ``grey``."""
+    return (GREY_MEAN, GREY_STD) if grey else (RMSET_MEAN, RMSET_STD)
+
+
+def make_grey(image: Image, into: Image | None = None) -> Image:
+    """``image`` (H, W, 3) uint8 RGB with its luma (Rec. 601) in all three channels."""
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB, dst=into)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -94,20 +110,23 @@ class Finisher:
 
     Args:
         size: H and W of the pictures.
+        grey: normalise with the levels of grey pictures.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, grey: bool = False) -> None:
         self.pixels: Image = np.empty((size, size, 3), np.uint8)
         """(H, W, 3) RGB, where the picture is to be put that comes next."""
         self._planes = np.empty((3, size, size), np.uint8)
-        self._scale, self._shift = np.tile(_NORMAL, size)
+        mean, std = (np.asarray(levels, np.float32) for levels in levels_of(grey=grey))
+        self._normal = np.stack([1 / (255 * std), -mean / std])
+        self._scale, self._shift = np.tile(self._normal, size)
 
     def finish(self, plan: AugmentPlan, number: int, out: npt.NDArray[np.float32]) -> None:
         """Make ``out`` (H, W, 3) of ``pixels`` as entry ``number`` of ``plan`` wants it; ``pixels`` is written over."""
         if plan.kind[number] == JITTER:
             cv2.split(self.pixels, list(self._planes))
             planes = self._planes.reshape(3, -1)
-            jitter(planes, plan.order[number], plan.strength[number], _NORMAL, out.reshape(-1))
+            jitter(planes, plan.order[number], plan.strength[number], self._normal, out.reshape(-1))
         else:
             lines = _flip_or_gray(self.pixels, plan.kind[number]).reshape(len(out), -1)
             normalize_lines(lines, self._scale, self._shift, out.reshape(len(out), -1))
@@ -118,5 +137,5 @@ def _flip_or_gray(image: Image, kind: int) -> Image:
     if kind == FLIP:
         cv2.flip(image, 1, dst=image)
     elif kind == GRAYSCALE:
-        cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB, dst=image)
+        make_grey(image, image)
     return image

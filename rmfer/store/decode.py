@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rmfer.errors import ShardError
-from rmfer.store.augment import AugmentPlan, Finisher
+from rmfer.store.augment import AugmentPlan, Finisher, make_grey
 from rmfer.store.images import ImageReader
 
 log = logging.getLogger("rmfer")
@@ -57,10 +57,11 @@ class Decoder:
         size: H and W; pictures of another size are resized.
         workers: threads.
         exact: decode as everybody does, or with libjpeg-turbo's quicker transform and colour upsampling.
+        grey: make the pictures grey.
     """
 
-    def __init__(self, reader: ImageReader, *, size: int, workers: int, exact: bool) -> None:
-        self.reader, self.size, self.workers = reader, size, workers
+    def __init__(self, reader: ImageReader, *, size: int, workers: int, exact: bool, grey: bool = False) -> None:
+        self.reader, self.size, self.workers, self.grey = reader, size, workers, grey
         self._how = {} if exact else QUICK
         self._own = threading.local()
         # No part of OpenCV's is used here that would be faster with threads of its own.
@@ -113,11 +114,13 @@ class Decoder:
             raise self.reader.fault(row, f"its picture cannot be decoded ({error})") from error
         if pixels.shape != into.shape:
             into[:] = cv2.resize(pixels, into.shape[1::-1], interpolation=cv2.INTER_AREA)
+        if self.grey:
+            make_grey(into, into)
 
     def _finish(self, file: memoryview, row: int, plan: AugmentPlan, place: int, out: npt.NDArray[np.float32]) -> None:
         """Decode, augment and normalise."""
         if not hasattr(self._own, "finisher"):
-            self._own.finisher = Finisher(self.size)
+            self._own.finisher = Finisher(self.size, grey=self.grey)
         finisher = self._own.finisher
         self._decode(file, row, finisher.pixels)
         finisher.finish(plan, place, out[place])

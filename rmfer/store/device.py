@@ -21,6 +21,7 @@ from rmfer.store.augment import (
     RMSET_STD,
     SATURATION,
     AugmentPlan,
+    levels_of,
 )
 
 
@@ -44,10 +45,11 @@ class DeviceStage:
     Args:
         device: where.
         size: height and width that pictures decoded there are brought to.
+        grey: make pictures decoded there grey, and normalise all with the levels of grey ones.
     """
 
-    def __init__(self, device: torch.device, *, size: int) -> None:
-        self.device, self.size = device, size
+    def __init__(self, device: torch.device, *, size: int, grey: bool = False) -> None:
+        self.device, self.size, self.grey = device, size, grey
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def wait_for(self, images: Tensor) -> None:
@@ -65,7 +67,7 @@ class DeviceStage:
     def finish(self, images: Tensor, plan: AugmentPlan) -> Tensor:
         """Augmented and normalised, float32."""
         with torch.cuda.stream(self.stream):
-            return normalize(augment_batch(images, plan))
+            return normalize(augment_batch(images, plan), *levels_of(grey=self.grey))
 
     def decode(self, files: list[Tensor]) -> tuple[Tensor, list[tuple[int, str]]]:
         """Decode JPEG ``files`` with nvJPEG.
@@ -87,6 +89,8 @@ class DeviceStage:
                     except RuntimeError as error:
                         faults.append((place, f"its picture cannot be decoded ({str(error).splitlines()[0]})"))
             sized = [self._sized(picture) for picture in pictures]
+            if self.grey:
+                sized = [_luma(picture[None])[0].round().to(torch.uint8).expand(3, -1, -1) for picture in sized]
             return torch.stack(sized) if sized else torch.empty(0), faults
 
     def _sized(self, picture: Tensor) -> Tensor:
@@ -123,7 +127,7 @@ def augment_batch(images: Tensor, plan: AugmentPlan) -> Tensor:
         images[flip] = images[flip].flip(-1)
     if len(gray := where(plan.kind == GRAYSCALE)):
         images[gray] = _luma(images[gray]).expand(-1, 3, -1, -1)
-    strength = torch.from_numpy(plan.strength).to(images.device)
+    strength = torch.from_numpy(plan.strength).to(images.device, non_blocking=True)
     for place in range(4):
         for which, change in _CHANGES.items():
             chosen = where((plan.kind == JITTER) & (plan.order[:, place] == which))

@@ -79,6 +79,7 @@ class AnchorLoader:
         decode_on: "cpu", or "cuda" for nvJPEG on ``device``.
         exact_decoding: decode to the very levels that Pillow and OpenCV give; the workers' quicker decoding lies about
             1 of 255 levels from them on average (docs/training-store.md).
+        grey: make the pictures grey, as those of a grey benchmark are.
         device: to which batches go; None leaves them in memory.
         skip_bad: go on without pictures that cannot be read; ``bad`` has them and why.
 
@@ -105,6 +106,7 @@ class AnchorLoader:
         augment: Augment = "cpu",
         decode_on: Literal["cpu", "cuda"] = "cpu",
         exact_decoding: bool = False,
+        grey: bool = False,
         device: torch.device | str | None = None,
         skip_bad: bool = False,
     ) -> None:
@@ -117,7 +119,7 @@ class AnchorLoader:
         workers = workers or usable_cores()
         self.prefetch = max(2, workers // 2) if prefetch is None else prefetch
         self.steps_per_epoch, self.skip_bad = steps_per_epoch, skip_bad
-        self.augment, self.decode_on = augment, decode_on
+        self.augment, self.decode_on, self.grey = augment, decode_on, grey
         self.bad: dict[int, ShardError] = {}
         self.epoch = self.step = 0
         drawn = self.sampler.settings
@@ -126,8 +128,8 @@ class AnchorLoader:
         # Finished by the workers, or as bytes, a quarter of the size, by the device.
         self._finished = augment == "cpu" or (augment == "off" and not on_gpu)
         self._buffers = BufferPool(self._shape, np.float32 if self._finished else np.uint8, pinned=on_gpu)
-        self._stage = DeviceStage(self.device, size=size) if self.device is not None else None
-        self._decoder = Decoder(ImageReader(index), size=size, workers=workers, exact=exact_decoding)
+        self._stage = DeviceStage(self.device, size=size, grey=grey) if self.device is not None else None
+        self._decoder = Decoder(ImageReader(index), size=size, workers=workers, exact=exact_decoding, grey=grey)
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -154,6 +156,7 @@ class AnchorLoader:
             "world_size": sampler.world_size,
             "settings": vars(sampler.settings).copy(),
             "index": sampler.index.digest,
+            "grey": self.grey,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

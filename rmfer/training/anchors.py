@@ -65,6 +65,7 @@ def _source(
             steps_per_epoch=steps_per_epoch,
             workers=config.workers,
             size=config.size,
+            grey=shards_grey(config, benchmark),
             augment=("device" if on_gpu else "cpu") if config.augment else "off",
             device=ranks.device if on_gpu else None,
         )
@@ -98,6 +99,11 @@ def _other(config: TrainConfig, benchmark: Benchmark) -> tuple[Split, Benchmark]
     if found.kind != "celeba":
         raise RmferError(f"{config.celeba} holds {found.title}, not CelebA", remedy="--set celeba=FOLDER_OR_ZIP")
     return found.splits["train"], found
+
+
+def shards_grey(config: TrainConfig, benchmark: Benchmark) -> bool:
+    """Whether the shards' pictures are made grey (the authors do so where the benchmark is FERPlus)."""
+    return config.shard_colour == "grey" or (config.shard_colour == "benchmark" and benchmark.is_grey)
 
 
 def need_shards(shards: Path | None) -> Path:

@@ -33,7 +33,11 @@ class TrainConfig(BaseModel):
     batch_size: int = Field(32, ge=2, description="Labelled pictures a step, over all processes.")
     balance: Literal["weighted", "exact", "none"] = Field("weighted", description="Classes within a batch.")
     augment: bool = Field(True, description="The paper's augmentation.")
-    shift: int = Field(0, ge=0, description="Labelled pictures are moved by up to so many pixels, at random; ours.")
+    soft_labels: bool = Field(False, description="Train with what voters found, not with what most of them did; ours.")
+    flip: float = Field(0.0, ge=0, le=1, description="Share of labelled pictures that are mirrored, besides; ours.")
+    rotate: float = Field(0.0, ge=0, lt=180, description="Labelled pictures are turned by up to so many degrees; ours.")
+    zoom: float = Field(0.0, ge=0, lt=1, description="Labelled pictures are enlarged or shrunk by up to so much; ours.")
+    shift: float = Field(0.0, ge=0, description="Labelled pictures are moved by up to so many pixels; ours.")
     mixup_alpha: float = Field(0.0, ge=0, description="Of the Beta distribution; 0: no mixup.")
     skip_missing: bool = Field(False, description="Leave out pictures that labels name and that are not there.")
     holdout: float = Field(
@@ -46,6 +50,9 @@ class TrainConfig(BaseModel):
     anchors_per_step: int = Field(1, ge=1, description="Over all processes.")
     positives: int = Field(50, ge=1, description="P.")
     negatives: int = Field(50, ge=1, description="N.")
+    shard_colour: Literal["benchmark", "grey", "colour"] = Field(
+        "benchmark", description="Shards' pictures are made grey, or where the benchmark's are grey, or never."
+    )
     frame_stride: int = Field(1, ge=1, description="Every how many-th frame counts; not published.")
 
     # Losses
@@ -60,12 +67,20 @@ class TrainConfig(BaseModel):
     # Optimisation
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(2e-6, gt=0)
-    schedule: Literal["constant", "linear", "cosine"] = Field("constant", description="Down to 0 at the last step.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd.")
+    nesterov: bool = Field(False, description="Nesterov's momentum, for sgd.")
+    schedule: Literal["constant", "linear", "cosine", "onecycle"] = Field(
+        "constant", description="Down to 0 at the last step; onecycle rises from lr / 25 first."
+    )
+    rise: float = Field(0.3, gt=0, lt=1, description="Share of all steps in which onecycle rises.")
     decay_from: float = Field(0.0, ge=0, lt=1, description="Share of all steps after which the schedule goes down.")
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the learning rate rises to lr.")
     weight_decay: float = Field(0.0, ge=0)
     sam: bool = Field(True, description="Sharpness-aware minimisation over the optimiser.")
     rho: float = Field(0.05, gt=0, description="SAM's radius.")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Decay a step of the averaged weights that are evaluated and kept; 0: none; ours."
+    )
     epochs_pre: int = Field(3, ge=0, description="Epochs before ACL joins.")
     epochs: int = Field(30, ge=1)
     pretrain_epochs: int = Field(0, ge=0, description="SimCLR on the shards first, for so many epochs.")
@@ -74,6 +89,7 @@ class TrainConfig(BaseModel):
     pretrain_tau: float = Field(0.5, gt=0, description="SimCLR's temperature.")
 
     # Running
+    validate_every: int = Field(1, ge=1, description="Epochs between validations, when weights are kept.")
     select_on: Literal["average", "overall"] = Field("average", description="Validation accuracy that names the best.")
     seed: int = Field(42, ge=0, lt=2**63)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -86,7 +102,7 @@ class TrainConfig(BaseModel):
         None, ge=1, description=f"Threads that decode; by default {usable_cores()}, one a core that may be used."
     )
     log_every: int = Field(50, ge=1, description="Steps between lines of the log.")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="Besides the one after each epoch.")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="Besides those after validations.")
 
     @field_validator("backbone_args")
     @classmethod
@@ -104,6 +120,10 @@ class TrainConfig(BaseModel):
             raise ValueError("lambda1 is 0, so the attention's classifier does not learn: set evaluate_with=main")
         if self.mixup_alpha and self.lambda1:
             raise ValueError("mixup mixes labels, which IAL has no place for: set lambda1=0")
+        if self.schedule == "onecycle" and (self.warmup_epochs or self.decay_from):
+            raise ValueError("onecycle rises and falls by itself: leave warmup_epochs and decay_from at 0")
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError("nesterov is a way of sgd's momentum: set optimizer=sgd")
         if self.epochs_pre > self.epochs:
             raise ValueError(f"epochs_pre {self.epochs_pre} is above epochs {self.epochs}")
         return self
@@ -112,6 +132,11 @@ class TrainConfig(BaseModel):
     def uses_acl(self) -> bool:
         """Whether any epoch has the contrastive loss."""
         return self.lambda2 > 0 and self.epochs_pre < self.epochs
+
+    @property
+    def moves_pictures(self) -> bool:
+        """Whether labelled pictures are mirrored, turned, enlarged or moved."""
+        return any((self.flip, self.rotate, self.zoom, self.shift))
 
     @property
     def needs_shards(self) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rmfer.evaluate import Evaluation, evaluate
-from rmfer.evaluation_files import write_evaluation
+from rmfer.evaluate import Evaluation, by_rules, evaluate
+from rmfer.evaluation_files import write_evaluation, write_table
 from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.measures import class_recalls
@@ -34,25 +35,34 @@ def finish(run: Run, device: torch.device) -> str:
     tested: list[Evaluation] = []
     for which in WHICH:
         net, info = load_model(run.folder, which=which, device=device)
-        test = None
+        every: list[Evaluation] = []
         if "test" in run.benchmark.splits:
             # Where the last epoch is the best, there is nothing new to see.
             again = tested and tested[-1].info.epoch == info.epoch
-            test = replace(tested[-1], info=info) if again else evaluate(net, info, run.benchmark, device=device)[0]
+            split, folder = run.benchmark.splits["test"], run.folder / EVALUATION
+            stem = f"{run.benchmark.kind}-test-{which}"
+            if again:
+                test = replace(tested[-1], info=info)
+            else:
+                test, probabilities = evaluate(net, info, run.benchmark, device=device)
             tested.append(test)
-            write_evaluation(test, run.folder / EVALUATION, f"{run.benchmark.kind}-test-{which}")
-        results[which] = _result(info, test)
+            every = by_rules(test, split, probabilities)
+            for found in every:
+                write_evaluation(found, folder, f"{stem}-{found.rule}" if found.rule else stem)
+            write_table(folder / f"{stem}.parquet", split, probabilities, test.names)
+        results[which] = _result(info, every)
     _write(run.folder / RESULTS, json.dumps(results, indent=1) + "\n")
     _write(run.folder / CARD, model_card(info, tested))
     return "\n".join(_line(which, results[which]) for which in WHICH)
 
 
-def _result(info: ModelInfo, test: Evaluation | None) -> dict[str, Any]:
+def _result(info: ModelInfo, every: Sequence[Evaluation]) -> dict[str, Any]:
     valid = {name.removeprefix("valid_"): value for name, value in info.metrics.items()}
     told: dict[str, Any] = {"epoch": info.epoch + 1, "valid": valid}
-    if test is not None:
+    for test in every:
         recalls = class_recalls(test.confusion).tolist()
-        told["test"] = {
+        told[f"test-{test.rule}" if test.rule else "test"] = {
+            "images": test.images,
             "overall": test.overall,
             "average": test.average,
             "recalls": dict(zip(class_names(info.classes), recalls, strict=True)),
@@ -69,7 +79,7 @@ def _write(path: Path, text: str) -> None:
 def _line(which: str, result: dict[str, Any]) -> str:
     parts = [
         f"{split} overall {100 * result[split]['overall']:.2f} %, average {100 * result[split]['average']:.2f} %"
-        for split in ("valid", "test")
+        for split in ("valid", *(name for name in result if name.startswith("test")))
         if result.get(split)
     ]
     return f"{which} (epoch {result['epoch']}): " + ("; ".join(parts) or "no split to evaluate on")

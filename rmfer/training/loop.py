@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -17,9 +17,12 @@ from torch import Tensor
 from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
 from rmfer.errors import RmferError
 from rmfer.losses.mixup import Mixed, mix
+from rmfer.model.network import RmferNet, untrained_parts
 from rmfer.model.saved import ModelInfo, save_model
-from rmfer.store.draws import MIXUP, SHIFT, uniforms
+from rmfer.store.draws import AFFINE, MIXUP, uniforms
+from rmfer.training.affine import NUMBERS, affine
 from rmfer.training.anchors import AnchorSource, open_anchors
+from rmfer.training.averaging import averaged_weights
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
@@ -28,7 +31,6 @@ from rmfer.training.logs import RunLog
 from rmfer.training.objective import Losses, Objective
 from rmfer.training.run import InterruptedRun, Run
 from rmfer.training.setup import build_net, eval_options, labelled_options, labelled_splits, prepare_torch
-from rmfer.training.shift import shift
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, learning_rate
 from rmfer.training.validation import accuracies
@@ -77,6 +79,7 @@ class Trainer:
         if self.config.pretrain_epochs and state is None:
             pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
+        self.averaged = averaged_weights(self.net, self.config.ema) if self.config.ema else None
         with ExitStack() as stack:
             self.labelled = stack.enter_context(LabelledLoader(train_split, **labelled_options(run, ranks)))
             self.steps = self.labelled.steps_per_epoch
@@ -111,9 +114,11 @@ class Trainer:
         """All epochs that are left."""
         while self.at.epoch < self.config.epochs:
             self._train_epoch()
-            self._end_epoch()
-            self._save()
-            if self._stop_asked() and self.at.epoch < self.config.epochs:
+            is_kept = self._end_epoch()
+            stop = self._stop_asked()
+            if is_kept or stop or self._is_checkpoint_due():
+                self._save()
+            if stop and self.at.epoch < self.config.epochs:
                 raise InterruptedRun
 
     def _train_epoch(self) -> None:
@@ -143,24 +148,35 @@ class Trainer:
             yield batch.images
 
     def _train_step(self, batch: LabelledBatch, anchor_sets: Tensor | None) -> Losses:
-        images, faces, mixed = batch.images, None, None
-        if self.config.shift:
-            images = shift(images, self._numbers(batch, SHIFT, 2 * len(images)), reach=self.config.shift)
-        if self.config.mixup_alpha:
+        config, images, faces, mixed = self.config, batch.images, None, None
+        if config.moves_pictures:
+            numbers = self._numbers(batch, AFFINE, NUMBERS * len(images)).view(-1, NUMBERS)
+            images = affine(
+                images, numbers, flip=config.flip, rotate=config.rotate, zoom=config.zoom, shift=config.shift
+            )
+        if config.mixup_alpha:
             images, mixed = self._mix(images, batch)
         if anchor_sets is not None:
             chosen, faces = self.stepper.choose(anchor_sets)
             images = torch.cat([images, chosen])
-        return self.stepper(images, batch.labels, faces, mixed)
+        losses = self.stepper(images, batch.targets, faces, mixed)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.net)
+        return losses
 
-    def _end_epoch(self) -> None:
-        """Validate, tell, and keep the weights: always as the last, and as the best where they are."""
+    def _end_epoch(self) -> bool:
+        """Tell of the epoch; where it is due, validate, and keep the weights: as the last, and as the best if they are.
+
+        Returns:
+            Whether it was due.
+        """
         at, config = self.at, self.config
+        is_due = (at.epoch + 1) % config.validate_every == 0 or at.epoch + 1 == config.epochs
         self._check_weights()
         found: dict[str, float] = {}
-        if self.valid is not None:
+        if self.valid is not None and is_due:
             found = accuracies(
-                self.net,
+                self._kept_net,
                 self.valid,
                 self.config,
                 classes=self.run.benchmark.classes,
@@ -169,11 +185,13 @@ class Trainer:
         told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found}
         self.log.write("epoch", told, step=self._step_of_run)
         self.log.tell(_epoch_line(at, config, found))
-        if at.best_epoch is None or not found or found[config.select_on] > at.best[config.select_on]:
-            at.best_epoch, at.best = at.epoch, found
-            self._keep_model("best", found)
-        self._keep_model("last", found)
+        if is_due:
+            if at.best_epoch is None or not found or found[config.select_on] > at.best[config.select_on]:
+                at.best_epoch, at.best = at.epoch, found
+                self._keep_model("best", found)
+            self._keep_model("last", found)
         at.epoch, at.step, at.seconds, at.epoch_loss = at.epoch + 1, 0, 0.0, 0.0
+        return is_due
 
     # What is told and kept --------------------------------------------------------------------------------------------
 
@@ -205,7 +223,9 @@ class Trainer:
 
     def _check_weights(self) -> None:
         """A step may spoil the weights though its loss was finite; no file shall hold them."""
-        spoilt = [name for name, value in self.net.state_dict().items() if not value.isfinite().all()]
+        state = self.net.state_dict()
+        are_finite = torch.stack([value.isfinite().all() for value in state.values()]).tolist()
+        spoilt = [name for name, is_finite in zip(state, are_finite, strict=True) if not is_finite]
         if spoilt:
             raise self._diverged(f"{len(spoilt)} weights are no longer finite numbers, such as {spoilt[0]}")
 
@@ -217,8 +237,7 @@ class Trainer:
 
     def _save_if_due(self) -> None:
         stop = self._stop_asked()
-        due = time.monotonic() - self._saved > 60 * self.config.checkpoint_minutes
-        if stop or self.ranks.any(due):
+        if stop or self._is_checkpoint_due():
             self._check_finite()
             self._check_weights()
             self.at.seconds += time.monotonic() - self._began
@@ -226,6 +245,16 @@ class Trainer:
             self._began = time.monotonic()
         if stop:
             raise InterruptedRun
+
+    def _is_checkpoint_due(self) -> bool:
+        return self.ranks.any(time.monotonic() - self._saved > 60 * self.config.checkpoint_minutes)
+
+    @property
+    def _kept_net(self) -> RmferNet:
+        """What is evaluated and kept: the averaged weights, where there are any."""
+        if self.averaged is None:
+            return self.net
+        return cast(RmferNet, self.averaged.module)
 
     def _stop_asked(self) -> bool:
         return self.ranks.any(self.interrupts.asked)
@@ -238,6 +267,7 @@ class Trainer:
                 "run": self._same(),
                 "position": self.at.state_dict(),
                 "net": self.net.state_dict(),
+                "averaged": None if self.averaged is None else self.averaged.state_dict(),
                 "stepper": self.stepper.state_dict(),
                 "labelled": self.labelled.state_dict(),
                 "anchors": None if self.anchors is None else self.anchors.state_dict(),
@@ -251,6 +281,8 @@ class Trainer:
         """Go on where ``state`` was; returns how much of the log counts."""
         self.at = Position(**state["position"])
         self.net.load_state_dict(state["net"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
         self.stepper.load_state_dict(state["stepper"])
         self.labelled.load_state_dict(state["labelled"])
         if self.anchors is not None:
@@ -294,13 +326,14 @@ class Trainer:
             evaluate_with=config.evaluate_with,
             metrics={f"valid_{name}": value for name, value in found.items()},
             config=config.dump(),
+            untrained=untrained_parts(self.net),
         )
-        save_model(run.folder / f"{which}.safetensors", self.net, info)
+        save_model(run.folder / f"{which}.safetensors", self._kept_net, info)
 
     def _mix(self, images: Tensor, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
         """Mixup (Table 4): one share for the batch; who is mixed with whom depends on seed, epoch and step alone."""
         numbers = np.random.Philox(key=self.config.seed, counter=[0, batch.step, batch.epoch, MIXUP])
-        return mix(images, batch.labels, alpha=self.config.mixup_alpha, generator=np.random.Generator(numbers))
+        return mix(images, batch.targets, alpha=self.config.mixup_alpha, generator=np.random.Generator(numbers))
 
     def _numbers(self, batch: LabelledBatch, purpose: int, count: int) -> Tensor:
         """(count,) in [0, 1), this process's part of what one alone would draw."""

@@ -55,7 +55,7 @@ class Objective(nn.Module):
 
         Args:
             images: (B + F, 3, H, W): the labelled, then the chosen faces.
-            labels: (B,) int64.
+            labels: (B,) int64, or (B, C) float32, how likely each expression is.
             faces: how the F chosen faces are made up; None: there are none.
             mixed: of mixup, if the labelled pictures are mixed.
         """

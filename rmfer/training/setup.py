@@ -55,6 +55,7 @@ def labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:
         "world_size": ranks.world_size,
         "balance": config.balance,
         "augment": config.augment,
+        "soft_labels": config.soft_labels,
         "mean": run.benchmark.mean,
         "std": run.benchmark.std,
         "workers": config.workers,

@@ -25,7 +25,7 @@ from rmfer.store.decode import Decoder, Filling
 from rmfer.store.draws import CROPS, FACES, uniforms
 from rmfer.store.images import ImageReader
 from rmfer.store.index import open_index
-from rmfer.training.anchors import need_shards
+from rmfer.training.anchors import need_shards, shards_grey
 from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
@@ -45,12 +45,13 @@ class FacePairs:
         shards: their folder.
         config: faces a step (``pretrain_batch``, over all processes), size, seed, workers.
         ranks: this process takes its part of each step.
+        grey: make the pictures grey.
 
     Raises:
         RmferError: there are fewer faces than a step needs, or they cannot be shared equally.
     """
 
-    def __init__(self, shards: Path, config: TrainConfig, ranks: Ranks) -> None:
+    def __init__(self, shards: Path, config: TrainConfig, ranks: Ranks, *, grey: bool = False) -> None:
         self.count, self.seed, self.ranks = config.pretrain_batch, config.seed, ranks
         if self.count % ranks.world_size:
             raise RmferError(f"pretrain_batch {self.count} cannot be shared by {ranks.world_size} processes")
@@ -64,7 +65,7 @@ class FacePairs:
         shape = (2 * self._own, config.size, config.size, 3)
         self._buffers = BufferPool(shape, np.float32, pinned=ranks.device.type == "cuda")
         workers = config.workers or usable_cores()
-        self._decoder = Decoder(ImageReader(self.index), size=config.size, workers=workers, exact=False)
+        self._decoder = Decoder(ImageReader(self.index), size=config.size, workers=workers, exact=False, grey=grey)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +138,7 @@ def pretrain(net: RmferNet, run: Run, ranks: Ranks, console: Console) -> None:
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
         begin = state["epoch"]
-    with FacePairs(need_shards(run.shards), config, ranks) as pairs:
+    with FacePairs(need_shards(run.shards), config, ranks, grey=shards_grey(config, run.benchmark)) as pairs:
         for epoch in range(begin, config.pretrain_epochs):
             began = time.monotonic()
             loss = _train_epoch(net, optimizer, pairs, epoch, config=config)

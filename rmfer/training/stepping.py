@@ -114,6 +114,8 @@ def autocast(config: TrainConfig, device: torch.device) -> AbstractContextManage
 def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
     """At ``step`` of the whole run, from 0."""
     total, warmup = config.epochs * steps_per_epoch, config.warmup_epochs * steps_per_epoch
+    if config.schedule == "onecycle":
+        return _one_cycle(config, step, total)
     if step < warmup:
         return config.lr * (step + 1) / (warmup + 1)
     begin = max(warmup, config.decay_from * total)
@@ -125,8 +127,27 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float
     return config.lr
 
 
+def _one_cycle(config: TrainConfig, step: int, total: int) -> float:
+    """What torch's OneCycleLR has at ``step``, whose own state would be one more thing to go on with."""
+    lowest, peak = config.lr / 25, config.rise * total - 1
+    if step <= peak:
+        return _between(lowest, config.lr, step / peak if peak else 1.0)
+    return _between(config.lr, lowest / 1e4, min(1.0, (step - peak) / max(total - 1 - peak, 1e-9)))
+
+
+def _between(begin: float, end: float, share: float) -> float:
+    """Along half a cosine."""
+    return end + (begin - end) * (1 + math.cos(math.pi * share)) / 2
+
+
 def _optimizer(trained: list[nn.Parameter], config: TrainConfig) -> Optimizer:
     if config.optimizer == "sgd":
-        return SGD(trained, config.lr, momentum=0.9, weight_decay=config.weight_decay)
+        return SGD(
+            trained,
+            config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.nesterov,
+        )
     kind = Adam if config.optimizer == "adam" else AdamW
     return kind(trained, config.lr, weight_decay=config.weight_decay)

@@ -46,7 +46,9 @@ def test_command_tells_and_writes_the_same(own: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     folder = model / "evaluation"
-    assert sorted(path.name for path in folder.iterdir()) == [f"folders-test-best.{s}" for s in ("csv", "json", "png")]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"folders-test-best.{s}" for s in ("csv", "json", "parquet", "png")
+    ]
     assert json.loads((folder / "folders-test-best.json").read_text()) == told
     counts = np.array(told["confusion"]["counts"])
     assert counts.sum() == told["images"] == 40

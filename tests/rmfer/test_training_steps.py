@@ -13,12 +13,13 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 
 from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet
+from rmfer.training.affine import affine
+from rmfer.training.averaging import averaged_weights
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig, make_config
 from rmfer.training.distributed import Ranks, join
 from rmfer.training.objective import ChosenShape, Objective
-from rmfer.training.shift import shift
 from rmfer.training.simclr import crop
 from rmfer.training.stepping import Stepper, learning_rate, precision_of
 
@@ -151,12 +152,52 @@ def test_learning_rate(changes: dict[str, Any], expected: list[float]) -> None:
     assert [learning_rate(settings, step, 4) for step in range(4)] == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_shift_moves_each_picture_by_whole_pixels() -> None:
-    images = torch.arange(2 * 3 * 6 * 6, dtype=torch.float32).view(2, 3, 6, 6)
-    assert torch.equal(shift(images, torch.tensor([0.5, 0.5, 0.5, 0.5]), reach=2), images)
-    moved = shift(images, torch.tensor([0.0, 0.99, 0.5, 0.0]), reach=1)
-    assert torch.equal(moved[0, :, 1:], images[0, :, :-1])
-    assert torch.equal(moved[1, :, :-1, 1:], images[1, :, 1:, :-1])
+def test_one_cycle_is_torchs() -> None:
+    settings = config(lr=0.3, epochs=4, schedule="onecycle", rise=0.25)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.3)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.3, total_steps=40, pct_start=0.25)
+    for step in range(40):
+        assert learning_rate(settings, step, 10) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        if step < 39:
+            theirs.step()
+
+
+def numbers(**chosen: float) -> Tensor:
+    """(1, 5) of `affine`: those that move nothing, but for the chosen ones."""
+    names = ("flip", "rotate", "zoom", "across", "down")
+    return torch.tensor([[chosen.get(name, 0.999 if name == "flip" else 0.5) for name in names]])
+
+
+def test_the_affine_map_moves_turns_mirrors_and_enlarges() -> None:
+    images = torch.rand(1, 3, 6, 6)
+    torch.testing.assert_close(affine(images, numbers(), flip=0.5, rotate=20, zoom=0.2, shift=3), images)
+    torch.testing.assert_close(affine(images, numbers(flip=0.4), flip=0.5), images.flip(-1))
+    moved = affine(images, numbers(down=0.0, across=1.0), shift=1)
+    torch.testing.assert_close(moved[:, :, 1:, :-1], images[:, :, :-1, 1:])
+    turned = affine(images, numbers(rotate=1.0), rotate=90)
+    torch.testing.assert_close(turned, images.rot90(1, (2, 3)), atol=1e-5, rtol=0)
+    ramp = torch.linspace(-1, 1, 9).expand(1, 3, 9, 9).contiguous()
+    torch.testing.assert_close(affine(ramp, numbers(zoom=1.0), zoom=0.25), ramp / 1.25)
+
+
+def test_averaged_weights_follow() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    averaged = averaged_weights(net, 0.9)
+    expected: dict[str, Tensor] = {}
+    for step in range(4):
+        net(torch.rand(5, 3))
+        with torch.no_grad():
+            for weights in net.parameters():
+                weights.add_(torch.rand_like(weights))
+        averaged.update_parameters(net)
+        for name, value in net.state_dict().items():
+            if value.is_floating_point():
+                before = expected.get(name, value.double())
+                expected[name] = value.double() if not step else 0.9 * before + 0.1 * value.double()
+    found = averaged.module.state_dict()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name].double(), value, atol=1e-6, rtol=0)
 
 
 def test_a_crop_of_everything_is_the_picture() -> None:
