@@ -50,7 +50,12 @@ shards() {
 }
 limited() { timeout --signal=INT --kill-after=20 "${LIMIT:-$1}" "${@:2}"; }
 deliver() {
-    [ "$results" = "$here" ] || cp "$here"/*.json "$results" 2>/dev/null || true
+    [ "$results" != "$here" ] || return 0
+    mkdir -p "$results"
+    cp "$here"/*.json "$here"/../ferplus_gpu.json "$results" 2> /dev/null || true
+    [ ! -d "$store/ferplus-runs" ] || (cd "$store/ferplus-runs" && find . -name "results.json" -o -name "log.jsonl" \
+        -o -name "*.parquet" -path "*evaluation*" -o -name "told.txt" -o -name "config.yaml" |
+        tar -czf "$results/ferplus-runs.tgz" -T -) || true
 }
 trap deliver EXIT
 
@@ -87,7 +92,7 @@ d | train-cost)
 e | ferplus)
     install 1-train
     echo $$ > "$store/e.pid"
-    set -- --scale "$([ -n "$rehearse" ] && echo smoke || echo gpu)" "$@"
+    if [ -n "$rehearse" ]; then set -- --scale smoke "$@"; else set -- --scale gpu --device cuda --jobs 4 "$@"; fi
     limited 480 "$python" "$here/../ferplus.py" --benchmark "$store/1-train/ferplus.zip" --shards "$store/shards48" \
         --work "$store/ferplus-runs" "$@"
     ;;
