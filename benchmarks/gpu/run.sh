@@ -22,7 +22,7 @@ shift
 rehearse=
 if [ "${1:-}" = --rehearse ]; then rehearse=--rehearse && shift; fi
 mkdir -p "$store" "$site"
-export PYTHONUNBUFFERED=1 PYTHONPATH=$site:$root:$root/benchmarks:$here
+export PYTHONUNBUFFERED=1 PYTHONPATH=$root:$root/benchmarks:$here:$site
 
 # Wheels beside the machine's own packages, which stay as they are.
 install() {
