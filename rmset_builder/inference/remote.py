@@ -58,7 +58,7 @@ class _Line:
 
     def __init__(self, server: ServerAddress, wanted: bytes) -> None:
         try:
-            self._connection: Connection = Client(server.path, family="AF_UNIX", authkey=server.key)
+            self._connection: Connection = Client(server.name, family="AF_UNIX", authkey=server.key)
             self._memory: SharedMemory | None = None
             self._connection.send_bytes(wanted)
             self._answer()

@@ -12,13 +12,11 @@ import os
 import pickle
 import secrets
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from multiprocessing.connection import Connection, Listener, wait
-from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.inference.channel import SharedMemory
@@ -33,22 +31,22 @@ _PATIENCE_S = 5.0
 def model_server(device: Device) -> Iterator[Device]:
     """Start a server that has ``device``; yields the device that jobs are given. It ends with the block, or with us."""
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="rmset-server-") as folder:
-        address = ServerAddress(str(Path(folder) / "socket"), secrets.token_bytes(32))
-        ready, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(address, device, theirs), daemon=True, name="models")
-        process.start()
-        theirs.close()
-        try:
-            with contextlib.suppress(EOFError):
-                ready.recv()
-            yield replace(device, server=address)
-        finally:
-            process.terminate()
-            process.join(_PATIENCE_S)
-            if process.is_alive():
-                process.kill()
-                process.join()
+    # A name without a file, which nobody has to remove: neither we nor the server may live to do so.
+    address = ServerAddress(f"\0rmset-{secrets.token_hex(16)}", secrets.token_bytes(32))
+    ready, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=(address, device, theirs), daemon=True, name="models")
+    process.start()
+    theirs.close()
+    try:
+        with contextlib.suppress(EOFError):
+            ready.recv()
+        yield replace(device, server=address)
+    finally:
+        process.terminate()
+        process.join(_PATIENCE_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 class _Models:
@@ -81,7 +79,7 @@ def _serve(address: ServerAddress, device: Device, ready: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     models = _Models(device)
-    with Listener(address.path, family="AF_UNIX", backlog=_BACKLOG, authkey=address.key) as listener:
+    with Listener(address.name, family="AF_UNIX", backlog=_BACKLOG, authkey=address.key) as listener:
         ready.send(None)
         ready.close()
         while True:

@@ -21,7 +21,7 @@ _ERRORS_ONLY = 3
 class ServerAddress:
     """Where a process listens that runs models for others (`rmset_builder.inference.server`)."""
 
-    path: str
+    name: str
     key: bytes
 
 
