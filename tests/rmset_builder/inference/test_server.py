@@ -6,6 +6,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -24,6 +25,7 @@ from rmset_builder.inference.runners import Rows
 from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device, ServerAddress
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a GPU that jobs could share")
 _PATIENCE_S = 30
 
 

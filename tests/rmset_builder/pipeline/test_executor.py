@@ -40,6 +40,7 @@ Rmset = Callable[..., Finished]
 Start = Callable[..., subprocess.Popen[str]]
 MakeClip = Callable[..., Path]
 
+_needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a GPU that jobs could share")
 # Of each run and of no account for what it found.
 _OWN_OF_A_RUN = {"seconds_spent": 0.0, "source_mtime_ns": 0}
 # A machine may be busy; what is told to users is 2 s.
@@ -154,6 +155,7 @@ def test_two_at_a_time_give_the_bytes_of_one_by_one(videos: Path, one_by_one: Pa
     assert not workers_of(os.getpid())
 
 
+@_needs_linux
 def test_jobs_whose_models_another_process_runs_give_the_same_bytes(
     videos: Path, one_by_one: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_jobs_whose_models_another_process_runs_give_the_same_bytes(
     assert not workers_of(os.getpid())
 
 
+@_needs_linux
 def test_jobs_whose_models_nobody_runs_any_more_end_the_run(videos: Path, tmp_path: Path) -> None:
     with model_server(Device()) as device:
         (server,) = workers_of(os.getpid())
@@ -173,6 +176,7 @@ def test_jobs_whose_models_nobody_runs_any_more_end_the_run(videos: Path, tmp_pa
     assert not list(tmp_path.glob("*.parquet"))
 
 
+@_needs_linux
 def test_only_jobs_that_share_a_gpu_share_its_models() -> None:
     alone, cpu = EngineSpec(load_pack(), device=Device(1)), EngineSpec(load_pack())
     together = EngineSpec(load_pack(), device=Device(0))
