@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from rmfer.model.saved import ModelInfo, save_model
 from rmfer.store.draws import AFFINE, MIXUP, uniforms
 from rmfer.training.affine import NUMBERS, affine
 from rmfer.training.anchors import AnchorSource, open_anchors
-from rmfer.training.averaging import averaged_weights
+from rmfer.training.averaging import AveragedWeights
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
@@ -79,7 +79,7 @@ class Trainer:
         if self.config.pretrain_epochs and state is None:
             pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
-        self.averaged = averaged_weights(self.net, self.config.ema) if self.config.ema else None
+        self.averaged = AveragedWeights(self.net, self.config.ema) if self.config.ema else None
         with ExitStack() as stack:
             self.labelled = stack.enter_context(LabelledLoader(train_split, **labelled_options(run, ranks)))
             self.steps = self.labelled.steps_per_epoch
@@ -161,7 +161,7 @@ class Trainer:
             images = torch.cat([images, chosen])
         losses = self.stepper(images, batch.targets, faces, mixed)
         if self.averaged is not None:
-            self.averaged.update_parameters(self.net)
+            self.averaged.update(self.net)
         return losses
 
     def _end_epoch(self) -> bool:
@@ -252,9 +252,7 @@ class Trainer:
     @property
     def _kept_net(self) -> RmferNet:
         """What is evaluated and kept: the averaged weights, where there are any."""
-        if self.averaged is None:
-            return self.net
-        return cast(RmferNet, self.averaged.module)
+        return self.net if self.averaged is None else self.averaged.net
 
     def _stop_asked(self) -> bool:
         return self.ranks.any(self.interrupts.asked)

@@ -95,6 +95,48 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(benchmark: Path, shards: Pa
         assert events(whole, event) == events(stopped, event)
 
 
+OURS = {"ema": 0.8, "flip": 0.5, "rotate": 10, "zoom": 0.1, "shift": 2, "validate_every": 2, "lr": 0.01} | {
+    "optimizer": "sgd",
+    "nesterov": True,
+}
+
+
+def test_averaged_weights_are_kept_and_go_on(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    whole, stopped, plain = tmp_path / "whole", tmp_path / "stopped", tmp_path / "plain"
+    assert run(arguments(benchmark, shards, whole, epochs=5, **OURS)).returncode == 0
+    assert run(arguments(benchmark, shards, stopped, epochs=3, **OURS)).returncode == 0
+    done = run([*arguments(benchmark, shards, stopped, epochs=5, **OURS), "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert same_weights(whole / "last.safetensors", stopped / "last.safetensors")
+    # All have a line, every other one figures, and so has the last.
+    assert ["average" in line for line in events(whole, "epoch")] == [False, True, False, True, True]
+
+    # The averaged are other weights than those that the same steps lead to.
+    assert run(arguments(benchmark, shards, plain, epochs=5, **OURS | {"ema": 0})).returncode == 0
+    assert not same_weights(whole / "last.safetensors", plain / "last.safetensors")
+    state = torch.load(plain / "last.ckpt", weights_only=True)["net"]
+    averaged = torch.load(whole / "last.ckpt", weights_only=True)
+    assert all(torch.equal(averaged["net"][name], value) for name, value in state.items())
+    kept = load_file(whole / "last.safetensors")
+    assert all(torch.equal(averaged["averaged"]["net"][name], value) for name, value in kept.items())
+
+
+def test_a_run_starts_from_another_without_what_that_did_not_train(
+    benchmark: Path, shards: Path, tmp_path: Path
+) -> None:
+    base, ial = tmp_path / "base", tmp_path / "ial"
+    assert run(arguments(benchmark, shards, base, lambda1=0, lambda2=0, epochs=1, epochs_pre=0)).returncode == 0
+    kept = load_file(base / "best.safetensors")
+    assert {name.partition(".")[0] for name in kept} == {"backbone", "head_main"}
+    done = run(arguments(benchmark, shards, ial, weights=str(base), lr=1e-12, lambda2=0, epochs=1, epochs_pre=0))
+    assert done.returncode == 0, done.stderr
+    assert "begun at random: projection" in done.stderr
+    found = load_file(ial / "last.safetensors")
+    for name in ("weight", "bias"):
+        torch.testing.assert_close(found[f"head_att.{name}"], kept[f"head_main.{name}"], atol=1e-6, rtol=0)
+        torch.testing.assert_close(found[f"head_main.{name}"], kept[f"head_main.{name}"], atol=1e-6, rtol=0)
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_after_the_step_and_resume_goes_on(benchmark: Path, shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
