@@ -352,6 +352,7 @@ def main() -> None:
         "runs": {job.folder.name: job.results() for job in jobs if job.is_done},
     }
     if options.collect is not None:
+        options.collect.mkdir(parents=True, exist_ok=True)
         collect(jobs, options.collect)
         (options.collect / "ferplus.json").write_text(json.dumps(kept, indent=1) + "\n")
     if options.scale == "smoke":
