@@ -210,7 +210,7 @@ def main() -> None:
     median = {name: statistics.median(values) for name, values in found.items()}
 
     keep(
-        "anchor_sets",
+        "gpu/anchor_sets" if options.device else "anchor_sets",
         {
             "faces": faces,
             "workers": workers,

@@ -185,8 +185,9 @@ def settings_of(job: Job, options: argparse.Namespace) -> dict[str, Any]:
 
 def start(job: Job, options: argparse.Namespace, shards: Path) -> subprocess.Popen[bytes]:
     """Begin a run, or go on with it."""
-    command = [sys.executable, "-m", "rmfer", "train", "--rmset", str(shards), "--out", str(job.folder)]
-    command += ["--benchmark", str(options.benchmark), "--preset", "ferplus-average"]
+    command = [sys.executable, "-m", "rmfer", "train", "--benchmark", str(options.benchmark), "--out", str(job.folder)]
+    # A base needs no shards: they may still be on their way.
+    command += ["--preset", "ferplus-average", *(["--rmset", str(shards)] if job.base else [])]
     for preset in ARMS.get(job.arm, []):
         command += ["--preset", preset]
     for name, value in settings_of(job, options).items():
@@ -196,7 +197,8 @@ def start(job: Job, options: argparse.Namespace, shards: Path) -> subprocess.Pop
     if any((job.folder / name).is_file() for name in ("last.ckpt", "log.jsonl")):
         command += ["--resume"]
     threads = str(max(1, usable_cores() // options.jobs))
-    environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(HERE.parent)}
+    python_path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": python_path}
     job.folder.mkdir(parents=True, exist_ok=True)
     with (job.folder / "told.txt").open("ab") as told:
         # In a session of its own, so that Ctrl-C comes to it once, from here.
@@ -345,7 +347,7 @@ def main() -> None:
         },
         "seeds": options.seeds,
         "seconds_of_this_call": round(time.monotonic() - began),
-        "shards": composed(shards),
+        "shards": composed(shards) if shards.is_dir() else None,
         "arms": summary(jobs),
         "unfinished": [job.folder.name for job in jobs if not job.is_done],
         "failed": failed,

@@ -1,12 +1,13 @@
 """What a step of the full method costs against EAC's two forwards, at the same labelled batch, in one run.
 
     python benchmarks/train_cost.py SHARDS [--benchmark ferplus.zip] [--backbone NAME] [--size 260] [--steps 20]
+                                    [--device cuda] [--variants default contiguous float32 compiled]
 
 Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV
 2022, as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class
 activation map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the
 sides take turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss
-but a sum.
+but a sum; "loaders" is the wait for both loaders where nobody computes meanwhile.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from common import keep
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
+from rmfer.datasets.benchmark import Benchmark
 from rmfer.datasets.loader import LabelledLoader
 from rmfer.datasets.recognise import open_benchmark
 from rmfer.model.network import RmferNet
@@ -37,6 +40,13 @@ from rmfer.training.stepping import Stepper, precision_of
 from rmfer.training.stepping import autocast as autocast_of
 
 WARM_UP = 3
+# By default bfloat16 where there is a GPU, channels last in memory, nothing compiled.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "contiguous": {"channels_last": False},
+    "float32": {"precision": "float32"},
+    "compiled": {"compile": True},
+}
 Step = Callable[[], object]
 Autocast = Callable[[], Any]
 
@@ -118,32 +128,22 @@ def forever(loader: Any) -> Iterator[Any]:
         yield from loader
 
 
-def main() -> None:
-    """Measure, print and keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path)
-    parser.add_argument("--benchmark", type=Path)
-    parser.add_argument("--backbone", default="tf_efficientnet_b2")
-    parser.add_argument("--size", type=int, default=260)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--device", default="cpu")
-    arguments = parser.parse_args()
-
-    device = torch.device(arguments.device)
-    ranks, benchmark = Ranks(0, 1, device), open_benchmark(arguments.benchmark)
-    with_sam = TrainConfig(backbone=arguments.backbone, size=arguments.size, weights="none", epochs_pre=0, lr=1e-5)
-    adam = with_sam.model_copy(update={"sam": False})
-    layout = torch.channels_last
+def measure(config: TrainConfig, options: argparse.Namespace, ranks: Ranks, benchmark: Benchmark) -> dict[str, Any]:
+    """Every side's seconds a step under one way of computing, by turns, and their ratios."""
+    device, adam = ranks.device, config.model_copy(update={"sam": False})
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
 
     def net() -> RmferNet:
-        made = RmferNet(arguments.backbone, classes=benchmark.classes)
-        return made.to(device, memory_format=layout).train()
+        made = RmferNet(options.backbone, classes=benchmark.classes).to(device, memory_format=layout).train()
+        if config.compile:
+            made.backbone.compile()
+        return made
 
     with ExitStack() as stack:
         labelled = stack.enter_context(
             LabelledLoader(
                 benchmark.splits["train"],
-                size=arguments.size,
+                size=options.size,
                 mean=benchmark.mean,
                 std=benchmark.std,
                 classes=benchmark.classes,
@@ -151,20 +151,21 @@ def main() -> None:
             )
         )
         anchors = stack.enter_context(
-            open_anchors(with_sam, arguments.shards, benchmark, ranks, steps_per_epoch=labelled.steps_per_epoch)
+            open_anchors(config, options.shards, benchmark, ranks, steps_per_epoch=labelled.steps_per_epoch)
         )
         batches, sets = forever(labelled), forever(anchors)
-        pictures = torch.randn(101, 3, arguments.size, arguments.size, device=device).to(memory_format=layout)
-        autocast = partial(autocast_of, adam, device)
+        pictures = torch.randn(101, 3, options.size, options.size, device=device).to(memory_format=layout)
+        autocast = partial(autocast_of, config, device)
         sides = {
-            "ours_sam": our_step(net(), batches, sets, with_sam, ranks),
-            "eac_sam": eac_step(net(), batches, with_sam, autocast),
+            "ours_sam": our_step(net(), batches, sets, config, ranks),
+            "eac_sam": eac_step(net(), batches, config, autocast),
             "ours_sam_bare": bare_step(net(), pictures, autocast, seen=101, trained=43, passes=2),
             "ours_adam": our_step(net(), batches, sets, adam, ranks),
             "eac_adam": eac_step(net(), batches, adam, autocast),
+            "loaders": lambda: (next(batches), next(sets)),
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
-        for number in range(WARM_UP + arguments.steps):
+        for number in range(WARM_UP + options.steps):
             for name, step in sides.items():
                 began = time.perf_counter()
                 step()
@@ -174,15 +175,16 @@ def main() -> None:
                     seconds[name].append(time.perf_counter() - began)
 
     median = {name: statistics.median(values) for name, values in seconds.items()}
-    per_epoch = labelled.steps_per_epoch / 60
-    results = {
-        "backbone": arguments.backbone,
-        "size": arguments.size,
-        "device": str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
-        "precision": str(precision_of(adam, device)).removeprefix("torch."),
-        "steps": arguments.steps,
+    return {
+        "precision": str(precision_of(config, device)).removeprefix("torch."),
         "seconds_a_step": {name: round(value, 4) for name, value in median.items()},
-        "minutes_an_epoch": {name: round(value * per_epoch, 2) for name, value in median.items()},
+        "seconds_a_step_quartiles": {
+            name: [round(float(value), 4) for value in np.percentile(values, [25, 75])]
+            for name, values in seconds.items()
+        },
+        "minutes_an_epoch": {
+            name: round(value * labelled.steps_per_epoch / 60, 2) for name, value in median.items() if name != "loaders"
+        },
         "ratios": {
             "ours_to_eac_sam": round(median["ours_sam"] / median["eac_sam"], 3),
             "ours_to_eac_adam": round(median["ours_adam"] / median["eac_adam"], 3),
@@ -193,9 +195,37 @@ def main() -> None:
             "bare": round((101 + 2 * 43) / median["ours_sam_bare"], 1),
         },
     }
-    for name, ratio in results["ratios"].items():
-        print(f"{name}: {ratio}")
-    keep("train_cost", results, packages=("torch", "timm"))
+
+
+def main() -> None:
+    """Measure, print and keep, after every variant."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("--benchmark", type=Path)
+    parser.add_argument("--backbone", default="tf_efficientnet_b2")
+    parser.add_argument("--size", type=int, default=260)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["default"], help="ways of computing")
+    parser.add_argument("--name", default="train_cost", help="of the result")
+    options = parser.parse_args()
+
+    device = torch.device(options.device)
+    ranks, benchmark = Ranks(0, 1, device), open_benchmark(options.benchmark)
+    results: dict[str, Any] = {
+        "backbone": options.backbone,
+        "size": options.size,
+        "device": str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "steps": options.steps,
+        "variants": {},
+    }
+    for variant in options.variants:
+        config = TrainConfig(backbone=options.backbone, size=options.size, weights="none", epochs_pre=0, lr=1e-5)
+        config = config.model_copy(update=VARIANTS[variant])
+        results["variants"][variant] = measure(config, options, ranks, benchmark)
+        for name, ratio in results["variants"][variant]["ratios"].items():
+            print(f"{variant}: {name}: {ratio}", flush=True)
+        keep(options.name, results, packages=("torch", "timm"))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,12 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     help="CPU threads in all.",
     show_default=f"{usable_cores()}, the cores that may be used",
 )
+@click.option(
+    "--nvdec/--no-nvdec",
+    default=True,
+    help="Let the decoder of --gpu decode, where ffmpeg can use it.",
+    show_default="on",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.", show_default="off")
 @_setting_options
 @click.pass_context
@@ -86,6 +92,7 @@ def command(
     force: bool,
     jobs: int | None,
     threads: int,
+    nvdec: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -113,7 +120,7 @@ def command(
         _tell(result, out, as_json)
     if todo.work:
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
-        specs = _specs(pack, chosen, gpus=gpu, jobs=jobs, threads=threads, videos=len(todo.work))
+        specs = _specs(pack, chosen, gpus=gpu, nvdec=nvdec, jobs=jobs, threads=threads, videos=len(todo.work))
         reporter = ProgressReporter(todo.work, Console(stderr=True))
         with reporter:
             try:
@@ -135,12 +142,19 @@ def command(
 
 
 def _specs(
-    pack: ModelPack, settings: ExtractSettings, *, gpus: tuple[int, ...], jobs: int | None, threads: int, videos: int
+    pack: ModelPack,
+    settings: ExtractSettings,
+    *,
+    gpus: tuple[int, ...],
+    nvdec: bool,
+    jobs: int | None,
+    threads: int,
+    videos: int,
 ) -> list[EngineSpec]:
     """An engine for each of the videos that are worked on at a time; GPUs take turns, threads are shared out."""
     for gpu in gpus:
         require_cuda(gpu)
-    decoders = {gpu: _nvdec(gpu) for gpu in gpus}
+    decoders = {gpu: _nvdec(gpu) if nvdec else None for gpu in gpus}
     if jobs is None:
         found = default_jobs(threads=threads, gpus=len(gpus), videos=videos, memory=find_memory())
     else:

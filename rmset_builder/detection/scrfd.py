@@ -15,6 +15,7 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import numpy.typing as npt
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from rmset_builder.core.geometry import Array, suppress
@@ -100,8 +101,8 @@ class Detector:
     def __init__(self, model: Path, *, size: InputSize, batch: int, device: Device, threshold: float) -> None:
         self.size = size
         self.threshold = threshold
-        graph, outputs = _fixed_graph(model, size, batch)
-        self._runner = open_runner(graph, batch, device)
+        unfixed, outputs = _load(model)
+        self._runner = open_runner(functools.partial(_fixed_graph, unfixed, size), batch, device)
         self._strides, self._anchors = _LAYOUTS[outputs]
 
     def detect(self, pictures: Sequence[Image]) -> list[Faces]:
@@ -192,11 +193,18 @@ def _anchor_centres(size: InputSize, stride: int, anchors: int) -> Array:
     return np.repeat(centres, anchors, axis=0)
 
 
-def _fixed_graph(path: Path, size: InputSize, batch: int) -> tuple[bytes, int]:
-    """The ONNX file's graph with a (batch, height, width, 3) uint8 RGB input of fixed shape, and how many outputs."""
+def _load(path: Path) -> tuple[onnx.ModelProto, int]:
+    """The ONNX file's model in a form for any batch, and how many outputs it has."""
     model = load_graph(path, kind="an SCRFD detector with landmarks", outputs=list(_LAYOUTS))
     batch_first(model)
     merge_siblings(model)
+    return model, len(model.graph.output)
+
+
+def _fixed_graph(unfixed: onnx.ModelProto, size: InputSize, batch: int) -> bytes:
+    """The model with a (batch, height, width, 3) uint8 RGB input of fixed shape."""
+    model = onnx.ModelProto()
+    model.CopyFrom(unfixed)
     graph, replaced = model.graph, network_input(model)
     graph.initializer.extend(
         [
@@ -217,4 +225,4 @@ def _fixed_graph(path: Path, size: InputSize, batch: int) -> tuple[bytes, int]:
     graph.input.insert(
         0, helper.make_tensor_value_info("rmset.frames", TensorProto.UINT8, [batch, size.height, size.width, 3])
     )
-    return bytes(model.SerializeToString()), len(graph.output)
+    return bytes(model.SerializeToString())

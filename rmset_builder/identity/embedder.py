@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Embedder:
 
     def __init__(self, model: Path, *, batch: int, device: Device) -> None:
         self.batch = batch
-        self._runner = open_runner(_fixed_graph(model, batch, device), batch, device)
+        self._runner = open_runner(functools.partial(_fixed_graph, model, device), batch, device)
 
     def embed(self, faces: Sequence[Image]) -> Array:
         """Embeddings (n, d) float32, not normalised, of n faces (112, 112, 3) uint8 RGB."""
@@ -61,7 +62,7 @@ def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.
     return np.array([stretch[np.argmax(worth[stretch])] for stretch in stretches], np.intp)
 
 
-def _fixed_graph(path: Path, batch: int, device: Device) -> bytes:
+def _fixed_graph(path: Path, device: Device, batch: int) -> bytes:
     """The ONNX file's graph for exactly ``batch`` faces."""
     model = load_graph(path, kind="a face recogniser with one input and one output", outputs=[1])
     fix_shape(model, (batch, 3, ARCFACE_SIDE, ARCFACE_SIDE))

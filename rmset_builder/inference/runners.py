@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +18,8 @@ from rmset_builder.inference.session import Device, input_name, open_session, ou
 
 Rows = npt.NDArray[Any]
 
+_NEXT_SIZE = 4
+
 
 class Runner(Protocol):
     """Something that runs a model."""
@@ -27,14 +31,20 @@ class Runner(Protocol):
         """Give back threads and memory."""
 
 
-def open_runner(model: bytes, batch: int, device: Device) -> Runner:
-    """A runner for a graph whose input has the fixed first dimension ``batch``.
+def open_runner(graph_of: Callable[[int], bytes], batch: int, device: Device) -> Runner:
+    """A runner that takes up to ``batch`` rows at a time.
 
     On the CPU every caller runs its own rows; on a GPU rows of all callers (frames, videos) are put together, so that
     batches fill while the GPU is busy with the one before.
+
+    Args:
+        graph_of: the serialised graph whose input has the given fixed first dimension.
+        batch: most rows of one run.
+        device: where to run.
     """
-    session = open_session(model, device)
-    return CallerRunner(session, batch) if device.gpu is None else SharedBatchRunner(session, batch, device)
+    if device.gpu is None:
+        return CallerRunner(open_session(graph_of(batch), device), batch)
+    return SharedBatchRunner(lambda rows: open_session(graph_of(rows), device), batch, device)
 
 
 class CallerRunner:
@@ -66,27 +76,46 @@ class _Request:
     answer: Future[list[Rows]] = field(default_factory=Future)
 
 
-class SharedBatchRunner:
-    """One thread runs the model; what waits when it is free goes into one batch. Input and outputs are bound.
+class _BoundSession:
+    """A session of one fixed batch with its input's place on the device."""
 
-    Args:
-        session: the opened model.
-        batch: its fixed first dimension.
-        device: where it runs; the CPU serves too.
-    """
-
-    def __init__(self, session: ort.InferenceSession, batch: int, device: Device) -> None:
-        self._batch = batch
+    def __init__(self, session: ort.InferenceSession, device: Device) -> None:
         self._session = session
         declared = session.get_inputs()[0]
         place = ("cuda", device.gpu) if device.gpu is not None else ("cpu", 0)
         element = np.uint8 if declared.type == "tensor(uint8)" else np.float32
-        self._host = np.zeros(declared.shape, element)
+        self.host = np.zeros(declared.shape, element)
         self._bound = ort.OrtValue.ortvalue_from_shape_and_type(declared.shape, element, *place)
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input(declared.name, self._bound)
         for name in output_names(session):
             self._binding.bind_output(name, "cpu")
+
+    def run(self) -> list[Rows]:
+        """The outputs for what ``host`` holds, each with a row for each of the batch."""
+        self._bound.update_inplace(self.host)
+        self._session.run_with_iobinding(self._binding)
+        return [_by_row(output, len(self.host)) for output in self._binding.copy_outputs_to_cpu()]
+
+
+class SharedBatchRunner:
+    """One thread runs the model; what waits when it is free goes into one batch. Input and outputs are bound.
+
+    Few rows go into a smaller batch: each empty row would travel to the device and be computed as any other. Every
+    batch is a session of its own, since cuDNN plans a convolution anew whenever its shape changes.
+
+    Args:
+        open_batch: opens the model for a fixed first dimension; called when a batch of that size is first wanted, and
+            at once for the largest.
+        batch: most rows of one run.
+        device: where it runs; the CPU serves too.
+    """
+
+    def __init__(self, open_batch: Callable[[int], ort.InferenceSession], batch: int, device: Device) -> None:
+        self._batch = batch
+        self._open_batch, self._device = open_batch, device
+        self._sizes = _sizes_up_to(batch)
+        self._sessions = {batch: _BoundSession(open_batch(batch), device)}
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, daemon=True, name="batches")
         self._thread.start()
@@ -133,13 +162,12 @@ class SharedBatchRunner:
 
     def _answer(self, together: list[_Request]) -> None:
         try:
+            session = self._session_for(sum(len(request.rows) for request in together))
             start = 0
             for request in together:
-                self._host[start : start + len(request.rows)] = request.rows
+                session.host[start : start + len(request.rows)] = request.rows
                 start += len(request.rows)
-            self._bound.update_inplace(self._host)
-            self._session.run_with_iobinding(self._binding)
-            outputs = [_by_row(output, self._batch) for output in self._binding.copy_outputs_to_cpu()]
+            outputs = session.run()
         except BaseException as error:
             for request in together:
                 request.answer.set_exception(error)
@@ -149,6 +177,20 @@ class SharedBatchRunner:
             stop = start + len(request.rows)
             request.answer.set_result([output[start:stop] for output in outputs])
             start = stop
+
+    def _session_for(self, rows: int) -> _BoundSession:
+        size = self._sizes[bisect.bisect_left(self._sizes, rows)]
+        if size not in self._sessions:
+            self._sessions[size] = _BoundSession(self._open_batch(size), self._device)
+        return self._sessions[size]
+
+
+def _sizes_up_to(batch: int) -> list[int]:
+    """1, 4, 16, ... and ``batch`` itself: no run is more than three quarters empty."""
+    sizes = [1]
+    while sizes[-1] * _NEXT_SIZE < batch:
+        sizes.append(sizes[-1] * _NEXT_SIZE)
+    return sizes if sizes[-1] == batch else [*sizes, batch]
 
 
 def _padded(rows: Rows, batch: int) -> Rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,8 +74,7 @@ def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> 
             f"--gpu {device.gpu}: the session fell back to {session.get_providers()[0]}"
             + ("" if probe else ", so nothing was run"),
             remedy=f"CUDA's or cuDNN's libraries are missing or do not match; run: {MEND_CUDA} "
-            "&& python -m pip install nvidia-cudnn-cu12 nvidia-cuda-runtime-cu12 nvidia-cublas-cu12 "
-            "nvidia-cufft-cu12 nvidia-curand-cu12",
+            f"&& python -m pip install {' '.join(cuda_packages())}",
         )
     return session
 
@@ -91,11 +92,27 @@ def require_cuda(gpu: int) -> None:
         )
 
 
+def cuda_packages() -> list[str]:
+    """The wheels with the libraries of the CUDA that this ONNX Runtime was built with (12, where it does not say)."""
+    try:
+        from onnxruntime.capi.build_and_package_info import cuda_version  # noqa: PLC0415  only builds for CUDA have it
+
+        major = str(cuda_version).split(".")[0]
+    except ImportError:
+        major = "12"
+    # From CUDA 13 on only cuDNN's wheel names the CUDA that it is for.
+    suffix = "" if major.isdigit() and int(major) >= 13 else f"-cu{major}"
+    parts = ("cuda-runtime", "cublas", "cufft", "curand", "cuda-nvrtc")
+    return [f"nvidia-cudnn-cu{major}", *(f"nvidia-{part}{suffix}" for part in parts)]
+
+
 def preload_cuda() -> None:
     """Let ONNX Runtime find CUDA's libraries in the wheels of torch or NVIDIA, which are on no library path."""
     preload = getattr(ort, "preload_dlls", None)
     if preload is not None:
-        preload()
+        # It prints what it misses, and stdout belongs to results.
+        with contextlib.redirect_stdout(sys.stderr):
+            preload()
 
 
 def input_name(session: ort.InferenceSession) -> str:

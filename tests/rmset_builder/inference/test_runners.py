@@ -9,7 +9,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 from onnx import numpy_helper as tensors
@@ -47,32 +46,40 @@ def tripling(batch: int) -> bytes:
 
 
 class Watched:
-    """A session that counts its runs, waits for ``gate``, and fails when told to."""
+    """Sessions, one for each batch, that count their runs, wait for ``gate``, and fail when told to."""
 
-    def __init__(self, session: ort.InferenceSession) -> None:
-        self._session = session
-        self.runs = 0
+    def __init__(self) -> None:
+        self.runs: list[int] = []
         self.running = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
         self.fault: Exception | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+    def open(self, batch: int) -> Any:
+        return _WatchedSession(self, batch)
 
-    def _before(self) -> None:
+    def before(self, batch: int) -> None:
         self.running.set()
         assert self.gate.wait(_PATIENCE_S)
-        self.runs += 1
+        self.runs.append(batch)
         if self.fault is not None:
             raise self.fault
 
+
+class _WatchedSession:
+    def __init__(self, watched: Watched, batch: int) -> None:
+        self._watched, self._batch = watched, batch
+        self._session = open_session(tripling(batch), Device())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
     def run(self, *arguments: Any) -> Any:
-        self._before()
+        self._watched.before(self._batch)
         return self._session.run(*arguments)
 
     def run_with_iobinding(self, *arguments: Any) -> None:
-        self._before()
+        self._watched.before(self._batch)
         self._session.run_with_iobinding(*arguments)
 
 
@@ -81,9 +88,11 @@ def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     opened: list[Runner] = []
 
     def new(batch: int) -> tuple[Runner, Watched]:
-        watched = Watched(open_session(tripling(batch), Device()))
+        watched = Watched()
         runner = (
-            CallerRunner(watched, batch) if request.param == "caller" else SharedBatchRunner(watched, batch, Device())
+            CallerRunner(watched.open(batch), batch)
+            if request.param == "caller"
+            else SharedBatchRunner(watched.open, batch, Device())
         )
         opened.append(runner)
         return runner, watched
@@ -108,8 +117,16 @@ def assert_tripled(found: list[Rows], rows: Rows) -> None:
 def test_any_number_of_rows_comes_back_in_order(make: Make, batch: int, count: int) -> None:
     runner, watched = make(batch)
     assert_tripled(runner.run(rows_of(count)), rows_of(count))
-    assert watched.runs == -(-count // batch)
+    assert len(watched.runs) == -(-count // batch)
     assert_tripled(runner.run(rows_of(1, seed=1)), rows_of(1, seed=1))  # and not what is left of those before
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, 1), (2, 4), (4, 4), (5, 16), (16, 16), (17, 20), (20, 20)])
+def test_few_rows_travel_in_a_small_batch(rows: int, size: int) -> None:
+    watched = Watched()
+    with closing(SharedBatchRunner(watched.open, 20, Device())) as runner:
+        assert_tripled(runner.run(rows_of(rows)), rows_of(rows))
+    assert watched.runs == [size]
 
 
 def test_callers_in_many_threads_get_their_own_rows(make: Make) -> None:
@@ -163,8 +180,8 @@ def test_rows_of_the_wrong_shape_are_an_error_of_their_caller_alone(make: Make) 
 )
 def test_what_waits_while_the_model_runs_goes_into_one_batch(counts: Sequence[int], runs: int) -> None:
     """The gate holds the model at the first batch until all the others wait."""
-    watched = Watched(open_session(tripling(BATCH), Device()))
-    with closing(SharedBatchRunner(watched, BATCH, Device())) as runner, ThreadPoolExecutor(16) as pool:
+    watched = Watched()
+    with closing(SharedBatchRunner(watched.open, BATCH, Device())) as runner, ThreadPoolExecutor(16) as pool:
         watched.gate.clear()
         first = pool.submit(runner.run, rows_of(BATCH, seed=99))
         assert watched.running.wait(_PATIENCE_S)
@@ -179,12 +196,12 @@ def test_what_waits_while_the_model_runs_goes_into_one_batch(counts: Sequence[in
         assert_tripled(first.result(timeout=_PATIENCE_S), rows_of(BATCH, seed=99))
         for rows, future in zip(asked, waiting, strict=True):
             assert_tripled(future.result(timeout=_PATIENCE_S), rows)
-        assert watched.runs == 1 + runs
+        assert len(watched.runs) == 1 + runs
 
 
 def test_closing_answers_what_waits_and_ends_the_thread() -> None:
-    watched = Watched(open_session(tripling(BATCH), Device()))
-    runner = SharedBatchRunner(watched, BATCH, Device())
+    watched = Watched()
+    runner = SharedBatchRunner(watched.open, BATCH, Device())
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "batches"]
     watched.gate.clear()
     with ThreadPoolExecutor(6) as pool:
@@ -203,7 +220,7 @@ def test_closing_answers_what_waits_and_ends_the_thread() -> None:
 
 
 def test_the_cpu_runs_in_the_callers_thread() -> None:
-    runner = open_runner(tripling(2), 2, Device())
+    runner = open_runner(tripling, 2, Device())
     assert isinstance(runner, CallerRunner)
     runner.close()
 
@@ -219,8 +236,8 @@ def photos() -> list[Image]:
 def in_shared_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU would do, on the CPU."""
 
-    def open_shared(model: bytes, batch: int, device: Device) -> Runner:
-        return SharedBatchRunner(open_session(model, device), batch, device)
+    def open_shared(graph_of: Callable[[int], bytes], batch: int, device: Device) -> Runner:
+        return SharedBatchRunner(lambda rows: open_session(graph_of(rows), device), batch, device)
 
     for module in ("detection.scrfd", "identity.embedder"):
         monkeypatch.setattr(f"rmset_builder.{module}.open_runner", open_shared)
