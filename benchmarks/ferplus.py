@@ -63,11 +63,10 @@ FROM_NOTHING: dict[str, Any] = {
     "augment": False,
     "balance": "none",
     "sam": False,
-    "optimizer": "sgd",
-    "nesterov": True,
-    "weight_decay": 5e-4,
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
     "schedule": "onecycle",
-    "lr": 0.1,
+    "lr": 2e-3,
     "batch_size": 128,
     "ema": 0.998,
 }
@@ -96,7 +95,6 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "backbone": "resnet18_stride1",
             "batch_size": 256,
-            "lr": 0.1,
             "epochs": 40,
             "validate_every": 5,
             "workers": 4,
