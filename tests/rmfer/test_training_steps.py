@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_chec
 from rmfer.training.config import TrainConfig, make_config
 from rmfer.training.distributed import Ranks, join
 from rmfer.training.objective import ChosenShape, Objective
+from rmfer.training.people import PeopleCount, told
 from rmfer.training.simclr import crop
 from rmfer.training.stepping import Stepper, learning_rate, precision_of
 
@@ -52,7 +54,7 @@ def sets() -> Tensor:
 def test_the_total_is_what_the_formulas_say(batch: tuple[Tensor, Tensor], sets: Tensor) -> None:
     images, labels = batch
     made = objective(lambda1=0.7)
-    chosen, shape = made.choose(sets)
+    chosen, shape, _ = made.choose(sets)
     assert shape == ChosenShape(SETS, 3, 3)
     found = made(torch.cat([images, chosen]), labels, shape)
 
@@ -75,16 +77,17 @@ def test_the_total_is_what_the_formulas_say(batch: tuple[Tensor, Tensor], sets: 
 def test_chosen_are_the_likest_of_others_and_the_unlikest_of_the_same(sets: Tensor) -> None:
     made = objective()
     before = [value.clone() for value in statistics_of(made.net)]
-    chosen, _ = made.choose(sets)
+    chosen, _, positives = made.choose(sets)
     assert made.net.training
     for value, old in zip(statistics_of(made.net), before, strict=True):
         assert torch.equal(value, old)
 
     net = copy.deepcopy(made.net).eval()
-    for own, kept_faces in zip(sets, chosen.view(SETS, 7, *chosen.shape[1:]), strict=True):
+    for own, kept_faces, places in zip(sets, chosen.view(SETS, 7, *chosen.shape[1:]), positives, strict=True):
         z = net.projection(net.backbone(own))
         s = cosine_similarity(z[:1], z[1:], dim=1)
         near, far = s[:7].argsort(descending=True)[:3], 7 + s[7:].argsort()[:3]
+        assert torch.equal(places, near)
         assert torch.equal(kept_faces, own[torch.cat([torch.tensor([0]), 1 + near, 1 + far])])
 
 
@@ -127,9 +130,19 @@ def test_steps_bring_the_loss_down(batch: tuple[Tensor, Tensor], sets: Tensor, s
     stepper = Stepper(made, settings, ALONE)
     losses = []
     for _ in range(4):
-        chosen, shape = stepper.choose(sets)
+        chosen, shape, _ = stepper.choose(sets)
         losses.append(stepper(torch.cat([images, chosen]), labels, shape).total.item())
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_people_are_counted_set_by_set() -> None:
+    count = PeopleCount([0.0] * 4, torch.device("cpu"))
+    identities = np.asarray([[7, 3, 7, 9], [2, 2, 2, 5]], np.int32)
+    count.add(identities, torch.tensor([[0, 2], [3, 0]]))
+    count.add(identities[:1], torch.tensor([[1, 3]]))
+    assert count.sums.tolist() == [3, 3 + 2 + 3, 1 + 2 + 2, 1]
+    assert told(count.sums.tolist()) == {"people_p": 8 / 3, "people_p_imp": 5 / 3, "one_person": 1 / 3}
+    assert told([0.0] * 4) == {}
 
 
 def test_float16_wants_a_gpu() -> None:
