@@ -18,11 +18,9 @@ import pyarrow.parquet as pq
 import torch
 from common import keep
 
+from rmfer.likest import FaceEmbedder
 from rmfer.losses.acl import choose
 from rmfer.model.saved import load_model
-from rmfer.store.augment import AugmentPlan
-from rmfer.store.decode import Decoder, Filling
-from rmfer.store.images import ImageReader
 from rmfer.store.index import Index, open_index
 from rmfer.store.sampler import AnchorSampler, AnchorSet, SamplerSettings
 from rmset_builder.core.machine import usable_cores
@@ -31,21 +29,13 @@ BATCH = 256
 POSITIVES, GAMMA = 50, 0.1
 
 
-@torch.inference_mode()
-def embed(index: Index, model: Path, *, grey: bool) -> torch.Tensor:
-    """(R, D) float32, of length 1: the projection of every face."""
-    net, info = load_model(model, which="last")
-    decoder = Decoder(ImageReader(index), size=info.size, workers=usable_cores(), exact=False, grey=grey)
-    found = []
-    for at in range(0, len(index), BATCH):
-        rows = np.arange(at, min(at + BATCH, len(index)))
-        out = torch.empty((len(rows), info.size, info.size, 3))
-        filling = decoder.start(Filling(rows, out, AugmentPlan.none(len(rows))))
-        for _, fault in filling.faults():
-            raise fault
-        found.append(torch.nn.functional.normalize(net.embed(out.permute(0, 3, 1, 2))[1], dim=1))
-    decoder.close()
-    return torch.cat(found)
+def embed_all(index: Index, model: Path) -> torch.Tensor:
+    """(R, D) float32: the projection of every face."""
+    embed = FaceEmbedder(*load_model(model, which="last"), index, workers=usable_cores())
+    starts = range(0, len(index), BATCH)
+    found = torch.cat([embed(np.arange(at, min(at + BATCH, len(index)))) for at in starts])
+    embed.close()
+    return found
 
 
 def person_first(index: Index, drawn: AnchorSet, numbers: np.random.Generator, stride: int) -> np.ndarray[Any, Any]:
@@ -90,12 +80,11 @@ def main() -> None:
     parser.add_argument("shards", type=Path)
     parser.add_argument("--sets", type=int, default=2000)
     parser.add_argument("--strides", type=int, nargs="+", default=[1, 2, 5, 10, 15, 20, 30])
-    parser.add_argument("--colour", action="store_true", help="faces as they are; by default grey, as FERPlus's are")
     options = parser.parse_args()
     index = open_index(options.shards)
     table = pq.read_table(options.shards / "videos.parquet").to_pylist()
     fps = {row["id"]: float(row["fps"]) for row in table}
-    z = embed(index, options.model, grey=not options.colour)
+    z = embed_all(index, options.model)
     kept: dict[str, Any] = {"videos": len(index.videos), "faces": len(index), "sets": options.sets, "by_stride": {}}
     for stride in options.strides:
         sampler = AnchorSampler(index, SamplerSettings(frame_stride=stride))
