@@ -30,7 +30,7 @@ class Answers:
         benchmark: where its benchmark lay; None where nothing tells.
         images: (N,) names within the benchmark.
         labels: (N,) int64.
-        rules: (N,) whether another rule chooses the image, by name.
+        rules: (N,) whether a rule chooses the image, by name; see `rmfer.datasets.split.Split`.
         correct: (N,) whether the likeliest expression is the label.
     """
 
@@ -89,7 +89,7 @@ def read_answers(run: Path, *, split: str, which: str) -> Answers:
 
 
 def compare(ours: Sequence[Answers], theirs: Sequence[Answers], *, seen: Collection[str] = ()) -> list[Comparison]:
-    """All images, those of each other rule, and all of them again without the images that training has ``seen``.
+    """All images, or those of each rule, and all of them again without the images that training has ``seen``.
 
     Raises:
         RmferError: the runs were not tested on the same images.
@@ -107,10 +107,10 @@ def compare(ours: Sequence[Answers], theirs: Sequence[Answers], *, seen: Collect
     a, b = (np.stack([run.correct for run in side]) for side in (ours, theirs))
     told = []
     unseen = np.asarray([image not in seen for image in first.images]) if seen else None
-    for rule, chosen in {"": np.ones(len(first.images), np.bool_), **first.rules}.items():
+    for rule, chosen in (first.rules or {"": np.ones(len(first.images), np.bool_)}).items():
         for without in (False, True) if unseen is not None else (False,):
             part = chosen & unseen if without and unseen is not None else chosen
-            words = ([f"rule {rule}"] if rule else []) + (["not in training"] if without else [])
+            words = ([f"by {rule}"] if rule else []) + (["not in training"] if without else [])
             tests = tuple((one.seed, mcnemar(one.correct[part], other.correct[part])) for one, other in paired or ())
             found = differences(a[:, part], b[:, part], first.labels[part], in_pairs=paired is not None)
             told.append(Comparison(", ".join(words), int(part.sum()), found, tests))

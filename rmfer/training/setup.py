@@ -38,7 +38,10 @@ def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, S
             f"{benchmark.path} ({benchmark.title}) has no labelled training pictures",
             remedy="`rmfer benchmark` tells which sets can be trained on",
         )
-    train, valid = benchmark.splits["train"], benchmark.splits.get("valid")
+    train, valid = benchmark.splits["train"].by_rule(config.label_rule), benchmark.splits.get("valid")
+    valid = valid.by_rule(config.label_rule) if valid is not None else None
+    if valid is not None and not len(valid):
+        valid = None
     if valid is None and config.holdout:
         return hold_out(train, config.holdout, seed=config.seed)
     return train, valid
