@@ -74,6 +74,28 @@ def test_the_total_is_what_the_formulas_say(batch: tuple[Tensor, Tensor], sets: 
     torch.testing.assert_close(found.acl, torch.stack(acl).mean().detach(), rtol=1e-5, atol=1e-6)
 
 
+def test_targets_may_be_shared_out(batch: tuple[Tensor, Tensor]) -> None:
+    images, labels = batch
+    made = objective(lambda1=0.7, lambda2=0)
+    shares = torch.rand(8, 7).double().softmax(1)
+    found = made(images, shares.float())
+
+    f = made.net.backbone(images).double()
+    z = made.net.projection(f.float()).double()
+    scores = cosine_similarity(z[:, None], z[None], dim=2) / 0.25
+    weights = scores.masked_fill(torch.eye(8, dtype=torch.bool), -torch.inf).softmax(1)
+
+    def entropy(head: nn.Linear, features: Tensor) -> Tensor:
+        logits = features @ head.weight.double().T + head.bias.double()
+        return -(shares * logits.log_softmax(1)).sum(1).mean()
+
+    expected = entropy(made.net.head_main, f), entropy(made.net.head_att, weights @ f)
+    torch.testing.assert_close(found.fer.double(), expected[0].detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.ial.double(), expected[1].detach(), rtol=1e-5, atol=1e-6)
+    one = made(images, torch.nn.functional.one_hot(labels, 7).float())
+    torch.testing.assert_close(one.total, made(images, labels).total)
+
+
 def test_chosen_are_the_likest_of_others_and_the_unlikest_of_the_same(sets: Tensor) -> None:
     made = objective()
     before = [value.clone() for value in statistics_of(made.net)]
