@@ -28,7 +28,10 @@ def shared() -> Path:
 
 
 def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
-    """Print results and keep them as ``benchmarks/NAME.json`` with date, machine and versions, ``packages``' too."""
+    """Print results and keep them with date, machine and versions, ``packages``' too, as ``NAME.json``.
+
+    In ``benchmarks/``, or in ``$BENCHMARK_RESULTS``.
+    """
     kept = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {usable_cores()} cores",
@@ -43,4 +46,6 @@ def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
     }
     text = json.dumps(kept, indent=1)
     print(text)
-    (HERE / f"{name}.json").write_text(text + "\n")
+    path = Path(os.environ.get("BENCHMARK_RESULTS") or HERE) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n")

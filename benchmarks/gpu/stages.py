@@ -278,6 +278,7 @@ def main() -> None:
     parser.add_argument("--gpu", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=2.0, help="for each ceiling")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="such as one_job; by default all, one_job first")
     parser.add_argument("--rehearse", action="store_true", help="on the CPU")
     options = parser.parse_args()
     gpu = None if options.rehearse else options.gpu
@@ -285,16 +286,19 @@ def main() -> None:
     nvdec = None if gpu is None else find_nvdec(gpu)
     kept: dict[str, Any] = {"cores": usable_cores(), "nvdec": "not asked" if gpu is None else str(nvdec)}
     jobs = max(2, usable_cores())
+    cv2.setNumThreads(1)  # as the engine has it
     steps: dict[str, Callable[[], Any]] = {
+        "one_job": lambda: stages(options.video, device, nvdec if isinstance(nvdec, NvDecoder) else None),
         "decoding_alone": lambda: decoding(options.video, gpu, jobs),
         "networks_alone": lambda: networks(options.video, device, options.seconds),
         "pictures_on_cores": lambda: pictures_on_cores(options.seconds),
         "pictures_on_gpu": lambda: pictures_on_gpu(options.seconds),
-        "one_job": lambda: stages(options.video, device, nvdec if isinstance(nvdec, NvDecoder) else None),
     }
     if gpu is None:
         del steps["pictures_on_gpu"]
     for name, step in steps.items():
+        if options.only and name not in options.only:
+            continue
         try:
             kept[name] = step()
         except Exception as error:

@@ -24,6 +24,7 @@ from rmset_builder.pipeline.jobs import THREADS_PER_JOB, Jobs, default_jobs
 from rmset_builder.pipeline.planner import Outcome, Result, plan
 from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.takedown.filter import keep_out_pruned
 from rmset_builder.video.ffmpeg import find_ffmpeg
@@ -122,9 +123,9 @@ def command(
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
         specs = _specs(pack, chosen, gpus=gpu, nvdec=nvdec, jobs=jobs, threads=threads, videos=len(todo.work))
         reporter = ProgressReporter(todo.work, Console(stderr=True))
-        with reporter:
+        with reporter, shared_models(specs) as engines:
             try:
-                for result in run(todo.work, specs, out, reporter):
+                for result in run(todo.work, engines, out, reporter):
                     results.append(result)
                     something_is_done()
                     _tell(result, out, as_json)

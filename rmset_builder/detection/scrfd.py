@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rmset_builder.core.geometry import Array, suppress
 from rmset_builder.inference.graphs import batch_first, load_graph, merge_siblings, network_input
-from rmset_builder.inference.runners import open_runner
+from rmset_builder.inference.open_runner import open_runner
 from rmset_builder.inference.session import Device
 
 Image = npt.NDArray[np.uint8]
@@ -101,9 +101,8 @@ class Detector:
     def __init__(self, model: Path, *, size: InputSize, batch: int, device: Device, threshold: float) -> None:
         self.size = size
         self.threshold = threshold
-        unfixed, outputs = _load(model)
-        self._runner = open_runner(functools.partial(_fixed_graph, unfixed, size), batch, device)
-        self._strides, self._anchors = _LAYOUTS[outputs]
+        self._runner = open_runner(functools.partial(_fixed_graph, model, size), batch, device)
+        self._strides, self._anchors = _LAYOUTS[len(_load(model).graph.output)]
 
     def detect(self, pictures: Sequence[Image]) -> list[Faces]:
         """The faces of each picture, (h, w, 4) uint8 BGRA or (h, w, 3) RGB; all of one call have the same shape."""
@@ -193,18 +192,19 @@ def _anchor_centres(size: InputSize, stride: int, anchors: int) -> Array:
     return np.repeat(centres, anchors, axis=0)
 
 
-def _load(path: Path) -> tuple[onnx.ModelProto, int]:
-    """The ONNX file's model in a form for any batch, and how many outputs it has."""
+@functools.lru_cache(maxsize=2)
+def _load(path: Path) -> onnx.ModelProto:
+    """The ONNX file's model in a form for any batch; read once for all sizes of input, and not to be changed."""
     model = load_graph(path, kind="an SCRFD detector with landmarks", outputs=list(_LAYOUTS))
     batch_first(model)
     merge_siblings(model)
-    return model, len(model.graph.output)
+    return model
 
 
-def _fixed_graph(unfixed: onnx.ModelProto, size: InputSize, batch: int) -> bytes:
-    """The model with a (batch, height, width, 3) uint8 RGB input of fixed shape."""
+def _fixed_graph(path: Path, size: InputSize, batch: int) -> bytes:
+    """The file's model with a (batch, height, width, 3) uint8 RGB input of fixed shape."""
     model = onnx.ModelProto()
-    model.CopyFrom(unfixed)
+    model.CopyFrom(_load(path))
     graph, replaced = model.graph, network_input(model)
     graph.initializer.extend(
         [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rmset_builder.core.geometry import Array
 from rmset_builder.faces.align import ARCFACE_SIDE
 from rmset_builder.inference.graphs import fix_shape, load_graph, unroll_prelu
-from rmset_builder.inference.runners import open_runner
+from rmset_builder.inference.open_runner import open_runner
 from rmset_builder.inference.session import Device
 
 Image = npt.NDArray[np.uint8]
@@ -32,7 +32,7 @@ class Embedder:
 
     def __init__(self, model: Path, *, batch: int, device: Device) -> None:
         self.batch = batch
-        self._runner = open_runner(functools.partial(_fixed_graph, model, device), batch, device)
+        self._runner = open_runner(functools.partial(_fixed_graph, model, device.gpu is None), batch, device)
 
     def embed(self, faces: Sequence[Image]) -> Array:
         """Embeddings (n, d) float32, not normalised, of n faces (112, 112, 3) uint8 RGB."""
@@ -62,10 +62,10 @@ def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.
     return np.array([stretch[np.argmax(worth[stretch])] for stretch in stretches], np.intp)
 
 
-def _fixed_graph(path: Path, device: Device, batch: int) -> bytes:
+def _fixed_graph(path: Path, for_cpu: bool, batch: int) -> bytes:
     """The ONNX file's graph for exactly ``batch`` faces."""
     model = load_graph(path, kind="a face recogniser with one input and one output", outputs=[1])
     fix_shape(model, (batch, 3, ARCFACE_SIDE, ARCFACE_SIDE))
-    if device.gpu is None:
+    if for_cpu:
         unroll_prelu(model)
     return bytes(model.SerializeToString())

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.inference.ort import ort
-from rmset_builder.inference.session import Device, input_name, open_session, output_names
+from rmset_builder.inference.session import Device, input_name, output_names
 
 Rows = npt.NDArray[Any]
 
@@ -29,22 +29,6 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Give back threads and memory."""
-
-
-def open_runner(graph_of: Callable[[int], bytes], batch: int, device: Device) -> Runner:
-    """A runner that takes up to ``batch`` rows at a time.
-
-    On the CPU every caller runs its own rows; on a GPU rows of all callers (frames, videos) are put together, so that
-    batches fill while the GPU is busy with the one before.
-
-    Args:
-        graph_of: the serialised graph whose input has the given fixed first dimension.
-        batch: most rows of one run.
-        device: where to run.
-    """
-    if device.gpu is None:
-        return CallerRunner(open_session(graph_of(batch), device), batch)
-    return SharedBatchRunner(lambda rows: open_session(graph_of(rows), device), batch, device)
 
 
 class CallerRunner:

@@ -18,14 +18,24 @@ _ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True)
+class ServerAddress:
+    """Where a process listens that runs models for others (`rmset_builder.inference.server`)."""
+
+    name: str
+    key: bytes
+
+
+@dataclass(frozen=True)
 class Device:
     """Where models run: ``Device()`` is the CPU, ``Device(gpu=0)`` the first NVIDIA GPU.
 
-    ``threads`` is the number of CPU threads a session may use.
+    ``threads`` is the number of CPU threads a session may use. With a ``server`` the models are run by that process,
+    which has the device, and not by this one.
     """
 
     gpu: int | None = None
     threads: int = 1
+    server: ServerAddress | None = None
 
     @property
     def name(self) -> str:

@@ -10,15 +10,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
-from onnx import numpy_helper as tensors
+from tripling_model import assert_tripled, rows_of, tripling
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo.compose import find_photo
 from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
 from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.model_pack import load_pack
-from rmset_builder.inference.runners import CallerRunner, Rows, Runner, SharedBatchRunner, open_runner
+from rmset_builder.inference.open_runner import open_runner
+from rmset_builder.inference.runners import CallerRunner, Runner, SharedBatchRunner
 from rmset_builder.inference.session import Device, open_session
 
 BATCH = 4
@@ -26,23 +26,6 @@ _PATIENCE_S = 30
 
 # A runner for (batch, 3) float32 rows, and the number of rows that each run of the model was given.
 Make = Callable[[int], tuple[Runner, "Watched"]]
-
-
-def tripling(batch: int) -> bytes:
-    """A model that gives three times its (batch, 3) input, and the same as one column: (batch * 3, 1)."""
-    rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [batch, 3])
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("tripled", "flat")]
-    nodes = [
-        helper.make_node("Mul", ["rows", "three"], ["tripled"]),
-        helper.make_node("Reshape", ["tripled", "shape"], ["flat"]),
-    ]
-    constants = [
-        tensors.from_array(np.float32(3), "three"),
-        tensors.from_array(np.array([batch * 3, 1], np.int64), "shape"),
-    ]
-    graph = helper.make_graph(nodes, "tripling", [rows], outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return bytes(model.SerializeToString())
 
 
 class Watched:
@@ -100,16 +83,6 @@ def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     yield new
     for runner in opened:
         runner.close()
-
-
-def rows_of(count: int, seed: int = 0) -> Rows:
-    return np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
-
-
-def assert_tripled(found: list[Rows], rows: Rows) -> None:
-    tripled, flat = found
-    np.testing.assert_array_equal(tripled, rows * np.float32(3))
-    np.testing.assert_array_equal(flat, (rows * np.float32(3)).reshape(len(rows), 3, 1))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4])

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -23,11 +24,13 @@ from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.inference.model_pack import ModelPack, load_pack
+from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.executor import WORKER_DIED, run
 from rmset_builder.pipeline.planner import Outcome, Result
 from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.video.nvdec import NvDecoder
@@ -37,6 +40,7 @@ Rmset = Callable[..., Finished]
 Start = Callable[..., subprocess.Popen[str]]
 MakeClip = Callable[..., Path]
 
+_needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a GPU that jobs could share")
 # Of each run and of no account for what it found.
 _OWN_OF_A_RUN = {"seconds_spent": 0.0, "source_mtime_ns": 0}
 # A machine may be busy; what is told to users is 2 s.
@@ -148,6 +152,40 @@ def test_two_at_a_time_give_the_bytes_of_one_by_one(videos: Path, one_by_one: Pa
         assert (told[0], told[-1]) == ("begin", "end")
         assert set(told[1:-1]) == {"advance"}
     assert [what for what, _ in reporter.told[:2]] == ["begin", "begin"]
+    assert not workers_of(os.getpid())
+
+
+@_needs_linux
+def test_jobs_whose_models_another_process_runs_give_the_same_bytes(
+    videos: Path, one_by_one: Path, tmp_path: Path
+) -> None:
+    with model_server(Device()) as device:
+        results = list(run(tasks(videos), [EngineSpec(load_pack(), device=device)] * 2, tmp_path, Quiet()))
+    assert {result.video: result.outcome for result in results} == dict.fromkeys("abc", Outcome.DONE)
+    assert contents(tmp_path) == contents(one_by_one)
+    assert not workers_of(os.getpid())
+
+
+@_needs_linux
+def test_jobs_whose_models_nobody_runs_any_more_end_the_run(videos: Path, tmp_path: Path) -> None:
+    with model_server(Device()) as device:
+        (server,) = workers_of(os.getpid())
+        server.kill()
+        with pytest.raises(RmsetError, match="the process that runs the models for all jobs has ended"):
+            list(run(tasks(videos), [EngineSpec(load_pack(), device=device)] * 2, tmp_path, Quiet()))
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+@_needs_linux
+def test_only_jobs_that_share_a_gpu_share_its_models() -> None:
+    alone, cpu = EngineSpec(load_pack(), device=Device(1)), EngineSpec(load_pack())
+    together = EngineSpec(load_pack(), device=Device(0))
+    with shared_models([together, alone, together, cpu, cpu]) as specs:
+        assert [spec.device.server is not None for spec in specs] == [True, False, True, False, False]
+        assert specs[0].device == specs[2].device
+        assert [replace(spec, device=replace(spec.device, server=None)) for spec in specs] == [
+            *[together, alone, together, cpu, cpu]
+        ]
     assert not workers_of(os.getpid())
 
 
