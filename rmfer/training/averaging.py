@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
-from itertools import chain
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
+from rmfer.datasets.split import Split
 from rmfer.model.network import RmferNet
+from rmfer.training.batch_norm import statistics_of
+
+# Training pictures that batch-norm's statistics of averaged weights are taken from.
+PICTURES = 8192
 
 
 class AveragedWeights:
     """A copy of a network that follows it: the same at first, then decay * itself + (1 - decay) * the network.
 
-    Batch-norm's running statistics follow likewise, as those of the newest weights would not fit the averaged ones.
     torch's ``AveragedModel`` with the same rule would make a GPU wait in every step.
 
     Args:
@@ -32,12 +36,21 @@ class AveragedWeights:
     @torch.no_grad()
     def update(self, net: RmferNet) -> None:
         """Follow ``net``, which has made a step."""
-        own, new = _numbers(self.net), _numbers(net)
+        own, new = (list[Tensor](each.parameters()) for each in (self.net, net))
         if self._updates == 0:
             torch._foreach_copy_(own, new)
         else:
             self._follow(own, new, None)
         self._updates += 1
+
+    def take_statistics(self, images: Iterable[Tensor]) -> None:
+        """Let batch-norm's running statistics be those of ``images`` (B, 3, H, W), all batches counting alike.
+
+        Averages of the network's own would not do: what is noise in the weights falls out of their average, so that
+        its activations vary less, by far where the learning rate is high.
+        """
+        if statistics_of(self.net):
+            update_bn(images, self.net)
 
     def state_dict(self) -> dict[str, Any]:
         """To go on from."""
@@ -49,5 +62,8 @@ class AveragedWeights:
         self.net.load_state_dict(state["net"])
 
 
-def _numbers(net: RmferNet) -> list[Tensor]:
-    return [value for value in chain(net.parameters(), net.buffers()) if value.is_floating_point()]
+def sample_of(split: Split, batch_size: int) -> Split:
+    """At most `PICTURES` of ``split`` in a random order, always the same; whole batches, if there is one."""
+    count = min(len(split), PICTURES)
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))
+    return split.part(order[: max(count - count % batch_size, min(count, batch_size))].numpy())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,15 +14,15 @@ from torch import Tensor
 
 from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
 from rmfer.datasets.random_sets import RandomBatch
-from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet, untrained_parts
 from rmfer.model.saved import save_model
 from rmfer.store.loader import AnchorBatch
 from rmfer.training.anchors import open_anchors
-from rmfer.training.averaging import AveragedWeights
+from rmfer.training.averaging import AveragedWeights, sample_of
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
+from rmfer.training.finite import check_losses, check_weights
 from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
 from rmfer.training.objective import Losses, Objective
@@ -31,9 +30,16 @@ from rmfer.training.people import PeopleCount
 from rmfer.training.people import told as told_people
 from rmfer.training.pictures import PictureChanges
 from rmfer.training.run import InterruptedRun, Run, model_info
-from rmfer.training.setup import build_net, eval_options, labelled_options, labelled_splits, prepare_torch
+from rmfer.training.setup import (
+    build_net,
+    eval_options,
+    labelled_options,
+    labelled_splits,
+    prepare_torch,
+    sample_options,
+)
 from rmfer.training.simclr import pretrain
-from rmfer.training.stepping import Stepper, learning_rate
+from rmfer.training.stepping import Stepper, autocast, learning_rate
 from rmfer.training.validation import accuracies
 
 # Processes ask one another this seldom whether to stop: asking makes them wait.
@@ -91,6 +97,11 @@ class Trainer:
             self.valid = (
                 stack.enter_context(EvalLoader(valid_split, **eval_options(run, ranks))) if valid_split else None
             )
+
+            self.sample: EvalLoader | None = None
+            if self.averaged is not None:
+                sample = sample_of(train_split, self.config.batch_size)
+                self.sample = stack.enter_context(EvalLoader(sample, **sample_options(run, ranks)))
 
             self.at, offset = Position(), 0
             if state is not None:
@@ -166,8 +177,11 @@ class Trainer:
         """
         at, config = self.at, self.config
         is_due = (at.epoch + 1) % config.validate_every == 0 or at.epoch + 1 == config.epochs
-        self._check_weights()
+        check_weights(self.net.state_dict(), self.at)
         found: dict[str, float] = {}
+        if self.averaged is not None and self.sample is not None and is_due:
+            with autocast(config, self.ranks.device):
+                self.averaged.take_statistics(batch.images for batch in self.sample)
         if self.valid is not None and is_due:
             found = accuracies(
                 self._kept_net,
@@ -211,31 +225,13 @@ class Trainer:
             at.summed = 0
 
     def _check_finite(self) -> None:
-        values = self.sums.tolist()
-        if all(map(math.isfinite, values)):
-            return
-        told = ", ".join(f"{name} {value:.4g}" for name, value in zip(Losses._fields, values, strict=True))
-        raise self._diverged(f"the loss is no longer a finite number (sums since the last line of the log: {told})")
-
-    def _check_weights(self) -> None:
-        """A step may spoil the weights though its loss was finite; no file shall hold them."""
-        state = self.net.state_dict()
-        are_finite = torch.stack([value.isfinite().all() for value in state.values()]).tolist()
-        spoilt = [name for name, is_finite in zip(state, are_finite, strict=True) if not is_finite]
-        if spoilt:
-            raise self._diverged(f"{len(spoilt)} weights are no longer finite numbers, such as {spoilt[0]}")
-
-    def _diverged(self, what: str) -> RmferError:
-        return RmferError(
-            f"at step {self.at.step:,} of epoch {self.at.epoch + 1} {what}; the checkpoint before it stays",
-            remedy="use a smaller learning rate (--set lr=...), or --set precision=float32",
-        )
+        check_losses(dict(zip(Losses._fields, self.sums.tolist(), strict=True)), self.at)
 
     def _save_if_due(self) -> None:
         stop = self._stop_asked()
         if stop or self._is_checkpoint_due():
             self._check_finite()
-            self._check_weights()
+            check_weights(self.net.state_dict(), self.at)
             self.at.seconds += time.monotonic() - self._began
             self._save()
             self._began = time.monotonic()

@@ -81,6 +81,12 @@ def eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
     }
 
 
+def sample_options(run: Run, ranks: Ranks) -> dict[str, Any]:
+    """Of an `EvalLoader` over training pictures: as they are, and the same ones in every process."""
+    options = {**eval_options(run, ranks), "rank": 0, "world_size": 1}
+    return options | {"mean": run.benchmark.mean, "std": run.benchmark.std, "batch_size": run.config.batch_size}
+
+
 def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console, *, fresh: bool) -> RmferNet:
     """The network on its device; ``fresh`` with the weights that a run begins with.
 

@@ -226,13 +226,34 @@ def test_averaged_weights_follow() -> None:
             for weights in net.parameters():
                 weights.add_(torch.rand_like(weights))
         averaged.update(net)
-        for name, value in net.state_dict().items():
-            if value.is_floating_point():
-                before = expected.get(name, value.double())
-                expected[name] = value.double() if not step else 0.9 * before + 0.1 * value.double()
-    found = averaged.net.state_dict()
+        for name, value in net.named_parameters():
+            before = expected.get(name, value.detach().double())
+            expected[name] = value.detach().double() if not step else 0.9 * before + 0.1 * value.detach().double()
+    found = dict(averaged.net.named_parameters())
     for name, value in expected.items():
-        torch.testing.assert_close(found[name].double(), value, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(found[name].detach().double(), value, atol=1e-6, rtol=1e-6)
+
+
+def test_statistics_of_averaged_weights_are_those_of_their_own_activations() -> None:
+    net = RmferNet("test_resnet", classes=7)
+    averaged = AveragedWeights(net, 0.9)
+    # Weights that go to and fro: their average has far less than each of them.
+    for sign in (1, -1) * 20:
+        with torch.no_grad():
+            for weights in net.parameters():
+                weights.add_(sign * 3 * torch.ones_like(weights))
+        averaged.update(net)
+    batches = torch.rand(3, 8, 3, 32, 32)
+    averaged.take_statistics(batches.unbind())
+    first = next(part for part in averaged.net.modules() if isinstance(part, nn.BatchNorm2d))
+    outputs: list[Tensor] = []
+    first.register_forward_pre_hook(lambda _, given: outputs.append(given[0]))
+    with torch.no_grad():
+        averaged.net.eval()(batches.flatten(0, 1))
+    own = outputs[0].double().unflatten(0, (3, 8))
+    torch.testing.assert_close(first.running_mean.double(), own.mean((0, 1, 3, 4)), rtol=1e-4, atol=1e-5)
+    variance = own.transpose(1, 2).flatten(2).var(2).mean(0)
+    torch.testing.assert_close(first.running_var.double(), variance, rtol=1e-4, atol=1e-6)
 
 
 def test_a_crop_of_everything_is_the_picture() -> None:
