@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -62,11 +63,10 @@ FROM_NOTHING: dict[str, Any] = {
     "augment": False,
     "balance": "none",
     "sam": False,
-    "optimizer": "sgd",
-    "nesterov": True,
-    "weight_decay": 5e-4,
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
     "schedule": "onecycle",
-    "lr": 0.1,
+    "lr": 2e-3,
     "batch_size": 128,
     "ema": 0.998,
 }
@@ -95,7 +95,6 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "backbone": "resnet18_stride1",
             "batch_size": 256,
-            "lr": 0.2,
             "epochs": 40,
             "validate_every": 5,
             "workers": 4,
@@ -296,6 +295,16 @@ def composed(shards: Path) -> dict[str, int]:
     return {"videos": len(table), "people": people, "faces": faces}
 
 
+def collect(jobs: Sequence[Job], folder: Path) -> None:
+    """Copy logs, results and evaluations of all runs below ``folder``."""
+    for job in jobs:
+        for pattern in ("*.json*", "*.yaml", "*.txt", "evaluation/*.json", "evaluation/*.parquet"):
+            for file in job.folder.glob(pattern):
+                place = folder / job.folder.name / file.relative_to(job.folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, place)
+
+
 def arguments() -> argparse.Namespace:
     """Of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -309,6 +318,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--set-base", action="append", default=[], metavar="KEY=VALUE", help="given to all bases")
     parser.add_argument("--set-arms", action="append", default=[], metavar="KEY=VALUE", help="given to all arms alike")
     parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
+    parser.add_argument("--collect", type=Path, help="also copy what runs found, but no weights, to this folder")
     parser.add_argument("--shards", type=Path, help="by default composed and extracted")
     options = parser.parse_args()
     options.seeds = options.seeds or ([42] if options.scale == "smoke" else [42, 43, 44])
@@ -341,6 +351,10 @@ def main() -> None:
         "failed": failed,
         "runs": {job.folder.name: job.results() for job in jobs if job.is_done},
     }
+    if options.collect is not None:
+        options.collect.mkdir(parents=True, exist_ok=True)
+        collect(jobs, options.collect)
+        (options.collect / "ferplus.json").write_text(json.dumps(kept, indent=1) + "\n")
     if options.scale == "smoke":
         print(json.dumps(kept["arms"], indent=1))
     else:

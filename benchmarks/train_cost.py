@@ -98,7 +98,7 @@ def our_step(net: RmferNet, batches: Iterator[Any], sets: Iterator[Any], config:
 
     def step() -> None:
         batch = next(batches)
-        chosen, faces = stepper.choose(next(sets).images)
+        chosen, faces, _ = stepper.choose(next(sets).images)
         stepper(torch.cat([batch.images, chosen]), batch.labels, faces)
 
     return step

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from rmfer.datasets.benchmark import Benchmark
+from rmfer.datasets.ferplus import RULES
 from rmfer.datasets.loader import EvalLoader
 from rmfer.datasets.split import Split
 from rmfer.errors import RmferError
@@ -45,7 +46,7 @@ class Evaluation:
         confusion: (C, C), row = label, column = expression found, as the network has classes.
         info: of the network.
         missing: how many images of the split are not there and were left out.
-        rule: by which the images of the split were chosen, if not by the benchmark's first: see `Split.rules`.
+        rule: by which the images of the split were chosen, where there are several: see `Split.rules`.
     """
 
     benchmark: str
@@ -76,6 +77,11 @@ class Evaluation:
         return float(average_accuracy(self.confusion))
 
     @property
+    def place(self) -> str:
+        """The split, and where there are several the rule, for the eye."""
+        return f"{self.split} by {self.rule}" if self.rule else self.split
+
+    @property
     def absent(self) -> tuple[str, ...]:
         """Expressions that no image of the split is labelled with."""
         return tuple(self.names[label] for label in absent_classes(self.confusion))
@@ -94,8 +100,8 @@ class Evaluation:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the figures has to know besides them."""
         told = []
-        if self.rule:
-            told.append(f"only images that the rule {self.rule!r} chooses")
+        if self.rule in RULES:
+            told.append(f"{self.rule}: {RULES[self.rule]}")
         if self.missing:
             told.append(f"{self.missing:,} images of the split are missing and were left out")
         if self.absent:
@@ -203,18 +209,13 @@ def evaluate(
 
 
 def by_rules(found: Evaluation, split: Split, probabilities: Probabilities) -> list[Evaluation]:
-    """``found``, and the same network on those images of ``split`` alone that each of its other rules chooses."""
+    """The same network on those images of ``split`` that each of its rules chooses; ``found`` where it has none."""
     guesses, classes = probabilities.argmax(1), found.info.classes
-    others = [
-        replace(
-            found,
-            rule=rule,
-            confusion=confusion_matrix(split.labels[chosen], guesses[chosen], classes=classes),
-            missing=0,
-        )
-        for rule, chosen in split.rules.items()
+    every = [
+        replace(found, rule=rule, confusion=confusion_matrix(split.labels[own], guesses[own], classes=classes))
+        for rule, own in split.rules.items()
     ]
-    return [found, *others]
+    return every or [found]
 
 
 def find_split(benchmark: Benchmark, name: str) -> Split:

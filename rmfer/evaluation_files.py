@@ -27,7 +27,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, stem: str) -> tuple[P
     """
     info, intervals = evaluation.info, evaluation.intervals
     title = (
-        f"{evaluation.benchmark}, {_split(evaluation)}: overall {100 * evaluation.overall:.1f} %, "
+        f"{evaluation.benchmark}, {evaluation.place}: overall {100 * evaluation.overall:.1f} %, "
         f"average {100 * evaluation.average:.1f} %"
     )
     lines = [
@@ -103,7 +103,7 @@ def report(evaluation: Evaluation) -> str:
     recalls, counts = class_recalls(evaluation.confusion), evaluation.confusion.sum(axis=1)
     wide = max(len(name) for name in evaluation.names)
     lines = [
-        f"{evaluation.benchmark}, {_split(evaluation)}: {evaluation.images:,} images; {info.backbone}, "
+        f"{evaluation.benchmark}, {evaluation.place}: {evaluation.images:,} images; {info.backbone}, "
         f"{info.which} epoch ({info.epoch + 1})",
         f"overall accuracy  {100 * evaluation.overall:6.2f} %  ({_told(intervals.overall)})",
         f"average accuracy  {100 * evaluation.average:6.2f} %  ({_told(intervals.average)})",
@@ -120,10 +120,6 @@ def report(evaluation: Evaluation) -> str:
         f"in brackets: {100 * LEVEL:.0f} % intervals, of accuracies by bootstrap over images, of recalls Wilson's",
     ]
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)])
-
-
-def _split(evaluation: Evaluation) -> str:
-    return f"{evaluation.split} by {evaluation.rule}" if evaluation.rule else evaluation.split
 
 
 def _told(interval: Interval, digits: int = 2) -> str:

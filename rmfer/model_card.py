@@ -54,7 +54,8 @@ def model_card(info: ModelInfo, evaluations: Sequence[Evaluation]) -> str:
 
     Args:
         info: of the run's best model.
-        evaluations: of the last and of the best epoch on the test split; all of them are told, in this order.
+        evaluations: of the last and of the best epoch on the test split, by each rule; all of them are told, in this
+            order, and the recalls by the first rule.
 
     Example:
         >>> Path("runs/ferplus/MODEL_CARD.md").write_text(model_card(info, [last, best]))  # doctest: +SKIP
@@ -79,7 +80,7 @@ def _header(name: str, info: ModelInfo, evaluations: Sequence[Evaluation]) -> st
     results = [
         {
             "task": {"type": "image-classification", "name": "facial expression recognition"},
-            "dataset": {"name": found.benchmark, "type": _slug(found.benchmark), "split": found.split},
+            "dataset": {"name": found.benchmark, "type": _slug(found.benchmark), "split": found.place},
             "metrics": [
                 {
                     "type": "accuracy",
@@ -116,7 +117,7 @@ def _accuracy(evaluations: Sequence[Evaluation]) -> str:
         "| epoch | split | images | overall accuracy, % | average accuracy, % |",
         "|---|---|---|---|---|",
         *(
-            f"| {found.info.which} ({found.info.epoch + 1}) | {found.benchmark}, {found.split} | {found.images:,} "
+            f"| {found.info.which} ({found.info.epoch + 1}) | {found.benchmark}, {found.place} | {found.images:,} "
             f"| {_share(found.overall, found.intervals.overall)} | {_share(found.average, found.intervals.average)} |"
             for found in evaluations
         ),
@@ -127,7 +128,7 @@ def _accuracy(evaluations: Sequence[Evaluation]) -> str:
         _selection(evaluations[-1].info),
         "",
     ]
-    lines += _recalls(evaluations)
+    lines += _recalls([found for found in evaluations if found.rule == evaluations[0].rule])
     notes = dict.fromkeys(note for found in evaluations for note in found.notes)
     return "\n".join([*lines, *(f"\nNote: {note}." for note in notes), ""])
 

@@ -89,6 +89,8 @@ def _table(benchmark: Benchmark) -> list[str]:
         people = [set(split.labels.tolist()) for split in splits]
         rows.append(["Identities", *("unknown" if NOBODY in found else f"{len(found):,}" for found in people)])
     rows.append(["Total", *(f"{len(split):,}" for split in splits)])
+    rules = list(splits[0].rules)[1:]
+    rows += [[rule.capitalize(), *(f"{split.rules[rule].sum():,}" for split in splits)] for rule in rules]
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return [
         "  ".join(
@@ -119,6 +121,7 @@ def _described(benchmark: Benchmark, found: Duplicates | None) -> dict[str, Any]
             name: {
                 "images": len(split),
                 "counts": dict(zip(names, split.counts(len(names)).tolist(), strict=True)) if names else {},
+                **({"rules": {rule: int(own.sum()) for rule, own in split.rules.items()}} if split.rules else {}),
                 "left_out": dict(split.dropped),
                 "missing": list(split.missing),
             }

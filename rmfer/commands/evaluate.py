@@ -75,7 +75,7 @@ def command(
             net, info, benchmark, split, device=place, batch_size=batch_size, advance=advance
         )
     every = by_rules(found, images, probabilities)
-    written = write_evaluation(found, folder, stem)
+    written = write_evaluation(every[0], folder, stem)
     for other in every[1:]:
         write_evaluation(other, folder, f"{stem}-{other.rule}")
     write_table(folder / f"{stem}.parquet", images, probabilities, found.names)
@@ -86,7 +86,7 @@ def command(
     something_is_done()
     if as_json:
         told = {other.rule: other.as_json() for other in every[1:]}
-        click.echo(json.dumps({**found.as_json(), **({"rules": told} if told else {})}))
+        click.echo(json.dumps({**every[0].as_json(), **({"other_rules": told} if told else {})}))
     else:
         click.echo("\n\n".join(map(report, every)))
     echo(f"-> {written[1]}, with {stem}.json, {stem}.csv and {stem}.parquet beside it", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from rmset_builder.core.command_line import TextPath, echo, echo_path, something
 
 _SIDE, _COLUMNS, _GAP = 96, 25, 4
 _DEFAULT = SamplerSettings()
+_GAMMA = 0.1
 
 
 @click.command("sample", context_settings={"show_default": True})
@@ -28,6 +30,14 @@ _DEFAULT = SamplerSettings()
 @click.option("--frame-stride", type=click.IntRange(1), default=_DEFAULT.frame_stride, help="Every how many-th frame.")
 @click.option("--index", "cache", type=click.Path(path_type=Path), help="Where indexes lie.  [default: in SHARDS]")
 @click.option("--skip-bad", is_flag=True, help="Go on without shards and pictures that cannot be read, and count them.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="A trained model, a run's folder or a .safetensors file: tell which positives it finds likest (P_imp).",
+)
+@click.option(
+    "--gamma", type=click.FloatRange(0, 1, min_open=True), default=_GAMMA, help="Share of them, with --model."
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A PNG to draw the first set on.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a set.")
 @click.pass_context
@@ -42,6 +52,8 @@ def command(
     frame_stride: int,
     cache: Path | None,
     skip_bad: bool,
+    model: Path | None,
+    gamma: float,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -52,9 +64,10 @@ def command(
     index = open_index(shards, cache=cache, skip_bad=skip_bad)
     sampler = AnchorSampler(index, SamplerSettings(seed=seed, frame_stride=frame_stride))
     reader, bad = ImageReader(index), {fault.path.name: fault for fault in index.faults}
+    likest = _likest(model, index, gamma) if model is not None else None
     for at in range(sets):
         drawn, pictures = _draw(sampler, reader, epoch=epoch, number=number + at, bad=bad, skip_bad=skip_bad)
-        _print(index, drawn, as_json)
+        _print(index, drawn, as_json, likest(drawn) if likest is not None else None)
         if out is not None and at == 0:
             _write_png(out, pictures)
             something_is_done()
@@ -87,13 +100,36 @@ def _draw(
                 avoid.add(row)
 
 
-def _print(index: Index, drawn: AnchorSet, as_json: bool) -> None:
+def _likest(model: Path, index: Index, gamma: float) -> Callable[[AnchorSet], npt.NDArray[np.int64]]:
+    """What tells P_imp of a set."""
+    # torch takes seconds to import, and drawing does without.
+    from rmfer.likest import FaceEmbedder, likest_positives  # noqa: PLC0415
+    from rmfer.model.saved import load_model  # noqa: PLC0415
+
+    net, info = load_model(model)
+    if "projection" in info.untrained:
+        raise RmferError(
+            f"{model} was trained without IAL and ACL, so it does not tell which faces are alike",
+            remedy="give a model that was trained with either",
+        )
+    embed = FaceEmbedder(net, info, index)
+
+    def chosen(drawn: AnchorSet) -> npt.NDArray[np.int64]:
+        half = 1 + _DEFAULT.positives
+        return likest_positives(embed(drawn.rows[:half]), drawn, positives=_DEFAULT.positives, gamma=gamma)
+
+    return chosen
+
+
+def _print(index: Index, drawn: AnchorSet, as_json: bool, likest: npt.NDArray[np.int64] | None) -> None:
     settings_rows = drawn.rows.tolist()
     frames = index.frame[drawn.rows].tolist()
     identities = index.identity[drawn.rows].tolist()
     if as_json:
         told = {"number": drawn.number, "video": drawn.video, "identity": drawn.identity, "frame": drawn.frame}
         told |= {"radius": drawn.radius, "rows": settings_rows, "frames": frames, "identities": identities}
+        if likest is not None:
+            told |= {"p_imp": likest.tolist(), "p_imp_identities": index.identity[likest].tolist()}
         click.echo(json.dumps(told))
         return
     half = 1 + _DEFAULT.positives
@@ -103,6 +139,9 @@ def _print(index: Index, drawn: AnchorSet, as_json: bool) -> None:
         f"  {half - 1} positives: {people} other people at frames {min(frames[1:half])} to {max(frames[1:half])} "
         f"(r = {drawn.radius})"
     )
+    if likest is not None:
+        of, at = len(np.unique(index.identity[likest])), index.frame[likest]
+        click.echo(f"  P_imp, the {len(likest)} likest: {of} people at frames {at.min()} to {at.max()}")
     different = len(set(settings_rows[half:]))
     click.echo(
         f"  {len(frames) - half} negatives: {different} different pictures at frames "

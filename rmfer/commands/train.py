@@ -140,7 +140,9 @@ def command(
                 _write(folder / _MISSING, missing_list(benchmark))
                 click.echo(f"note: {note}; all of them: {folder / _MISSING}", err=True)
             console.print(
-                f"{benchmark.title} -> {folder} on {ranks.device}, {ranks.world_size} process(es)", highlight=False
+                f"{benchmark.title} -> {folder} on {ranks.device}, {ranks.world_size} process(es)",
+                highlight=False,
+                soft_wrap=True,
             )
         try:
             train(run, ranks, console, resume=resume)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rmfer.datasets.benchmark import Levels
 from rmfer.datasets.filling import Filler, Filling
-from rmfer.datasets.sampling import Balance, LabelledSampler
+from rmfer.datasets.sampling import Balance, LabelledSampler, check_ranks
 from rmfer.datasets.split import Int64s, Split
 from rmfer.errors import RmferError
 from rmfer.resuming import refuse_differences
@@ -321,13 +321,3 @@ class EvalLoader(PictureLoader):
     def _begin(self, epoch: int, step: int) -> Filling:
         items = self._items[step * self.batch_size : (step + 1) * self.batch_size]
         return self._filler.start(items, self._buffers.take()[: len(items)], None)
-
-
-def check_ranks(rank: int, world_size: int) -> None:
-    """Make sure that ``rank`` is one of ``world_size``.
-
-    Raises:
-        RmferError: it is not.
-    """
-    if not 0 <= rank < world_size:
-        raise RmferError(f"rank {rank} is not one of {world_size} from 0 on")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rmfer.datasets.benchmark import Levels
 from rmfer.datasets.filling import Filling
-from rmfer.datasets.loader import PictureLoader, check_ranks
+from rmfer.datasets.loader import PictureLoader
+from rmfer.datasets.sampling import check_ranks
 from rmfer.datasets.split import Int64s, Split
 from rmfer.errors import BenchmarkError, RmferError
 from rmfer.store.augment import AugmentPlan
@@ -24,13 +25,14 @@ class RandomBatch:
     """The anchor sets of one step of one rank, as ``rmfer.store.AnchorBatch`` has them.
 
     ``images`` (A, 1 + P + N, 3, H, W) float32: each set's anchor, positives and negatives, RGB, normalised, channels
-    last in memory. ``rows`` (A, 1 + P + N): their numbers in the split.
+    last in memory. ``rows`` (A, 1 + P + N): their numbers in the split. Nobody says who they are.
     """
 
     epoch: int
     step: int
     images: Tensor
     rows: Int64s
+    identities: None = None
 
 
 class RandomSets(PictureLoader):

@@ -93,3 +93,13 @@ def check_trainable(split: Split, classes: int) -> None:
         raise BenchmarkError(
             where, f"no picture of {', '.join(without)} in {split.name!r}", remedy="add some: every class needs one"
         )
+
+
+def check_ranks(rank: int, world_size: int) -> None:
+    """Make sure that ``rank`` is one of ``world_size``.
+
+    Raises:
+        RmferError: it is not.
+    """
+    if not 0 <= rank < world_size:
+        raise RmferError(f"rank {rank} is not one of {world_size} from 0 on")

@@ -30,7 +30,7 @@ class Split:
         dropped: how many pictures were left out, by reason.
         missing: the files that are not there, as errors call them.
         shares: (N, classes) of each expression among a picture's votes, adding up to 1; None where nobody voted.
-        rules: by name, other rules by which papers choose pictures: (N,) whether they choose it.
+        rules: by name, where papers choose their pictures by several: (N,) whether they do so. The first chooses all.
     """
 
     name: str
@@ -80,6 +80,11 @@ class Split:
             shares=None if self.shares is None else self.shares[numbers],
             rules={rule: chosen[numbers] for rule, chosen in self.rules.items()},
         )
+
+    def by_rule(self, rule: str) -> Split:
+        """The split of those pictures alone that ``rule`` chooses; all of them where it has no rules."""
+        chosen = self.rules.get(rule)
+        return self if chosen is None or chosen.all() else self.part(np.flatnonzero(chosen))
 
     @cached_property
     def digest(self) -> str:

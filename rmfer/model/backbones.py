@@ -26,7 +26,9 @@ def resnet18_stride1(pretrained: bool = False, **options: Any) -> ResNet:
     options = {name: value for name, value in options.items() if name not in ours}
     channels = options.setdefault("channels", (64, 128, 256, 512))
     net = ResNet(
-        **{"block": BasicBlock, "layers": (2, 2, 2, 2), "stem_type": "deep", "stem_width": channels[0] // 2, **options}
+        **{"block": BasicBlock, "layers": (2, 2, 2, 2), "stem_type": "deep", "stem_width": channels[0] // 2}
+        # Blocks that begin as nothing leave so narrow a net at the classes' shares for hundreds of steps.
+        | {"zero_init_last": False, **options}
     )
     assert isinstance(net.conv1, nn.Sequential)
     first = net.conv1[0]

@@ -37,7 +37,8 @@ class AnchorBatch:
 
     ``images`` (A, 1 + P + N, 3, H, W): each set's anchor, positives and negatives, RGB, channels last in memory;
     float32 and normalised, or with ``augment="later"`` uint8 as decoded, to be given to ``device.augment_batch`` with
-    ``plan`` and then to ``device.normalize``. ``sets`` tell who they are.
+    ``plan`` and then to ``device.normalize``. ``sets`` tell who they are; ``identities`` (A, 1 + P + N) int32 are their
+    people within their videos.
     """
 
     epoch: int
@@ -45,6 +46,7 @@ class AnchorBatch:
     images: Tensor
     sets: tuple[AnchorSet, ...]
     plan: AugmentPlan
+    identities: npt.NDArray[np.int32]
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -236,7 +238,8 @@ class AnchorLoader:
             assert self._stage is not None
             images = self._stage.finish(images, filling.plan)
         images = images.view(*shape[:2], *images.shape[1:])
-        return AnchorBatch(job.epoch, job.step, images, tuple(job.sets), filling.plan)
+        identities = self.sampler.index.identity[filling.rows].reshape(shape[:2])
+        return AnchorBatch(job.epoch, job.step, images, tuple(job.sets), filling.plan, identities)
 
     def _mend(self, job: _Job) -> None:
         """Wait for a step's pictures; sets in which some are missing are drawn anew without them."""

@@ -31,6 +31,8 @@ class Position:
     summed: int = 0
     # Of the total loss over the epoch's steps that the log has told of.
     epoch_loss: float = 0.0
+    # Sums over the epoch's anchor sets; see `rmfer.training.people`.
+    people: list[float] = field(default_factory=lambda: [0.0] * 4)
     seconds: float = 0.0
 
     def state_dict(self) -> dict[str, Any]:

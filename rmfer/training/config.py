@@ -31,6 +31,9 @@ class TrainConfig(BaseModel):
 
     # Labelled batches
     batch_size: int = Field(32, ge=2, description="Labelled pictures a step, over all processes.")
+    label_rule: Literal["argmax", "majority"] = Field(
+        "argmax", description="FERPlus's pictures that are trained and validated on; test is told by both."
+    )
     balance: Literal["weighted", "exact", "none"] = Field("weighted", description="Classes within a batch.")
     augment: bool = Field(True, description="The paper's augmentation.")
     soft_labels: bool = Field(False, description="Train with what voters found, not with what most of them did; ours.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rmfer.evaluate import Evaluation, by_rules, evaluate
+from rmfer.evaluate import Evaluation, Probabilities, by_rules, evaluate
 from rmfer.evaluation_files import write_evaluation, write_table
 from rmfer.files import whole_file
 from rmfer.labels import class_names
@@ -33,23 +33,22 @@ def finish(run: Run, device: torch.device) -> str:
     """
     results: dict[str, Any] = {}
     tested: list[Evaluation] = []
+    latest: tuple[Evaluation, Probabilities] | None = None
     for which in WHICH:
         net, info = load_model(run.folder, which=which, device=device)
         every: list[Evaluation] = []
         if "test" in run.benchmark.splits:
-            # Where the last epoch is the best, there is nothing new to see.
-            again = tested and tested[-1].info.epoch == info.epoch
             split, folder = run.benchmark.splits["test"], run.folder / EVALUATION
             stem = f"{run.benchmark.kind}-test-{which}"
-            if again:
-                test = replace(tested[-1], info=info)
-            else:
-                test, probabilities = evaluate(net, info, run.benchmark, device=device)
-            tested.append(test)
-            every = by_rules(test, split, probabilities)
-            for found in every:
-                write_evaluation(found, folder, f"{stem}-{found.rule}" if found.rule else stem)
-            write_table(folder / f"{stem}.parquet", split, probabilities, test.names)
+            # Where the last epoch is the best, there is nothing new to see.
+            if latest is None or latest[0].info.epoch != info.epoch:
+                latest = evaluate(net, info, run.benchmark, device=device)
+            found, probabilities = replace(latest[0], info=info), latest[1]
+            every = by_rules(found, split, probabilities)
+            for name, by_rule in _named(every, stem).items():
+                write_evaluation(by_rule, folder, name)
+            write_table(folder / f"{stem}.parquet", split, probabilities, found.names)
+            tested += every
         results[which] = _result(info, every)
     _write(run.folder / RESULTS, json.dumps(results, indent=1) + "\n")
     _write(run.folder / CARD, model_card(info, tested))
@@ -59,9 +58,10 @@ def finish(run: Run, device: torch.device) -> str:
 def _result(info: ModelInfo, every: Sequence[Evaluation]) -> dict[str, Any]:
     valid = {name.removeprefix("valid_"): value for name, value in info.metrics.items()}
     told: dict[str, Any] = {"epoch": info.epoch + 1, "valid": valid}
-    for test in every:
+    for name, test in _named(every, "test").items():
         recalls = class_recalls(test.confusion).tolist()
-        told[f"test-{test.rule}" if test.rule else "test"] = {
+        told[name] = {
+            **({"rule": test.rule} if test.rule else {}),
             "images": test.images,
             "overall": test.overall,
             "average": test.average,
@@ -69,6 +69,11 @@ def _result(info: ModelInfo, every: Sequence[Evaluation]) -> dict[str, Any]:
             "confusion": test.confusion.tolist(),
         }
     return told
+
+
+def _named(every: Sequence[Evaluation], stem: str) -> dict[str, Evaluation]:
+    """The evaluation by the first rule as ``stem``, those by others with the rule's name behind."""
+    return {f"{stem}-{found.rule}" if number else stem: found for number, found in enumerate(every)}
 
 
 def _write(path: Path, text: str) -> None:

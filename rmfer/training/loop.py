@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
-import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
 
 from rmfer.datasets.loader import EvalLoader, LabelledBatch, LabelledLoader
-from rmfer.errors import RmferError
-from rmfer.losses.mixup import Mixed, mix
+from rmfer.datasets.random_sets import RandomBatch
 from rmfer.model.network import RmferNet, untrained_parts
-from rmfer.model.saved import ModelInfo, save_model
-from rmfer.store.draws import AFFINE, MIXUP, uniforms
-from rmfer.training.affine import NUMBERS, affine
-from rmfer.training.anchors import AnchorSource, open_anchors
-from rmfer.training.averaging import averaged_weights
+from rmfer.model.saved import save_model
+from rmfer.store.loader import AnchorBatch
+from rmfer.training.anchors import open_anchors
+from rmfer.training.averaging import AveragedWeights, sample_of
 from rmfer.training.checkpoint import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
+from rmfer.training.finite import check_losses, check_weights
 from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog
 from rmfer.training.objective import Losses, Objective
-from rmfer.training.run import InterruptedRun, Run
-from rmfer.training.setup import build_net, eval_options, labelled_options, labelled_splits, prepare_torch
+from rmfer.training.people import PeopleCount
+from rmfer.training.people import told as told_people
+from rmfer.training.pictures import PictureChanges
+from rmfer.training.run import InterruptedRun, Run, model_info
+from rmfer.training.setup import (
+    build_net,
+    eval_options,
+    labelled_options,
+    labelled_splits,
+    prepare_torch,
+    sample_options,
+)
 from rmfer.training.simclr import pretrain
-from rmfer.training.stepping import Stepper, learning_rate
+from rmfer.training.stepping import Stepper, autocast, learning_rate
 from rmfer.training.validation import accuracies
 
 # Processes ask one another this seldom whether to stop: asking makes them wait.
@@ -79,7 +86,8 @@ class Trainer:
         if self.config.pretrain_epochs and state is None:
             pretrain(self.net, run, ranks, console)
         self.stepper = Stepper(Objective(self.net, self.config, ranks), self.config, ranks)
-        self.averaged = averaged_weights(self.net, self.config.ema) if self.config.ema else None
+        self.change = PictureChanges(self.config, ranks)
+        self.averaged = AveragedWeights(self.net, self.config.ema) if self.config.ema else None
         with ExitStack() as stack:
             self.labelled = stack.enter_context(LabelledLoader(train_split, **labelled_options(run, ranks)))
             self.steps = self.labelled.steps_per_epoch
@@ -90,10 +98,16 @@ class Trainer:
                 stack.enter_context(EvalLoader(valid_split, **eval_options(run, ranks))) if valid_split else None
             )
 
+            self.sample: EvalLoader | None = None
+            if self.averaged is not None:
+                sample = sample_of(train_split, self.config.batch_size)
+                self.sample = stack.enter_context(EvalLoader(sample, **sample_options(run, ranks)))
+
             self.at, offset = Position(), 0
             if state is not None:
                 offset = self._load(state)
             self.sums = torch.tensor(self.at.sums, dtype=torch.float64, device=ranks.device)
+            self.people = PeopleCount(self.at.people, ranks.device)
             folder = run.folder if ranks.is_first else None
             self.log = stack.enter_context(RunLog(folder, console, offset=offset, step=self._step_of_run))
             self.interrupts = stack.enter_context(Interrupts())
@@ -125,11 +139,11 @@ class Trainer:
         config, at = self.config, self.at
         if at.step == 0:
             self.labelled.set_epoch(at.epoch)
-        anchors = None
+        anchors: Iterator[Any] | None = None
         if self.anchors is not None and at.epoch >= config.epochs_pre:
             if at.step == 0:
                 self.anchors.set_epoch(at.epoch)
-            anchors = self._anchor_sets(self.anchors)
+            anchors = iter(self.anchors)
         self.log.begin_epoch(at.epoch, config.epochs, at.step, self.steps)
         self._began = time.monotonic()
 
@@ -142,26 +156,17 @@ class Trainer:
                 self._save_if_due()
         at.seconds += time.monotonic() - self._began
 
-    @staticmethod
-    def _anchor_sets(source: AnchorSource) -> Iterator[Tensor]:
-        for batch in source:
-            yield batch.images
-
-    def _train_step(self, batch: LabelledBatch, anchor_sets: Tensor | None) -> Losses:
-        config, images, faces, mixed = self.config, batch.images, None, None
-        if config.moves_pictures:
-            numbers = self._numbers(batch, AFFINE, NUMBERS * len(images)).view(-1, NUMBERS)
-            images = affine(
-                images, numbers, flip=config.flip, rotate=config.rotate, zoom=config.zoom, shift=config.shift
-            )
-        if config.mixup_alpha:
-            images, mixed = self._mix(images, batch)
+    def _train_step(self, batch: LabelledBatch, anchor_sets: AnchorBatch | RandomBatch | None) -> Losses:
+        faces = None
+        images, mixed = self.change(batch)
         if anchor_sets is not None:
-            chosen, faces = self.stepper.choose(anchor_sets)
+            chosen, faces, positives = self.stepper.choose(anchor_sets.images)
             images = torch.cat([images, chosen])
+            if anchor_sets.identities is not None:
+                self.people.add(anchor_sets.identities[:, 1 : 1 + self.config.positives], positives)
         losses = self.stepper(images, batch.targets, faces, mixed)
         if self.averaged is not None:
-            self.averaged.update_parameters(self.net)
+            self.averaged.update(self.net)
         return losses
 
     def _end_epoch(self) -> bool:
@@ -172,8 +177,11 @@ class Trainer:
         """
         at, config = self.at, self.config
         is_due = (at.epoch + 1) % config.validate_every == 0 or at.epoch + 1 == config.epochs
-        self._check_weights()
+        check_weights(self.net.state_dict(), self.at)
         found: dict[str, float] = {}
+        if self.averaged is not None and self.sample is not None and is_due:
+            with autocast(config, self.ranks.device):
+                self.averaged.take_statistics(batch.images for batch in self.sample)
         if self.valid is not None and is_due:
             found = accuracies(
                 self._kept_net,
@@ -182,9 +190,11 @@ class Trainer:
                 classes=self.run.benchmark.classes,
                 ranks=self.ranks,
             )
-        told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found}
+        counted = told_people(self.ranks.sum(self.people.sums).tolist())
+        self.people.sums.zero_()
+        told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found, **counted}
         self.log.write("epoch", told, step=self._step_of_run)
-        self.log.tell(_epoch_line(at, config, found))
+        self.log.tell(_epoch_line(at, config, found, counted))
         if is_due:
             if at.best_epoch is None or not found or found[config.select_on] > at.best[config.select_on]:
                 at.best_epoch, at.best = at.epoch, found
@@ -215,31 +225,13 @@ class Trainer:
             at.summed = 0
 
     def _check_finite(self) -> None:
-        values = self.sums.tolist()
-        if all(map(math.isfinite, values)):
-            return
-        told = ", ".join(f"{name} {value:.4g}" for name, value in zip(Losses._fields, values, strict=True))
-        raise self._diverged(f"the loss is no longer a finite number (sums since the last line of the log: {told})")
-
-    def _check_weights(self) -> None:
-        """A step may spoil the weights though its loss was finite; no file shall hold them."""
-        state = self.net.state_dict()
-        are_finite = torch.stack([value.isfinite().all() for value in state.values()]).tolist()
-        spoilt = [name for name, is_finite in zip(state, are_finite, strict=True) if not is_finite]
-        if spoilt:
-            raise self._diverged(f"{len(spoilt)} weights are no longer finite numbers, such as {spoilt[0]}")
-
-    def _diverged(self, what: str) -> RmferError:
-        return RmferError(
-            f"at step {self.at.step:,} of epoch {self.at.epoch + 1} {what}; the checkpoint before it stays",
-            remedy="use a smaller learning rate (--set lr=...), or --set precision=float32",
-        )
+        check_losses(dict(zip(Losses._fields, self.sums.tolist(), strict=True)), self.at)
 
     def _save_if_due(self) -> None:
         stop = self._stop_asked()
         if stop or self._is_checkpoint_due():
             self._check_finite()
-            self._check_weights()
+            check_weights(self.net.state_dict(), self.at)
             self.at.seconds += time.monotonic() - self._began
             self._save()
             self._began = time.monotonic()
@@ -252,15 +244,13 @@ class Trainer:
     @property
     def _kept_net(self) -> RmferNet:
         """What is evaluated and kept: the averaged weights, where there are any."""
-        if self.averaged is None:
-            return self.net
-        return cast(RmferNet, self.averaged.module)
+        return self.net if self.averaged is None else self.averaged.net
 
     def _stop_asked(self) -> bool:
         return self.ranks.any(self.interrupts.asked)
 
     def _save(self) -> None:
-        self.at.sums = self.sums.tolist()
+        self.at.sums, self.at.people = self.sums.tolist(), self.people.sums.tolist()
         random = self.ranks.collect(self._random_state())
         if self.ranks.is_first:
             state = {
@@ -311,37 +301,8 @@ class Trainer:
     def _keep_model(self, which: str, found: dict[str, float]) -> None:
         if not self.ranks.is_first:
             return
-        run, config = self.run, self.config
-        info = ModelInfo(
-            backbone=config.backbone,
-            backbone_args=config.backbone_args,
-            classes=run.benchmark.classes,
-            size=config.size,
-            mean=run.benchmark.eval_mean,
-            std=run.benchmark.eval_std,
-            benchmark=run.benchmark.title,
-            preset=" ".join(run.presets),
-            epoch=self.at.epoch,
-            which=which,
-            evaluate_with=config.evaluate_with,
-            metrics={f"valid_{name}": value for name, value in found.items()},
-            config=config.dump(),
-            untrained=untrained_parts(self.net),
-        )
-        save_model(run.folder / f"{which}.safetensors", self._kept_net, info)
-
-    def _mix(self, images: Tensor, batch: LabelledBatch) -> tuple[Tensor, Mixed]:
-        """Mixup (Table 4): one share for the batch; who is mixed with whom depends on seed, epoch and step alone."""
-        numbers = np.random.Philox(key=self.config.seed, counter=[0, batch.step, batch.epoch, MIXUP])
-        return mix(images, batch.targets, alpha=self.config.mixup_alpha, generator=np.random.Generator(numbers))
-
-    def _numbers(self, batch: LabelledBatch, purpose: int, count: int) -> Tensor:
-        """(count,) in [0, 1), this process's part of what one alone would draw."""
-        ranks = self.ranks
-        numbers = uniforms(
-            count * ranks.world_size, seed=self.config.seed, epoch=batch.epoch, number=batch.step, purpose=purpose
-        )
-        return torch.from_numpy(numbers[ranks.rank * count : (ranks.rank + 1) * count])
+        info = model_info(self.run, self.at.epoch, which, found, untrained=untrained_parts(self.net))
+        save_model(self.run.folder / f"{which}.safetensors", self._kept_net, info)
 
     @property
     def _step_of_run(self) -> int:
@@ -352,7 +313,10 @@ class Trainer:
         return 1 if self.ranks.world_size == 1 else _STEPS_BETWEEN_QUESTIONS
 
 
-def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float]) -> str:
+def _epoch_line(at: Position, config: TrainConfig, found: dict[str, float], people: dict[str, float]) -> str:
     told = ", ".join(f"{name} {100 * value:.2f} %" for name, value in found.items())
     line = f"epoch {at.epoch + 1} of {config.epochs}: {at.seconds:,.0f} s, loss {at.epoch_loss:.4f}"
+    if people:
+        line += f", P of {people['people_p']:.1f} people, P_imp of {people['people_p_imp']:.1f}"
+        line += f" (of one in {100 * people['one_person']:.0f} % of sets)"
     return line + (f", validation {told}" if told else "")

@@ -33,6 +33,18 @@ class ChosenShape(NamedTuple):
     negatives: int
 
 
+class ChosenFaces(NamedTuple):
+    """What ACL is computed on.
+
+    ``images`` (A (1 + k + l), 3, H, W): the faces of each anchor after one another: itself, P_imp, N_imp. ``shape``:
+    how they are made up. ``positives`` (A, k) int64: which of each anchor's positives are P_imp.
+    """
+
+    images: Tensor
+    shape: ChosenShape
+    positives: Tensor
+
+
 class Objective(nn.Module):
     """The network with its losses, so that whatever wraps modules (DDP) sees one forward for one step.
 
@@ -94,14 +106,11 @@ class Objective(nn.Module):
         )
 
     @torch.no_grad()
-    def choose(self, images: Tensor) -> tuple[Tensor, ChosenShape]:
+    def choose(self, images: Tensor) -> ChosenFaces:
         """The faces that ACL is computed on: each anchor, P_imp and N_imp, chosen with batch-norm's running statistics.
 
         Args:
             images: (A, 1 + P + N, 3, H, W).
-
-        Returns:
-            (A (1 + k + l), 3, H, W), the faces of each anchor after one another, and how they are made up.
         """
         sets, stop = images.shape[:2], 1 + self.config.positives
         everyone = images.flatten(0, 1)
@@ -114,4 +123,4 @@ class Objective(nn.Module):
         places = torch.cat([anchor, 1 + chosen.positives, stop + chosen.negatives], 1)
         places += torch.arange(sets[0], device=images.device)[:, None] * sets[1]
         shape = ChosenShape(sets[0], chosen.positives.shape[1], chosen.negatives.shape[1])
-        return everyone[places.flatten()], shape
+        return ChosenFaces(everyone[places.flatten()], shape, chosen.positives)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rmfer.datasets.benchmark import Benchmark
+from rmfer.model.saved import ModelInfo
 from rmfer.training.config import TrainConfig
 
 
@@ -26,6 +28,37 @@ class Run:
     benchmark: Benchmark
     shards: Path | None = None
     presets: tuple[str, ...] = ()
+
+
+def model_info(
+    run: Run, epoch: int, which: str, found: Mapping[str, float], *, untrained: tuple[str, ...]
+) -> ModelInfo:
+    """What is kept with a run's weights.
+
+    Args:
+        run: whose weights.
+        epoch: from 0, after which they are kept.
+        which: "last" or "best".
+        found: accuracies on the validation split, by name.
+        untrained: parts of the network that the file is to lack.
+    """
+    config = run.config
+    return ModelInfo(
+        backbone=config.backbone,
+        backbone_args=config.backbone_args,
+        classes=run.benchmark.classes,
+        size=config.size,
+        mean=run.benchmark.eval_mean,
+        std=run.benchmark.eval_std,
+        benchmark=run.benchmark.title,
+        preset=" ".join(run.presets),
+        epoch=epoch,
+        which=which,
+        evaluate_with=config.evaluate_with,
+        metrics={f"valid_{name}": value for name, value in found.items()},
+        config=config.dump(),
+        untrained=untrained,
+    )
 
 
 class InterruptedRun(Exception):  # noqa: N818 (no error: the user wished it)

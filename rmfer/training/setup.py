@@ -38,7 +38,10 @@ def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, S
             f"{benchmark.path} ({benchmark.title}) has no labelled training pictures",
             remedy="`rmfer benchmark` tells which sets can be trained on",
         )
-    train, valid = benchmark.splits["train"], benchmark.splits.get("valid")
+    train, valid = benchmark.splits["train"].by_rule(config.label_rule), benchmark.splits.get("valid")
+    valid = valid.by_rule(config.label_rule) if valid is not None else None
+    if valid is not None and not len(valid):
+        valid = None
     if valid is None and config.holdout:
         return hold_out(train, config.holdout, seed=config.seed)
     return train, valid
@@ -76,6 +79,12 @@ def eval_options(run: Run, ranks: Ranks) -> dict[str, Any]:
         "workers": config.workers,
         "device": ranks.device if ranks.device.type == "cuda" else None,
     }
+
+
+def sample_options(run: Run, ranks: Ranks) -> dict[str, Any]:
+    """Of an `EvalLoader` over training pictures: as they are, and the same ones in every process."""
+    options = {**eval_options(run, ranks), "rank": 0, "world_size": 1}
+    return options | {"mean": run.benchmark.mean, "std": run.benchmark.std, "batch_size": run.config.batch_size}
 
 
 def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console, *, fresh: bool) -> RmferNet:

@@ -17,7 +17,7 @@ from rmfer.optim.sam import Sam
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
-from rmfer.training.objective import ChosenShape, Losses, Objective
+from rmfer.training.objective import ChosenFaces, ChosenShape, Losses, Objective
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -61,7 +61,7 @@ class Stepper:
         self.sam.descend()
         return losses
 
-    def choose(self, images: Tensor) -> tuple[Tensor, ChosenShape]:
+    def choose(self, images: Tensor) -> ChosenFaces:
         """`Objective.choose`; once a step, for both passes."""
         with autocast(self.config, self.device):
             return self.objective.choose(images)

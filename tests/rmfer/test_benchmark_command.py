@@ -36,6 +36,7 @@ def test_counts_as_table_10_has_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         "Anger              3           1        1\n"
         "Contempt           3           1        1\n"
         "Total             24           8        9\n"
+        "Majority           0           0        0\n"
         "\n"
         "left out of training: 3 unknown, 3 NF, 3 no picture\n"
         "left out of validation: 1 unknown, 1 NF, 1 no picture\n"

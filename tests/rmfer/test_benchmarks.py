@@ -13,7 +13,7 @@ import pytest
 import small_benchmarks
 from small_benchmarks import Write, face, save, zip_of
 
-from rmfer.datasets import Benchmark, hold_out, open_benchmark
+from rmfer.datasets import Benchmark, ferplus, hold_out, open_benchmark
 from rmfer.datasets.synthetic import Settings, write_benchmark
 from rmfer.errors import BenchmarkError, RmferError
 from rmfer.labels import EXPRESSIONS, class_names
@@ -167,6 +167,28 @@ def test_ferplus_counts_are_those_of_table_10(shared: Path) -> None:
     assert benchmark.mean == pytest.approx((0.508,) * 3, abs=0.003)
     assert benchmark.std == pytest.approx((0.255,) * 3, abs=0.003)
     assert benchmark.eval_mean == benchmark.mean
+    assert benchmark.is_grey
+    # FER+'s own rule: more than half of the votes, single ones left out.
+    assert [int(split.rules["majority"].sum()) for split in benchmark.splits.values()] == [25060, 3199, 3153]
+    assert test.shares is not None
+    np.testing.assert_allclose(test.shares.sum(axis=1), 1, atol=1e-6)
+    clear = test.rules["majority"]
+    assert (test.shares.argmax(axis=1) == test.labels)[clear].all()
+
+
+def test_votes_are_shared_out_without_single_ones() -> None:
+    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, no face
+    votes = np.array([[5, 1, 0, 3, 0, 0, 0, 0, 2, 0], [1, 0, 0, 0, 0, 0, 0, 1, 8, 0], [5, 0, 0, 4, 1, 0, 0, 0, 0, 0]])
+    found = ferplus.shares(votes, 8)
+    for name, row, share in (
+        ("neutral", 0, 5 / 8),
+        ("sadness", 0, 3 / 8),
+        ("happiness", 0, 0),
+        ("contempt", 1, 0.5),
+        ("anger", 2, 0),
+    ):
+        assert found[row, EXPRESSIONS.index(name)] == pytest.approx(share)
+    assert ferplus.has_majority(votes).tolist() == [False, True, True]
 
 
 def test_names_of_folders(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from small_shards import picture, wall
 
 from rmfer.errors import RmferError, ShardError
 from rmfer.store import AnchorBatch, AnchorLoader, ImageReader, SamplerSettings, open_index
-from rmfer.store.augment import augment
+from rmfer.store.augment import LUMA, RMSET_MEAN, RMSET_STD, augment
 from rmfer.store.decode import QUICK
 from rmfer.store.device import DeviceStage, augment_batch, normalize
 
@@ -58,6 +58,33 @@ def test_tensors_are_the_pictures(folder: Path) -> None:
                     pixels = torch.from_numpy(by_pillow(bytes(reader.read(row)))).permute(2, 0, 1)
                     torch.testing.assert_close(batch.images[number, place], normalize(pixels), rtol=0, atol=1e-5)
     assert step == 2
+
+
+def test_grey_pictures_are_luma_in_three_channels(folder: Path) -> None:
+    reader = ImageReader(open_index(folder))
+    options: dict[str, Any] = {"steps_per_epoch": 1, "exact_decoding": True, "grey": True, **FEW}
+    mean, std = np.dot(LUMA, RMSET_MEAN), np.dot(LUMA, RMSET_STD)
+    with AnchorLoader(folder, SETTINGS, augment="off", **options) as loader:
+        batch = next(iter(loader))
+    for rows, faces in zip(batch.rows.tolist(), batch.images.numpy(), strict=True):
+        for row, face in zip(rows, faces, strict=True):
+            assert np.array_equal(face[0], face[1]) and np.array_equal(face[0], face[2])
+            luma = by_pillow(bytes(reader.read(row))).astype(np.float64) @ np.asarray(LUMA)
+            # Rounded to a level, of 255.
+            np.testing.assert_allclose(face[0], (luma / 255 - mean) / std, atol=0.6 / 255 / std)
+    with (
+        AnchorLoader(folder, SETTINGS, augment="cpu", **options) as cpu,
+        AnchorLoader(folder, SETTINGS, augment="device", device="cpu", **options) as device,
+    ):
+        for one, other in zip(cpu, device, strict=True):
+            # Which round after each step of the augmentation, or never.
+            torch.testing.assert_close(one.images, other.images, rtol=0, atol=3 / 255 / float(std))
+            assert torch.equal(one.images[:, :, 0], one.images[:, :, 2])
+    with (
+        AnchorLoader(folder, SETTINGS, **{**options, "grey": False}) as coloured,
+        pytest.raises(RmferError, match="grey"),
+    ):
+        coloured.load_state_dict(cpu.state_dict())
 
 
 def test_quick_decoding_stays_near_the_exact(folder: Path) -> None:

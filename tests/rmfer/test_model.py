@@ -68,6 +68,21 @@ def test_the_paper_s_backbone_has_1408_features() -> None:
     assert RmferNet(classes=8).features == 1408
 
 
+def test_the_first_map_of_stride_1_is_as_large_as_the_picture() -> None:
+    net = RmferNet("resnet18_stride1", classes=7, backbone_args={"channels": [16, 24, 32, 40]})
+    sizes = dict[str, torch.Size]()
+    for name in ("act1", "layer1", "layer2", "layer3", "layer4"):
+        net.backbone.get_submodule(name).register_forward_hook(
+            lambda _, __, out, name=name: sizes.__setitem__(name, out.shape[1:])
+        )
+    assert net(torch.rand(2, 3, 48, 48)).shape == (2, 7)
+    assert net.features == 40
+    assert list(sizes.values()) == [(16, 48, 48), (16, 48, 48), (24, 24, 24), (32, 12, 12), (40, 6, 6)]
+    assert [entry["reduction"] for entry in net.backbone.feature_info] == [1, 1, 2, 4, 8]
+    with pytest.raises(RmferError, match="no weights of resnet18_stride1"):
+        RmferNet("resnet18_stride1", classes=7, pretrained=True)
+
+
 def test_classifiers_begin_alike_and_part_ways(net: RmferNet, images: torch.Tensor) -> None:
     f, z = net.embed(images)
     assert torch.equal(net(images), net.head_main(f)) and torch.equal(z, net.projection(f))
@@ -209,6 +224,34 @@ def test_what_does_not_fit_is_named_and_left(net: RmferNet, tmp_path: Path) -> N
     report = load_weights(other, tmp_path / "w.safetensors")
     assert [name for name, *_ in report.misshapen[1:]] == ["head_main.weight", "head_main.bias"]
     assert same(other.head_main, fresh(classes=7).head_main) and same(other.head_att, other.head_main)
+
+
+def test_h_att_begins_as_h_main_wherever_it_is_missing(net: RmferNet, tmp_path: Path) -> None:
+    weights = {name: value + 1 for name, value in net.state_dict().items() if not name.startswith("head_att.")}
+    other_shape = {"head_att.weight": torch.zeros(7, net.features), "head_att.bias": torch.zeros(7)}
+    for number, extra in enumerate(({}, other_shape)):
+        path = tmp_path / f"{number}.pt"
+        torch.save(weights | extra, path)
+        found = fresh()
+        load_weights(found, path)
+        assert torch.equal(found.head_att.weight, net.head_main.weight + 1)
+        assert torch.equal(found.head_att.bias, net.head_main.bias + 1)
+
+
+def test_untrained_parts_are_not_saved(net: RmferNet, images: torch.Tensor, tmp_path: Path) -> None:
+    info = replace(INFO, untrained=("projection", "head_att"))
+    save_model(tmp_path / "best.safetensors", net, info)
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+        assert {name.partition(".")[0] for name in file.keys()} == {"backbone", "head_main"}  # noqa: SIM118
+    found, told = load_model(tmp_path)
+    assert told == info
+    torch.testing.assert_close(found(images), net(images))
+    assert torch.equal(found.head_att.weight, found.head_main.weight)
+    # A run's folder serves as weights to begin with.
+    again = fresh()
+    report = load_weights(again, tmp_path)
+    assert {name.partition(".")[0] for name in report.missing} == {"projection"}
+    torch.testing.assert_close(again.eval()(images), net(images))
 
 
 def test_wrong_weights_are_told_in_a_line(net: RmferNet, tmp_path: Path) -> None:

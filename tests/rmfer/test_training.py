@@ -49,6 +49,11 @@ def test_a_run_learns_and_leaves_what_it_promises(benchmark: Path, shards: Path,
     assert acl[0] == 0
     assert all(acl[epoch] > 0 for epoch in range(1, 6))
     assert [line["epoch"] for line in events(out, "epoch")] == [0, 1, 2, 3, 4, 5]
+    # Six positives are of the three other people of the shards; P_imp are two of them.
+    counted = [line for line in events(out, "epoch") if "people_p" in line]
+    assert [line["epoch"] for line in counted] == [1, 2, 3, 4, 5]
+    assert all(1 < line["people_p"] <= 3 and 1 <= line["people_p_imp"] <= 2 for line in counted)
+    assert ", P of " in done.stderr and " % of sets)" in done.stderr
 
     told = yaml.safe_load((out / "config.yaml").read_text())
     assert told["settings"]["backbone"] == "test_resnet"
@@ -69,9 +74,18 @@ def test_a_run_learns_and_leaves_what_it_promises(benchmark: Path, shards: Path,
     assert "--resume" in again.stderr
 
 
+OURS = {"ema": 0.8, "flip": 0.5, "rotate": 10, "zoom": 0.1, "shift": 2, "validate_every": 2, "lr": 0.01} | {
+    "optimizer": "sgd",
+    "nesterov": True,
+}
+
+
 @pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_bit_for_bit(benchmark: Path, shards: Path, tmp_path: Path) -> None:
-    line = {"checkpoint_minutes": 0.0001, "epochs": 3}
+@pytest.mark.parametrize("settings", [{}, {**OURS, "schedule": "onecycle"}])
+def test_killed_at_any_moment_it_goes_on_bit_for_bit(
+    benchmark: Path, shards: Path, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    line = {"checkpoint_minutes": 0.0001, "epochs": 3, **settings}
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert run(arguments(benchmark, shards, whole, **line)).returncode == 0
 
@@ -93,6 +107,54 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(benchmark: Path, shards: Pa
         assert same_weights(whole / f"{which}.safetensors", stopped / f"{which}.safetensors")
     for event in ("steps", "epoch"):
         assert events(whole, event) == events(stopped, event)
+
+
+def test_averaged_weights_are_kept_and_go_on(benchmark: Path, shards: Path, tmp_path: Path) -> None:
+    whole, stopped, plain = tmp_path / "whole", tmp_path / "stopped", tmp_path / "plain"
+    assert run(arguments(benchmark, shards, whole, epochs=5, **OURS)).returncode == 0
+    assert run(arguments(benchmark, shards, stopped, epochs=3, **OURS)).returncode == 0
+    done = run([*arguments(benchmark, shards, stopped, epochs=5, **OURS), "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert same_weights(whole / "last.safetensors", stopped / "last.safetensors")
+    # All have a line, every other one figures, and so has the last.
+    assert ["average" in line for line in events(whole, "epoch")] == [False, True, False, True, True]
+
+    # The averaged are other weights than those that the same steps lead to.
+    assert run(arguments(benchmark, shards, plain, epochs=5, **OURS | {"ema": 0})).returncode == 0
+    assert not same_weights(whole / "last.safetensors", plain / "last.safetensors")
+    state = torch.load(plain / "last.ckpt", weights_only=True)["net"]
+    averaged = torch.load(whole / "last.ckpt", weights_only=True)
+    assert all(torch.equal(averaged["net"][name], value) for name, value in state.items())
+    kept = load_file(whole / "last.safetensors")
+    assert all(torch.equal(averaged["averaged"]["net"][name], value) for name, value in kept.items())
+
+
+def test_a_run_starts_from_another_without_what_that_did_not_train(
+    benchmark: Path, shards: Path, tmp_path: Path
+) -> None:
+    base, ial = tmp_path / "base", tmp_path / "ial"
+    assert run(arguments(benchmark, shards, base, lambda1=0, lambda2=0, epochs=1, epochs_pre=0)).returncode == 0
+    kept = load_file(base / "best.safetensors")
+    assert {name.partition(".")[0] for name in kept} == {"backbone", "head_main"}
+    done = run(arguments(benchmark, shards, ial, weights=str(base), lr=1e-12, lambda2=0, epochs=1, epochs_pre=0))
+    assert done.returncode == 0, done.stderr
+    assert "begun at random: projection" in done.stderr
+    found = load_file(ial / "last.safetensors")
+    for name in ("weight", "bias"):
+        torch.testing.assert_close(found[f"head_att.{name}"], kept[f"head_main.{name}"], atol=1e-6, rtol=0)
+        torch.testing.assert_close(found[f"head_main.{name}"], kept[f"head_main.{name}"], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("grey", "colour", "expected"),
+    [(True, "benchmark", True), (False, "benchmark", False), (True, "colour", False), (False, "grey", True)],
+)
+def test_shards_follow_the_benchmark_s_colour(
+    shards: Path, tmp_path: Path, grey: bool, colour: str, expected: bool
+) -> None:
+    benchmark = write_benchmark(tmp_path / "set", grey=grey)
+    done = run([*arguments(benchmark, shards, tmp_path / "run", shard_colour=colour), "--dry-run"])
+    assert yaml.safe_load(done.stdout)["shards_grey"] is expected
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,13 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet
 from rmfer.training.affine import affine
-from rmfer.training.averaging import averaged_weights
+from rmfer.training.averaging import AveragedWeights
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig, make_config
 from rmfer.training.distributed import Ranks, join
 from rmfer.training.objective import ChosenShape, Objective
+from rmfer.training.people import PeopleCount, told
 from rmfer.training.simclr import crop
 from rmfer.training.stepping import Stepper, learning_rate, precision_of
 
@@ -52,7 +54,7 @@ def sets() -> Tensor:
 def test_the_total_is_what_the_formulas_say(batch: tuple[Tensor, Tensor], sets: Tensor) -> None:
     images, labels = batch
     made = objective(lambda1=0.7)
-    chosen, shape = made.choose(sets)
+    chosen, shape, _ = made.choose(sets)
     assert shape == ChosenShape(SETS, 3, 3)
     found = made(torch.cat([images, chosen]), labels, shape)
 
@@ -72,19 +74,42 @@ def test_the_total_is_what_the_formulas_say(batch: tuple[Tensor, Tensor], sets: 
     torch.testing.assert_close(found.acl, torch.stack(acl).mean().detach(), rtol=1e-5, atol=1e-6)
 
 
+def test_targets_may_be_shared_out(batch: tuple[Tensor, Tensor]) -> None:
+    images, labels = batch
+    made = objective(lambda1=0.7, lambda2=0)
+    shares = torch.rand(8, 7).double().softmax(1)
+    found = made(images, shares.float())
+
+    f = made.net.backbone(images).double()
+    z = made.net.projection(f.float()).double()
+    scores = cosine_similarity(z[:, None], z[None], dim=2) / 0.25
+    weights = scores.masked_fill(torch.eye(8, dtype=torch.bool), -torch.inf).softmax(1)
+
+    def entropy(head: nn.Linear, features: Tensor) -> Tensor:
+        logits = features @ head.weight.double().T + head.bias.double()
+        return -(shares * logits.log_softmax(1)).sum(1).mean()
+
+    expected = entropy(made.net.head_main, f), entropy(made.net.head_att, weights @ f)
+    torch.testing.assert_close(found.fer.double(), expected[0].detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.ial.double(), expected[1].detach(), rtol=1e-5, atol=1e-6)
+    one = made(images, torch.nn.functional.one_hot(labels, 7).float())
+    torch.testing.assert_close(one.total, made(images, labels).total)
+
+
 def test_chosen_are_the_likest_of_others_and_the_unlikest_of_the_same(sets: Tensor) -> None:
     made = objective()
     before = [value.clone() for value in statistics_of(made.net)]
-    chosen, _ = made.choose(sets)
+    chosen, _, positives = made.choose(sets)
     assert made.net.training
     for value, old in zip(statistics_of(made.net), before, strict=True):
         assert torch.equal(value, old)
 
     net = copy.deepcopy(made.net).eval()
-    for own, kept_faces in zip(sets, chosen.view(SETS, 7, *chosen.shape[1:]), strict=True):
+    for own, kept_faces, places in zip(sets, chosen.view(SETS, 7, *chosen.shape[1:]), positives, strict=True):
         z = net.projection(net.backbone(own))
         s = cosine_similarity(z[:1], z[1:], dim=1)
         near, far = s[:7].argsort(descending=True)[:3], 7 + s[7:].argsort()[:3]
+        assert torch.equal(places, near)
         assert torch.equal(kept_faces, own[torch.cat([torch.tensor([0]), 1 + near, 1 + far])])
 
 
@@ -127,9 +152,19 @@ def test_steps_bring_the_loss_down(batch: tuple[Tensor, Tensor], sets: Tensor, s
     stepper = Stepper(made, settings, ALONE)
     losses = []
     for _ in range(4):
-        chosen, shape = stepper.choose(sets)
+        chosen, shape, _ = stepper.choose(sets)
         losses.append(stepper(torch.cat([images, chosen]), labels, shape).total.item())
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_people_are_counted_set_by_set() -> None:
+    count = PeopleCount([0.0] * 4, torch.device("cpu"))
+    identities = np.asarray([[7, 3, 7, 9], [2, 2, 2, 5]], np.int32)
+    count.add(identities, torch.tensor([[0, 2], [3, 0]]))
+    count.add(identities[:1], torch.tensor([[1, 3]]))
+    assert count.sums.tolist() == [3, 3 + 2 + 3, 1 + 2 + 2, 1]
+    assert told(count.sums.tolist()) == {"people_p": 8 / 3, "people_p_imp": 5 / 3, "one_person": 1 / 3}
+    assert told([0.0] * 4) == {}
 
 
 def test_float16_wants_a_gpu() -> None:
@@ -182,22 +217,43 @@ def test_the_affine_map_moves_turns_mirrors_and_enlarges() -> None:
 
 
 def test_averaged_weights_follow() -> None:
-    net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
-    averaged = averaged_weights(net, 0.9)
+    net = RmferNet("test_resnet", classes=7)
+    averaged = AveragedWeights(net, 0.9)
     expected: dict[str, Tensor] = {}
     for step in range(4):
-        net(torch.rand(5, 3))
+        net(torch.rand(2, 3, 32, 32))
         with torch.no_grad():
             for weights in net.parameters():
                 weights.add_(torch.rand_like(weights))
-        averaged.update_parameters(net)
-        for name, value in net.state_dict().items():
-            if value.is_floating_point():
-                before = expected.get(name, value.double())
-                expected[name] = value.double() if not step else 0.9 * before + 0.1 * value.double()
-    found = averaged.module.state_dict()
+        averaged.update(net)
+        for name, value in net.named_parameters():
+            before = expected.get(name, value.detach().double())
+            expected[name] = value.detach().double() if not step else 0.9 * before + 0.1 * value.detach().double()
+    found = dict(averaged.net.named_parameters())
     for name, value in expected.items():
-        torch.testing.assert_close(found[name].double(), value, atol=1e-6, rtol=0)
+        torch.testing.assert_close(found[name].detach().double(), value, atol=1e-6, rtol=1e-6)
+
+
+def test_statistics_of_averaged_weights_are_those_of_their_own_activations() -> None:
+    net = RmferNet("test_resnet", classes=7)
+    averaged = AveragedWeights(net, 0.9)
+    # Weights that go to and fro: their average has far less than each of them.
+    for sign in (1, -1) * 20:
+        with torch.no_grad():
+            for weights in net.parameters():
+                weights.add_(sign * 3 * torch.ones_like(weights))
+        averaged.update(net)
+    batches = torch.rand(3, 8, 3, 32, 32)
+    averaged.take_statistics(batches.unbind())
+    first = next(part for part in averaged.net.modules() if isinstance(part, nn.BatchNorm2d))
+    outputs: list[Tensor] = []
+    first.register_forward_pre_hook(lambda _, given: outputs.append(given[0]))
+    with torch.no_grad():
+        averaged.net.eval()(batches.flatten(0, 1))
+    own = outputs[0].double().unflatten(0, (3, 8))
+    torch.testing.assert_close(first.running_mean.double(), own.mean((0, 1, 3, 4)), rtol=1e-4, atol=1e-5)
+    variance = own.transpose(1, 2).flatten(2).var(2).mean(0)
+    torch.testing.assert_close(first.running_var.double(), variance, rtol=1e-4, atol=1e-6)
 
 
 def test_a_crop_of_everything_is_the_picture() -> None:

@@ -38,15 +38,19 @@ SETTINGS = {
 }
 
 
-def write_benchmark(folder: Path, *, classes: int = 7, train: int = 8, valid: int = 3, test: int = 3) -> Path:
-    """Grey squares, a brightness for each expression, with noise: a set that can be learnt."""
+def write_benchmark(
+    folder: Path, *, classes: int = 7, train: int = 8, valid: int = 3, test: int = 3, grey: bool = False
+) -> Path:
+    """Squares, a brightness for each expression, with noise, all grey or coloured: a set that can be learnt."""
     numbers = np.random.default_rng(7)
     for split, count in (("train", train), ("valid", valid), ("test", test)):
         for label, name in enumerate(class_names(classes)):
             place = folder / split / name
             place.mkdir(parents=True)
             for number in range(count):
-                picture = np.clip(30 * label + 20 + numbers.normal(0, 12, (32, 32, 3)), 0, 255).astype(np.uint8)
+                picture = np.clip(30 * label + 20 + numbers.normal(0, 12, (32, 32, 1 if grey else 3)), 0, 255).astype(
+                    np.uint8
+                )
                 cv2.imwrite(str(place / f"{number:03}.png"), picture)
     return folder
 
