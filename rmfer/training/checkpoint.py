@@ -26,8 +26,8 @@ class Position:
     # Accuracies on the validation split by epoch, and the epoch that was best.
     best_epoch: int | None = None
     best: dict[str, float] = field(default_factory=dict)
-    # Sums over the steps since the log's last line.
-    sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    # Sums over the steps since the log's last line, of each of the objective's losses; empty at the beginning.
+    sums: list[float] = field(default_factory=list)
     summed: int = 0
     # Of the total loss over the epoch's steps that the log has told of.
     epoch_loss: float = 0.0

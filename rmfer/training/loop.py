@@ -106,7 +106,8 @@ class Trainer:
             self.at, offset = Position(), 0
             if state is not None:
                 offset = self._load(state)
-            self.sums = torch.tensor(self.at.sums, dtype=torch.float64, device=ranks.device)
+            sums = self.at.sums or [0.0] * len(self.stepper.objective.names)
+            self.sums = torch.tensor(sums, dtype=torch.float64, device=ranks.device)
             self.people = PeopleCount(self.at.people, ranks.device)
             folder = run.folder if ranks.is_first else None
             self.log = stack.enter_context(RunLog(folder, console, offset=offset, step=self._step_of_run))
@@ -208,7 +209,7 @@ class Trainer:
     def _note(self, losses: Losses) -> None:
         """Add up the losses, look whether they are numbers, and write a line now and then."""
         at, ranks, every = self.at, self.ranks, self.config.log_every
-        self.sums += torch.stack(losses).detach()
+        self.sums += losses.all
         at.summed += 1
         self.log.advance(at.step)
         is_due = at.step % every == 0 or at.step == self.steps
@@ -217,7 +218,7 @@ class Trainer:
             self._check_finite()
         if is_due:
             means = (ranks.sum(self.sums.clone()) / (at.summed * ranks.world_size)).tolist()
-            told = dict(zip(Losses._fields, means, strict=True))
+            told = dict(zip(self.stepper.objective.names, means, strict=True))
             self.log.write("steps", {"epoch": at.epoch, **told, "lr": self.stepper.lr}, step=self._step_of_run)
             self.log.tell(f"{at.step:,} of {self.steps:,} steps, loss {told['total']:.4f}", now_and_then=True)
             at.epoch_loss += told["total"] * at.summed / self.steps
@@ -225,7 +226,7 @@ class Trainer:
             at.summed = 0
 
     def _check_finite(self) -> None:
-        check_losses(dict(zip(Losses._fields, self.sums.tolist(), strict=True)), self.at)
+        check_losses(dict(zip(self.stepper.objective.names, self.sums.tolist(), strict=True)), self.at)
 
     def _save_if_due(self) -> None:
         stop = self._stop_asked()
