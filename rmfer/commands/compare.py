@@ -13,7 +13,7 @@ from rmset_builder.core.command_line import echo
 from rmset_builder.core.machine import usable_cores
 
 if TYPE_CHECKING:
-    from rmfer.comparison import Answers, Comparison
+    from rmfer.evaluation.comparison import Answers, Comparison
 
 _AGAINST = "--against"
 
@@ -62,7 +62,7 @@ def command(
     Prints the mean difference with a 95 % interval over seeds and images, and McNemar's test of each pair of runs;
     of FERPlus also for the images with a majority, and all of it without images that also stand in training.
     """
-    from rmfer.comparison import compare, read_answers  # noqa: PLC0415
+    from rmfer.evaluation.comparison import compare, read_answers  # noqa: PLC0415
 
     ours, theirs = ([read_answers(run, split=split, which=which) for run in side] for side in (runs, against))
     place = benchmark or ours[0].benchmark
@@ -86,8 +86,8 @@ def command(
 
 def _seen(path: Path, split: str) -> set[str]:
     """Names of the images of ``split`` whose pixels also stand in training."""
-    from rmfer.datasets.duplicates import find_duplicates  # noqa: PLC0415
-    from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+    from rmfer.labelled.duplicates import find_duplicates  # noqa: PLC0415
+    from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
 
     benchmark = open_benchmark(path, skip_missing=True)
     found, own = find_duplicates(benchmark, workers=usable_cores()), benchmark.splits[split]
