@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +15,13 @@ from torch import Tensor
 
 from rmfer.data.augment import AugmentPlan
 from rmfer.data.buffers import BufferPool
-from rmfer.data.device import DeviceStage, check_device
+from rmfer.data.prefetch import Batch, StepLoader
 from rmfer.data.rng import LABELLED_AUGMENT
 from rmfer.errors import RmferError
 from rmfer.labelled.benchmark import Levels
 from rmfer.labelled.filling import Filler, Filling
 from rmfer.labelled.sampling import Balance, LabelledSampler, check_ranks
 from rmfer.labelled.split import Int64s, Split
-from rmfer.resuming import refuse_differences
-from rmset_builder.core.machine import usable_cores
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,20 @@ class LabelledBatch:
     targets: Tensor
 
 
-class PictureLoader:
-    """What all loaders of a split share: pictures made some steps ahead, and a place in the epoch to go on from."""
+@dataclass(frozen=True)
+class PictureJob:
+    """A step of images of a split on its way."""
 
-    soft_labels = False
+    epoch: int
+    step: int
+    filling: Filling
+
+
+BatchT = TypeVar("BatchT", bound=Batch)
+
+
+class PictureLoader(StepLoader[PictureJob, BatchT]):
+    """Images of a split, decoded and normalised by threads."""
 
     def __init__(
         self,
@@ -61,111 +68,49 @@ class PictureLoader:
         prefetch: int | None,
         device: torch.device | str | None,
     ) -> None:
-        for name, number, least in (("size", shape[-2], 8), ("workers", workers, 1), ("prefetch", prefetch, 0)):
-            if number is not None and number < least:
-                raise RmferError(f"{name} {number} is not a number from {least} on")
-        self.split, self.steps_per_epoch = split, steps_per_epoch
-        self.epoch = self.step = 0
-        self.device = None if device is None else torch.device(device)
-        if self.device is not None:
-            check_device(self.device)
-        workers = workers or usable_cores()
-        self.prefetch = max(2, workers // 2) if prefetch is None else prefetch
-        on_gpu = self.device is not None and self.device.type == "cuda"
-        self._stage = DeviceStage(self.device, size=shape[-2]) if self.device is not None else None
-        self._buffers = BufferPool(shape, np.float32, pinned=on_gpu)
-        self._filler = Filler(split, size=shape[-2], mean=mean, std=std, workers=workers)
-
-    def __len__(self) -> int:
-        return self.steps_per_epoch
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        size = shape[-2]
+        super().__init__(size=size, steps_per_epoch=steps_per_epoch, workers=workers, prefetch=prefetch, device=device)
+        self.split = split
+        self._buffers = BufferPool(shape, np.float32, pinned=self.on_gpu)
+        self._filler = Filler(split, size=size, mean=mean, std=std, workers=self.workers)
 
     def close(self) -> None:
         """End the workers."""
         self._filler.close()
 
-    def set_epoch(self, epoch: int) -> None:
-        """Go to the first step of ``epoch``."""
-        self.epoch, self.step = epoch, 0
+    def begin(self, epoch: int, step: int) -> PictureJob:
+        """See `StepLoader`."""
+        return PictureJob(epoch, step, self.fill(epoch, step))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Where the loader is: the step that comes next, and what it depends on."""
-        return {"epoch": self.epoch, "step": self.step, "steps_per_epoch": self.steps_per_epoch, **self._settings()}
+    @abstractmethod
+    def fill(self, epoch: int, step: int) -> Filling:
+        """Let the workers make a step's images."""
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where another loader was.
+    def cancel(self, job: PictureJob) -> None:
+        """See `StepLoader`."""
+        job.filling.cancel()
 
-        Raises:
-            RmferError: it was made of other settings or another split, so the steps to come would be others.
-        """
-        refuse_differences(
-            state,
-            self.state_dict(),
-            what="the loader cannot go on from this state",
-            remedy="use the settings and benchmark of then, or begin anew without the state",
-            free=("epoch", "step"),
-        )
-        self.epoch, self.step = state["epoch"], state["step"]
+    def images_of(self, job: PictureJob) -> Tensor:
+        """Wait for a step's images (n, 3, H, W), and send them to the device."""
+        images = job.filling.wait()
+        return images if self.stage is None else self.stage.send(images)
 
-    def _settings(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def _begin(self, epoch: int, step: int) -> Filling:
-        raise NotImplementedError
-
-    def _steps(self) -> Iterator[tuple[int, int, Filling, Tensor]]:
-        """Epoch, step, what was asked for, and its pictures (n, 3, H, W), to the end of the epoch."""
-        epoch, steps = self.epoch, iter(range(self.step, self.steps_per_epoch))
-        jobs: deque[tuple[int, Filling]] = deque()
-        ready: deque[tuple[int, Filling, Tensor]] = deque()
-        # A device works while the next batch is on its way to it.
-        ahead = 1 if self._stage is not None else 0
-        try:
-            while True:
-                while len(jobs) <= self.prefetch and (step := next(steps, None)) is not None:
-                    jobs.append((step, self._begin(epoch, step)))
-                if jobs:
-                    step, filling = jobs.popleft()
-                    images = filling.wait()
-                    ready.append((step, filling, images if self._stage is None else self._stage.send(images)))
-                if not ready:
-                    break
-                if len(ready) > ahead or not jobs:
-                    step, filling, images = ready.popleft()
-                    self.epoch, self.step = epoch, step + 1
-                    if self.step >= self.steps_per_epoch:
-                        self.set_epoch(epoch + 1)
-                    if self._stage is not None:
-                        self._stage.wait_for(images)
-                    yield epoch, step, filling, images
-                    del filling, images
-        finally:
-            for _, filling in jobs:
-                filling.cancel()
-
-    def _labelled(self) -> Iterator[LabelledBatch]:
-        for epoch, step, filling, images in self._steps():
-            labels = self._on_device(self.split.labels[filling.items])
-            targets = labels
-            if self.soft_labels and self.split.shares is not None:
-                targets = self._on_device(self.split.shares[filling.items])
-            yield LabelledBatch(epoch, step, images, labels, torch.from_numpy(filling.items), targets)
-            del images
-
-    def _on_device(self, values: npt.NDArray[Any]) -> Tensor:
+    def on_device(self, values: npt.NDArray[Any]) -> Tensor:
+        """A few numbers as a tensor where the images are."""
         tensor = torch.from_numpy(values)
         # So little that the driver takes a copy at once; waiting for it would be waiting for all steps before.
         return tensor if self.device is None else tensor.to(self.device, non_blocking=True)
 
+    def labelled(self, job: PictureJob, *, soft_labels: bool = False) -> LabelledBatch:
+        """A step's images with their labels."""
+        images, items = self.images_of(job), job.filling.items
+        labels = self.on_device(self.split.labels[items])
+        shares = self.split.shares if soft_labels else None
+        targets = labels if shares is None else self.on_device(shares[items])
+        return LabelledBatch(job.epoch, job.step, images, labels, torch.from_numpy(items), targets)
 
-class LabelledLoader(PictureLoader):
+
+class LabelledLoader(PictureLoader[LabelledBatch]):
     """Iterates over the steps of an epoch, and with the next loop over those of the next.
 
     The same steps come whatever the number of workers; ranks together have the batches that one process alone has.
@@ -236,10 +181,8 @@ class LabelledLoader(PictureLoader):
             device=device,
         )
 
-    def __iter__(self) -> Iterator[LabelledBatch]:
-        return self._labelled()
-
-    def _settings(self) -> dict[str, Any]:
+    def settings_of_state(self) -> dict[str, Any]:
+        """See `StepLoader`."""
         sampler = self.sampler
         return {
             "split": self.split.digest,
@@ -251,7 +194,12 @@ class LabelledLoader(PictureLoader):
             "soft_labels": self.soft_labels,
         }
 
-    def _begin(self, epoch: int, step: int) -> Filling:
+    def end(self, job: PictureJob) -> LabelledBatch:
+        """See `StepLoader`."""
+        return self.labelled(job, soft_labels=self.soft_labels)
+
+    def fill(self, epoch: int, step: int) -> Filling:
+        """See `PictureLoader`."""
         sampler = self.sampler
         items, plan = sampler.batch(epoch, step)[self._part], None
         if self.augment:
@@ -262,7 +210,7 @@ class LabelledLoader(PictureLoader):
         return self._filler.start(items, self._buffers.take(), plan)
 
 
-class EvalLoader(PictureLoader):
+class EvalLoader(PictureLoader[LabelledBatch]):
     """Every picture of a split once, in order, as it is; each loop does so anew.
 
     Args:
@@ -313,11 +261,17 @@ class EvalLoader(PictureLoader):
 
     def __iter__(self) -> Iterator[LabelledBatch]:
         self.set_epoch(0)
-        return self._labelled()
+        return super().__iter__()
 
-    def _settings(self) -> dict[str, Any]:
+    def settings_of_state(self) -> dict[str, Any]:
+        """See `StepLoader`."""
         return {"split": self.split.digest, "batch_size": self.batch_size}
 
-    def _begin(self, epoch: int, step: int) -> Filling:
+    def end(self, job: PictureJob) -> LabelledBatch:
+        """See `StepLoader`."""
+        return self.labelled(job)
+
+    def fill(self, epoch: int, step: int) -> Filling:
+        """See `PictureLoader`."""
         items = self._items[step * self.batch_size : (step + 1) * self.batch_size]
         return self._filler.start(items, self._buffers.take()[: len(items)], None)

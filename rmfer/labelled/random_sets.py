@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from rmfer.data.rng import RANDOM_SETS, RANDOM_SETS_AUGMENT, choose, uniforms
 from rmfer.errors import BenchmarkError, RmferError
 from rmfer.labelled.benchmark import Levels
 from rmfer.labelled.filling import Filling
-from rmfer.labelled.loader import PictureLoader
+from rmfer.labelled.loader import PictureJob, PictureLoader
 from rmfer.labelled.sampling import check_ranks
 from rmfer.labelled.split import Int64s, Split
 
@@ -35,7 +34,7 @@ class RandomBatch:
     identities: None = None
 
 
-class RandomSets(PictureLoader):
+class RandomSets(PictureLoader[RandomBatch]):
     """Draws a random anchor and so many random others, all different; iterated over as `rmfer.shards.AnchorLoader` is.
 
     Args:
@@ -104,11 +103,12 @@ class RandomSets(PictureLoader):
             device=device,
         )
 
-    def __iter__(self) -> Iterator[RandomBatch]:
-        for epoch, step, filling, images in self._steps():
-            shape = (self._wanted["anchors_per_step"], self.set_size)
-            yield RandomBatch(epoch, step, images.view(*shape, *images.shape[1:]), filling.items.reshape(shape))
-            del images
+    def end(self, job: PictureJob) -> RandomBatch:
+        """See `StepLoader`."""
+        images, shape = self.images_of(job), (self._wanted["anchors_per_step"], self.set_size)
+        return RandomBatch(
+            job.epoch, job.step, images.view(*shape, *images.shape[1:]), job.filling.items.reshape(shape)
+        )
 
     def draw(self, *, epoch: int, number: int) -> Int64s:
         """(1 + P + N,) pictures of set ``number`` of ``epoch``: the anchor, the positives, the negatives."""
@@ -120,11 +120,13 @@ class RandomSets(PictureLoader):
         others = others[np.argsort(order, kind="stable")]
         return np.concatenate([[anchor], others + (others >= anchor)])
 
-    def _settings(self) -> dict[str, Any]:
+    def settings_of_state(self) -> dict[str, Any]:
+        """See `StepLoader`."""
         own = {"split": self.split.digest, "seed": self.seed, "world_size": self.world_size, "augment": self.augment}
         return own | self._wanted
 
-    def _begin(self, epoch: int, step: int) -> Filling:
+    def fill(self, epoch: int, step: int) -> Filling:
+        """See `PictureLoader`."""
         count = self._wanted["anchors_per_step"]
         first = (step * self.world_size + self.rank) * count
         numbers = range(first, first + count)

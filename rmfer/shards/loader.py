@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +13,12 @@ from torch import Tensor
 
 from rmfer.data.augment import AugmentPlan
 from rmfer.data.buffers import BufferPool
-from rmfer.data.device import DeviceStage, check_device
+from rmfer.data.prefetch import StepLoader
 from rmfer.errors import RmferError, ShardError
-from rmfer.resuming import refuse_differences
 from rmfer.shards.decode import Decoder, Filling, log
 from rmfer.shards.images import ImageReader
 from rmfer.shards.index import Index, open_index
 from rmfer.shards.sampler import AnchorSampler, AnchorSet, SamplerSettings
-from rmset_builder.core.machine import usable_cores
 
 Augment = Literal["cpu", "device", "later", "off"]
 _AUGMENT = ("cpu", "device", "later", "off")
@@ -62,7 +57,7 @@ class _Job:
     filling: Filling
 
 
-class AnchorLoader:
+class AnchorLoader(StepLoader[_Job, AnchorBatch]):
     """Iterates over the steps of an epoch, and with the next loop over those of the next.
 
     The same steps come whatever the number of workers; a picture that cannot be read ends the loop with an error that
@@ -112,103 +107,47 @@ class AnchorLoader:
         device: torch.device | str | None = None,
         skip_bad: bool = False,
     ) -> None:
-        _check(augment, decode_on, device, steps=steps_per_epoch, workers=workers, prefetch=prefetch, size=size)
-        self.device = None if device is None else torch.device(device)
-        if self.device is not None:
-            check_device(self.device)
+        _check(augment, decode_on, device, steps=steps_per_epoch)
+        super().__init__(
+            size=size,
+            steps_per_epoch=steps_per_epoch,
+            workers=workers,
+            prefetch=prefetch,
+            device=device,
+            grey=grey,
+        )
         index = shards if isinstance(shards, Index) else open_index(shards, skip_bad=skip_bad)
         self.sampler = AnchorSampler(index, settings, rank=rank, world_size=world_size)
-        workers = workers or usable_cores()
-        self.prefetch = max(2, workers // 2) if prefetch is None else prefetch
-        self.steps_per_epoch, self.skip_bad = steps_per_epoch, skip_bad
-        self.augment, self.decode_on, self.grey = augment, decode_on, grey
+        self.skip_bad, self.augment, self.decode_on, self.grey = skip_bad, augment, decode_on, grey
         self.bad: dict[int, ShardError] = {}
-        self.epoch = self.step = 0
         drawn = self.sampler.settings
         self._shape = (drawn.anchors_per_step, drawn.set_size, size, size, 3)
-        on_gpu = self.device is not None and self.device.type == "cuda"
         # Finished by the workers, or as bytes, a quarter of the size, by the device.
-        self._finished = augment == "cpu" or (augment == "off" and not on_gpu)
-        self._buffers = BufferPool(self._shape, np.float32 if self._finished else np.uint8, pinned=on_gpu)
-        self._stage = DeviceStage(self.device, size=size, grey=grey) if self.device is not None else None
-        self._decoder = Decoder(ImageReader(index), size=size, workers=workers, exact=exact_decoding, grey=grey)
-
-    def __len__(self) -> int:
-        return self.steps_per_epoch
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._finished = augment == "cpu" or (augment == "off" and not self.on_gpu)
+        self._buffers = BufferPool(self._shape, np.float32 if self._finished else np.uint8, pinned=self.on_gpu)
+        self._decoder = Decoder(ImageReader(index), size=size, workers=self.workers, exact=exact_decoding, grey=grey)
 
     def close(self) -> None:
         """End the workers."""
         self._decoder.close()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Where the loader is: the step that comes next, and what it depends on."""
+    def settings_of_state(self) -> dict[str, Any]:
+        """See `StepLoader`."""
         sampler = self.sampler
         return {
-            "epoch": self.epoch,
-            "step": self.step,
-            "steps_per_epoch": self.steps_per_epoch,
             "world_size": sampler.world_size,
             "settings": vars(sampler.settings).copy(),
             "index": sampler.index.digest,
             "grey": self.grey,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where another loader was.
+    def cancel(self, job: _Job) -> None:
+        """See `StepLoader`."""
+        for piece in job.filling.pieces:
+            piece.cancel()
 
-        Raises:
-            RmferError: it was made of other settings or other shards, so the steps to come would be others.
-        """
-        refuse_differences(
-            state,
-            self.state_dict(),
-            what="the loader cannot go on from this state",
-            remedy="use the settings and shards of then, or begin anew without the state",
-            free=("epoch", "step"),
-        )
-        self.epoch, self.step = state["epoch"], state["step"]
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go to the first step of ``epoch``."""
-        self.epoch, self.step = epoch, 0
-
-    def __iter__(self) -> Iterator[AnchorBatch]:
-        epoch, steps = self.epoch, iter(range(self.step, self.steps_per_epoch))
-        jobs: deque[_Job] = deque()
-        ready: deque[AnchorBatch] = deque()
-        # A device works while the next batch is on its way to it.
-        ahead = 1 if self._stage is not None else 0
-        try:
-            while True:
-                while len(jobs) <= self.prefetch and (step := next(steps, None)) is not None:
-                    jobs.append(self._begin(epoch, step))
-                if jobs:
-                    ready.append(self._end(jobs.popleft()))
-                if not ready:
-                    break
-                if len(ready) > ahead or not jobs:
-                    batch = ready.popleft()
-                    self.epoch, self.step = epoch, batch.step + 1
-                    if self.step >= self.steps_per_epoch:
-                        self.set_epoch(epoch + 1)
-                    if self._stage is not None:
-                        self._stage.wait_for(batch.images)
-                    yield batch
-                    del batch
-        finally:
-            for job in jobs:
-                for piece in job.filling.pieces:
-                    piece.cancel()
-
-    def _begin(self, epoch: int, step: int) -> _Job:
+    def begin(self, epoch: int, step: int) -> _Job:
+        """See `StepLoader`."""
         sets = self.sampler.step(epoch, step)
         count = self.sampler.settings.set_size
         seed = self.sampler.settings.seed
@@ -221,22 +160,23 @@ class AnchorLoader:
         filling = Filling(np.concatenate([drawn.rows for drawn in sets]), out, plan)
         return _Job(epoch, step, sets, self._decoder.start(filling))
 
-    def _end(self, job: _Job) -> AnchorBatch:
+    def end(self, job: _Job) -> AnchorBatch:
+        """See `StepLoader`."""
         self._mend(job)
         filling, shape = job.filling, self._shape
         if filling.out is None:
-            assert self._stage is not None
-            images, faults = self._stage.decode([file for file in filling.files if file is not None])
+            assert self.stage is not None
+            images, faults = self.stage.decode([file for file in filling.files if file is not None])
             if faults:
                 place, message = faults[0]
                 raise self._decoder.reader.fault(int(filling.rows[place]), message)
         else:
             images = filling.out.permute(0, 3, 1, 2)
-        if self._stage is not None:
-            images = self._stage.send(images)
+        if self.stage is not None:
+            images = self.stage.send(images)
         if not self._finished and self.augment != "later":
-            assert self._stage is not None
-            images = self._stage.finish(images, filling.plan)
+            assert self.stage is not None
+            images = self.stage.finish(images, filling.plan)
         images = images.view(*shape[:2], *images.shape[1:])
         identities = self.sampler.index.identity[filling.rows].reshape(shape[:2])
         return AnchorBatch(job.epoch, job.step, images, tuple(job.sets), filling.plan, identities)
@@ -278,9 +218,7 @@ class AnchorLoader:
         return range(int(index.shard_start[shard]), int(index.shard_start[shard + 1]))
 
 
-def _check(
-    augment: str, decode_on: str, device: object, *, steps: int, workers: int | None, prefetch: int | None, size: int
-) -> None:
+def _check(augment: str, decode_on: str, device: object, *, steps: int) -> None:
     for name, value, allowed in (("augment", augment, _AUGMENT), ("decode_on", decode_on, _DECODE)):
         if value not in allowed:
             raise RmferError(f"{name} {value!r} is none of {', '.join(allowed)}")
@@ -291,8 +229,5 @@ def _check(
             "decode_on='cuda' needs a device 'cuda' and augmentation that is not on the CPU",
             remedy="use for example device='cuda', augment='device'",
         )
-    for name, number, least in (("steps_per_epoch", steps, 1), ("workers", workers, 1), ("size", size, 8)):
-        if number is not None and number < least:
-            raise RmferError(f"{name} {number} is not a number from {least} on")
-    if prefetch is not None and prefetch < 0:
-        raise RmferError(f"prefetch {prefetch} is not a number from 0 on")
+    if steps < 1:
+        raise RmferError(f"steps_per_epoch {steps} is not a number from 1 on")
