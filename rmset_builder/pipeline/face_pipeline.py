@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -80,7 +80,7 @@ class FaceFinder:
         self._keyframe_count = 0
 
     def run(self, spool: Spool, progress: Progress) -> FoundFaces:
-        """Go through the whole video.
+        """Go through the whole video: decode, detect, link, encode; each stage draws windows from the one before.
 
         Args:
             spool: takes the pictures.
@@ -89,52 +89,16 @@ class FaceFinder:
         length = window_length(self._reader.shape, least=self._rules.links.longest_gap, multiple_of=self._stride)
         kept: list[TrackRows] = []
         sharp: list[float] = []
-        encoding: deque[tuple[Window, TrackRows, list[Future[EncodedFaces]]]] = deque()
-        waiting: Window | None = None
-        pending = TrackRows.joined([])
-        before: Keyframe | None = None
         faces = 0
-
-        with WindowSource(self._reader, length=length) as source:
-
-            def collect() -> None:
-                nonlocal faces
-                window, rows, futures = encoding.popleft()
-                for future in futures:
-                    done = future.result()
+        with WindowSource(self._reader, length=length) as decoded:
+            for window, rows, encoded in self._encode(self._link(self._detect(decoded))):
+                for done in encoded:
                     spool.append(done.pictures)
                     sharp.extend(done.sharpness)
-                source.release(window)
+                decoded.release(window)
                 kept.append(rows)
                 faces += len(rows)
                 progress(window.stop, faces)
-
-            def encode(window: Window) -> None:
-                """A window is sure once the one after it is linked: no gap is longer than a window."""
-                nonlocal pending
-                mine = pending.frame < window.stop
-                rows = _in_order(drop_filled_doubles(pending.select(mine)))
-                pending = pending.select(~mine)
-                encoding.append((window, rows, self._encode(window, rows)))
-
-            # The next window's looks fill the gaps that the present one's leave, where each waits for the one before.
-            begun = map(self._begin, source)
-            following = next(begun, None)
-            while (present := following) is not None:
-                window, following = present.window, next(begun, None)
-                keyframes = self._look(present, before)
-                parts = [self._linker.advance(k, cut=k.frame in window.cuts) for k in keyframes]
-                pending = TrackRows.joined([pending, *parts])
-                before = keyframes[-1]
-                if waiting is not None:
-                    encode(waiting)
-                while len(encoding) > 1:
-                    collect()
-                waiting = window
-            if waiting is not None:
-                encode(waiting)
-            while encoding:
-                collect()
         return FoundFaces(
             rows=TrackRows.joined(kept),
             sharpness=np.array(sharp, np.float32),
@@ -142,6 +106,47 @@ class FaceFinder:
             doubts=np.array(self._linker.doubts, np.int32).reshape(-1, 2),
             transitions=np.array(self._linker.transitions, np.int32),
         )
+
+    # The stages -------------------------------------------------------------------------------------------------------
+
+    def _detect(self, decoded: Iterable[Window]) -> Iterator[tuple[Window, list[Keyframe]]]:
+        """Each window's keyframes; looks at the next window fill the gaps in which those at this one wait."""
+        begun = map(self._begin, decoded)
+        before: Keyframe | None = None
+        following = next(begun, None)
+        while (present := following) is not None:
+            following = next(begun, None)
+            keyframes = self._look(present, before)
+            before = keyframes[-1]
+            yield present.window, keyframes
+
+    def _link(self, detected: Iterable[tuple[Window, list[Keyframe]]]) -> Iterator[tuple[Window, TrackRows]]:
+        """Each window's rows, once the window after it is linked: no gap is longer than a window."""
+        waiting: Window | None = None
+        pending = TrackRows.joined([])
+        for window, keyframes in detected:
+            parts = [self._linker.advance(k, cut=k.frame in window.cuts) for k in keyframes]
+            pending = TrackRows.joined([pending, *parts])
+            if waiting is not None:
+                sure, pending = _split(pending, waiting.stop)
+                yield waiting, sure
+            waiting = window
+        if waiting is not None:
+            yield waiting, _split(pending, waiting.stop)[0]
+
+    def _encode(
+        self, linked: Iterable[tuple[Window, TrackRows]]
+    ) -> Iterator[tuple[Window, TrackRows, list[EncodedFaces]]]:
+        """Each window's pictures, while those of the next are made."""
+        under_way: deque[tuple[Window, TrackRows, list[Future[EncodedFaces]]]] = deque()
+        for window, rows in linked:
+            under_way.append((window, rows, self._start_encoding(window, rows)))
+            if len(under_way) > 1:
+                yield _finished(*under_way.popleft())
+        while under_way:
+            yield _finished(*under_way.popleft())
+
+    # What the stages ask of the workers -------------------------------------------------------------------------------
 
     def _begin(self, window: Window) -> _Begun:
         """Choose the scales, and look where a look is wanted whatever it shows."""
@@ -163,14 +168,14 @@ class FaceFinder:
             window.start,
             window.stop,
             window.cuts,
-            functools.partial(self._detect, begun),
+            functools.partial(self._see, begun),
             rules=self._rules.keyframes,
             links=self._rules.links,
         )
         self._keyframe_count += len(keyframes)
         return keyframes
 
-    def _detect(self, begun: _Begun, glances: Sequence[Glance]) -> list[Keyframe]:
+    def _see(self, begun: _Begun, glances: Sequence[Glance]) -> list[Keyframe]:
         looks = [
             begun.looks.get(glance.frame) or self._awaited.submit(self._glance, begun.window, begun.scales, glance)
             for glance in glances
@@ -196,7 +201,7 @@ class FaceFinder:
         settled = window.changes[place].of_boxes(faces.boxes, frame=frame, width=width, height=height)
         return Keyframe(frame, faces, seen, settled)
 
-    def _encode(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
+    def _start_encoding(self, window: Window, rows: TrackRows) -> list[Future[EncodedFaces]]:
         return [
             self._deferred.submit(
                 encode_faces,
@@ -209,5 +214,14 @@ class FaceFinder:
         ]
 
 
-def _in_order(rows: TrackRows) -> TrackRows:
-    return rows.select(np.lexsort((rows.track, rows.frame)))
+def _split(pending: TrackRows, stop: int) -> tuple[TrackRows, TrackRows]:
+    """The rows of the frames before ``stop``, without doubles and in order; and all others."""
+    mine = pending.frame < stop
+    rows = drop_filled_doubles(pending.select(mine))
+    return rows.select(np.lexsort((rows.track, rows.frame))), pending.select(~mine)
+
+
+def _finished(
+    window: Window, rows: TrackRows, encoding: list[Future[EncodedFaces]]
+) -> tuple[Window, TrackRows, list[EncodedFaces]]:
+    return window, rows, [future.result() for future in encoding]
