@@ -108,6 +108,24 @@ class Detector:
         """The faces of each picture, (h, w, 4) uint8 BGRA or (h, w, 3) RGB; all of one call have the same shape."""
         if not pictures:
             return []
+        outputs, scale = self._run(pictures)
+        return decode_outputs(
+            outputs,
+            size=self.size,
+            strides=self._strides,
+            anchors=self._anchors,
+            threshold=self.threshold,
+            scale=scale,
+        )
+
+    def surest(self, pictures: Sequence[Image]) -> Array:
+        """The score of the surest face of each of n >= 1 pictures, (n,); the threshold where none reaches it."""
+        outputs, _ = self._run(pictures)
+        highest = [scores.max(axis=(1, 2)) for scores in outputs[: len(self._strides)]]
+        return np.asarray(np.max(highest, axis=0, initial=self.threshold), np.float32)
+
+    def _run(self, pictures: Sequence[Image]) -> tuple[list[Array], float]:
+        """The network's outputs for pictures of one shape, and input pixels per pixel of theirs."""
         height, width = pictures[0].shape[:2]
         inner_width, inner_height = fit_inside(width, height, self.size)
         canvas = np.zeros((len(pictures), self.size.height, self.size.width, 3), np.uint8)
@@ -116,14 +134,7 @@ class Detector:
             slot[:inner_height, :inner_width] = (
                 cv2.cvtColor(scaled, cv2.COLOR_BGRA2RGB) if picture.shape[2] == _BGRA else scaled
             )
-        return decode_outputs(
-            self._runner.run(canvas),
-            size=self.size,
-            strides=self._strides,
-            anchors=self._anchors,
-            threshold=self.threshold,
-            scale=inner_height / height,
-        )
+        return self._runner.run(canvas), inner_height / height
 
     def close(self) -> None:
         """Give back what the model holds."""
@@ -158,21 +169,20 @@ def decode_outputs(
         scale: input pixels per source pixel.
     """
     count = len(strides)
-    hits: list[list[tuple[Array, Array, Array]]] = [[] for _ in range(len(outputs[0]))]
-    for level, stride in enumerate(strides):
-        centres = _anchor_centres(size, stride, anchors)
-        scores, distances, points = (outputs[level + k * count] for k in range(3))
-        picture, place = np.nonzero(scores[:, :, 0] >= threshold)
-        origin = centres[place]
-        offsets = distances[picture, place] * stride
-        boxes = np.concatenate([origin - offsets[:, :2], origin + offsets[:, 2:]], axis=1)
-        landmarks = points[picture, place] * stride + np.tile(origin, 5)
-        values = scores[picture, place, 0]
-        for index in range(len(hits)):
-            mine = picture == index
-            if mine.any():
-                hits[index].append((boxes[mine], landmarks[mine], values[mine]))
-    return [_best(levels, scale) for levels in hits]
+    found = []
+    for picture in range(len(outputs[0])):
+        levels = []
+        for level, stride in enumerate(strides):
+            scores, distances, points = (outputs[level + k * count][picture] for k in range(3))
+            hits = np.flatnonzero(scores[:, 0] >= threshold)
+            if not len(hits):
+                continue
+            origin = _anchor_centres(size, stride, anchors)[hits]
+            offsets = distances[hits] * stride
+            boxes = np.concatenate([origin - offsets[:, :2], origin + offsets[:, 2:]], axis=1)
+            levels.append((boxes, points[hits] * stride + np.tile(origin, 5), scores[hits, 0]))
+        found.append(_best(levels, scale))
+    return found
 
 
 def _best(levels: list[tuple[Array, Array, Array]], scale: float) -> Faces:

@@ -50,12 +50,8 @@ def upside_down_tracks(
 
 def surer_when_turned(faces: Sequence[Image], detector: Detector) -> Array:
     """How much higher the detector scores each aligned face (side, side, 3) turned by half a circle, (n,) -1 .. 1."""
-    # What the detector leaves out may score up to its threshold.
-    upright, turned = (
-        np.array([found.scores.max(initial=detector.threshold) for found in detector.detect(pictures)], np.float32)
-        for pictures in (faces, [np.ascontiguousarray(face[::-1, ::-1]) for face in faces])
-    )
-    return turned - upright
+    turned = [np.ascontiguousarray(face[::-1, ::-1]) for face in faces]
+    return np.asarray(detector.surest(turned) - detector.surest(faces))
 
 
 def upside_down_note(left_out: int, kept: int) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.faces.align import ARCFACE_SIDE
-from rmset_builder.inference.graphs import fix_shape, load_graph, unroll_prelu
+from rmset_builder.inference.graphs import fix_shape, load_graph, unroll_prelu, widen_groups
 from rmset_builder.inference.open_runner import open_runner
 from rmset_builder.inference.session import Device
 
@@ -68,4 +68,5 @@ def _fixed_graph(path: Path, for_cpu: bool, batch: int) -> bytes:
     fix_shape(model, (batch, 3, ARCFACE_SIDE, ARCFACE_SIDE))
     if for_cpu:
         unroll_prelu(model)
+        widen_groups(model)
     return bytes(model.SerializeToString())

@@ -15,6 +15,8 @@ from rmset_builder.core.errors import RmsetError
 
 # From this version of ONNX's operators on Split takes its sizes from an input and not from an attribute.
 _SPLIT_BY_INPUT = 13
+# Channels that ONNX Runtime's convolutions for CPUs compute at a time (on some 8, which divides it).
+_BLOCK = 16
 
 
 def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelProto:
@@ -102,6 +104,34 @@ def unroll_prelu(model: onnx.ModelProto) -> None:
         nodes.append(helper.make_node("Add", [f"{prefix}.relu", f"{prefix}.slope"], list(node.output)))
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def widen_groups(model: onnx.ModelProto) -> None:
+    """Let convolutions in groups of a few channels read whole blocks of channels, with zeros for those of other groups.
+
+    ONNX Runtime's blocked convolutions for CPUs know single channels and groups of whole blocks. What lies between is
+    computed group by group, and the tensor reordered before and after. ArcFace's MobileFaceNet has one such
+    convolution, 64 groups of two channels: with eight times its products it takes half its time, the network 9 % less.
+    """
+    graph = model.graph
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for number, node in enumerate(graph.node):
+        if node.op_type != "Conv" or node.input[1] not in weights:
+            continue
+        weight = weights[node.input[1]]
+        groups = {attribute.name: attribute.i for attribute in node.attribute}.get("group", 1)
+        outputs, inputs = len(weight) // groups, weight.shape[1]
+        together = _BLOCK // inputs
+        if inputs == 1 or together < 2 or inputs * together != _BLOCK or groups % together or outputs % inputs:
+            continue
+        narrow = weight.reshape(-1, together, outputs, *weight.shape[1:])
+        wide = np.zeros((*narrow.shape[:3], together, *weight.shape[1:]), weight.dtype)
+        for place in range(together):
+            wide[:, place, :, place] = narrow[:, place]
+        name = f"rmset.groups{number}"
+        graph.initializer.append(numpy_helper.from_array(wide.reshape(len(weight), _BLOCK, *weight.shape[2:]), name))
+        node.input[1] = name
+        next(attribute for attribute in node.attribute if attribute.name == "group").i = groups // together
 
 
 def merge_siblings(model: onnx.ModelProto) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 from threadpoolctl import threadpool_limits
 
+from rmset_builder.core.imports import import_large
 from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.detection.multiscale import DetectorBank
 from rmset_builder.identity.embedder import Embedder
@@ -78,4 +78,4 @@ def import_ahead() -> None:
     Two threads that import scipy from different ends can wait for each other, which Python ends with an error.
     """
     for name in ("scipy.optimize", "sklearn.cluster"):
-        importlib.import_module(name)
+        import_large(name)

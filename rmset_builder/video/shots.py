@@ -7,6 +7,7 @@ unlike what it showed some frames ago has faded, been wiped, or moved.
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from dataclasses import dataclass
 
@@ -159,7 +160,7 @@ class ChangeFinder:
         return Changes(is_cut, self._since, self._steady, self._shot)
 
     def _cuts(self, changed: float) -> bool:
-        usual = float(np.median(self._shares)) if self._shares else 0.0
+        usual = statistics.median(self._shares) if self._shares else 0.0
         self._shares.append(changed)
         return changed > max(_CUT_SHARE, _CUT_RATIO * usual)
 

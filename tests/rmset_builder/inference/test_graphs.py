@@ -24,6 +24,7 @@ from rmset_builder.inference.graphs import (
     merge_siblings,
     network_input,
     unroll_prelu,
+    widen_groups,
 )
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
@@ -119,7 +120,67 @@ def test_a_slope_that_is_computed_is_left_alone() -> None:
     assert operators(model) == ["Identity", "PRelu"]
 
 
-def test_arcface_without_prelus_gives_its_own_embeddings() -> None:
+def in_groups(groups: int, inputs: int, outputs: int, *, bias: bool = True, seed: int = 0) -> onnx.ModelProto:
+    """A convolution of groups that each read and give so many channels of (2, groups * inputs, 6, 5)."""
+    rng = np.random.default_rng(seed)
+    shapes = [(groups * outputs, inputs, 3, 3), (groups * outputs,)]
+    weights = [
+        numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+        for name, shape in zip(["w", "b"][: 1 + bias], shapes, strict=False)
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w", "b"][: 2 + bias], ["y"], pads=[1] * 4, group=groups)],
+        "groups",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, groups * inputs, 6, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def groups_of(model: onnx.ModelProto) -> int:
+    (node,) = model.graph.node
+    return next(attribute.i for attribute in node.attribute if attribute.name == "group")
+
+
+@given(
+    st.sampled_from([(2, 2), (2, 4), (4, 4), (8, 8), (8, 16)]),
+    st.integers(1, 3),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_wider_groups_give_the_same_numbers(channels: tuple[int, int], blocks: int, bias: bool, seed: int) -> None:
+    inputs, outputs = channels
+    model = in_groups(blocks * 16 // inputs, inputs, outputs, bias=bias, seed=seed)
+    values = np.random.default_rng(seed).normal(size=(2, blocks * 16, 6, 5)).astype(np.float32)
+    (before,) = results(model, values)
+    widen_groups(model)
+    assert groups_of(model) == blocks
+    np.testing.assert_allclose(results(model, values)[0], before, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("groups", "inputs", "outputs"),
+    [(32, 1, 1), (4, 16, 16), (4, 32, 32), (16, 3, 3), (6, 2, 2), (16, 2, 1)],
+    ids=["of one channel", "of a block", "of several", "that fill no block", "too few for a block", "of half a block"],
+)
+def test_other_groups_are_left_alone(groups: int, inputs: int, outputs: int) -> None:
+    model = in_groups(groups, inputs, outputs)
+    before = model.SerializeToString()
+    widen_groups(model)
+    assert model.SerializeToString() == before
+
+
+def test_weights_of_groups_that_are_computed_are_left_alone() -> None:
+    model = in_groups(16, 2, 2)
+    model.graph.node.insert(0, helper.make_node("Identity", ["w"], ["same"]))
+    model.graph.node[1].input[1] = "same"
+    before = model.SerializeToString()
+    widen_groups(model)
+    assert model.SerializeToString() == before
+
+
+def test_arcface_in_another_form_gives_its_own_embeddings() -> None:
     model = load_graph(load_pack().recogniser, kind=_KIND, outputs=[1])
     fix_shape(model, (2, 3, 112, 112))
     rng = np.random.default_rng(0)
@@ -131,6 +192,8 @@ def test_arcface_without_prelus_gives_its_own_embeddings() -> None:
     assert count > 20
     unroll_prelu(model)
     assert "PRelu" not in operators(model)
+    widen_groups(model)
+    assert sum("rmset.groups" in name for node in model.graph.node for name in node.input) == 1
     (after,) = results(model, pictures)
     cosine = (before * after).sum(1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1)
     assert (1 - cosine < 1e-5).all()
