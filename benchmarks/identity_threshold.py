@@ -24,7 +24,7 @@ from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
 
 THRESHOLDS = (0.20, 0.25, 0.30, 0.36, 0.40, 0.45, 0.50)
-SOLID = IdentityRules().solid
+SOLID = IdentityRules.solid
 
 
 def embed_photos(folder: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -70,7 +70,7 @@ def main() -> None:
         n = len(tracks)
         summary = TrackSummary(np.full(n, SOLID), unit(np.array(tracks)), np.zeros((n, n), bool))
         for threshold in THRESHOLDS:
-            labels = cluster_tracks(summary, IdentityRules(same=threshold))
+            labels = cluster_tracks(summary, IdentityRules(same_person=threshold))
             f1 = round(pair_f1(np.array(truth), labels), 4)
             identities = int(labels.max()) + 1
             results.append({"photos": size, "threshold": threshold, "pair_f1": f1, "identities": identities})

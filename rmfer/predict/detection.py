@@ -67,9 +67,9 @@ class PictureFaces:
         # Of pictures made square there are few sizes of input, for each of which a model is opened and kept.
         square = cv2.copyMakeBorder(picture, 0, side - height, 0, side - width, cv2.BORDER_CONSTANT, value=(0, 0, 0))
         square = np.asarray(square, np.uint8)
-        detector = ScaledDetector(self._bank, width=side, height=side, sure=sure)
+        detector = ScaledDetector(self._bank, width=side, height=side, det_threshold=sure)
         _, faces = detector.probe(square, self._pool)
-        found = drop_doubles(faces, sure=sure)
+        found = drop_doubles(faces, det_threshold=sure)
         found = found[found.scores >= sure]
         found = found[np.argsort(found.boxes[:, 0], kind="stable")]
         aligned = list(aligned_faces(picture, found.landmarks, side=self._settings.image_size))

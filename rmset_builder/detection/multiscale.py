@@ -77,14 +77,14 @@ class ScaledDetector:
         bank: detectors.
         width: of the pictures.
         height: of the pictures.
-        sure: score from which on a face is believed.
+        det_threshold: score from which on a face is believed.
     """
 
-    def __init__(self, bank: DetectorBank, *, width: int, height: int, sure: float) -> None:
+    def __init__(self, bank: DetectorBank, *, width: int, height: int, det_threshold: float) -> None:
         self.base = base_side(width, height)
         self._bank = bank
         self._width, self._height = width, height
-        self._sure = sure
+        self._det_threshold = det_threshold
         finer = (_round_up(round(self.base * factor)) for factor in _FINER)
         self._finer = [side for side in finer if side <= max(width, height)]
 
@@ -162,7 +162,7 @@ class ScaledDetector:
         return len(Faces.joined([*fewer, self._sure_of(found[side])])) > len(Faces.joined(fewer))
 
     def _sure_of(self, faces: Faces) -> Faces:
-        return faces[faces.scores >= self._sure]
+        return faces[faces.scores >= self._det_threshold]
 
 
 def cheapest_cover(found: dict[int, Faces], *, preferred: int) -> Scales:

@@ -62,9 +62,10 @@ def find_people(
     detector: Detector,
     pool: Executor,
     *,
-    sure: float,
+    det_threshold: float,
     faces_per_track: int,
     rules: IdentityRules,
+    purity: PurityRules,
     least_frames: int,
 ) -> People:
     """Tell who is who.
@@ -75,9 +76,10 @@ def find_people(
         embedder: face recogniser.
         detector: face detector for aligned faces (`upside_down.INPUT_SIZE`).
         pool: runs decoding, detection and embedding.
-        sure: a track whose every detection scores below this is no face.
+        det_threshold: a track whose every detection scores below this is no face.
         faces_per_track: how many of a track's faces are embedded.
         rules: when two tracks are one person.
+        purity: when a track holds two.
         least_frames: identities seen in fewer frames are left out.
     """
     rows = found.rows
@@ -86,7 +88,7 @@ def find_people(
         return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32))
     best = np.zeros(rows.track.max() + 1, np.float32)
     np.maximum.at(best, rows.track, rows.scores)
-    kept = np.flatnonzero(best[rows.track] >= sure)
+    kept = np.flatnonzero(best[rows.track] >= det_threshold)
     dropped = {UNSURE: len(rows) - len(kept)}
     worth = rows.scores * np.log1p(found.sharpness)
     if len(kept):
@@ -101,7 +103,7 @@ def find_people(
         return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
 
     evidence = FaceEmbeddings(spool, embedder, pool)
-    pure = _pure_tracks(found, kept, worth, evidence, most=faces_per_track)
+    pure = _pure_tracks(found, kept, worth, evidence, purity, most=faces_per_track)
     by_track = [one.faces for one in pure]
     whole = len(kept)
     track = np.repeat(np.arange(len(by_track)), [len(mine) for mine in by_track])
@@ -136,7 +138,13 @@ def find_people(
 
 
 def _pure_tracks(
-    found: FoundFaces, kept: Rows, worth: npt.NDArray[np.floating], evidence: FaceEmbeddings, *, most: int
+    found: FoundFaces,
+    kept: Rows,
+    worth: npt.NDArray[np.floating],
+    evidence: FaceEmbeddings,
+    rules: PurityRules,
+    *,
+    most: int,
 ) -> list[PureTrack]:
     """The tracks, each of one person."""
     by_track = _by_track(found.rows.track, kept)[1]
@@ -144,7 +152,7 @@ def _pure_tracks(
     by_number = found.doubts[np.argsort(found.doubts[:, 0], kind="stable")]
     first, last = (np.searchsorted(by_number[:, 0], number, side) for side in ("left", "right"))
     doubts = [by_number[start:stop, 1] for start, stop in zip(first, last, strict=True)]
-    purifier = TrackPurifier(found.rows.frame, worth, evidence, PurityRules(), most=most)
+    purifier = TrackPurifier(found.rows.frame, worth, evidence, rules, most=most)
     return purifier.split(by_track, doubts, found.transitions)
 
 

@@ -23,10 +23,10 @@ class IdentityRules:
     """When two tracks are one person, and which people are left out.
 
     Attributes:
-        same: least mean cosine similarity of two groups of tracks of one person.
+        same_person: least mean cosine similarity of two groups of tracks of one person.
         perhaps_twice: cosine similarity of two tracks seen together from which on they are compared moment by moment.
         twice: least mean cosine similarity of the same moments of two tracks that show one person twice.
-        doubt: a track nearer than this to ``same``, from either side, is looked at more closely.
+        doubt: a track nearer than this to ``same_person``, from either side, is looked at more closely.
         solid: frames from which on a track may found an identity; shorter ones only join.
         join: least cosine similarity at which a short track joins an identity.
         clear: an identity that the detector never sees with this score is left out: things that look like faces.
@@ -34,7 +34,7 @@ class IdentityRules:
             whichever is shorter, is left out.
     """
 
-    same: float = 0.33
+    same_person: float
     perhaps_twice: float = 0.45
     twice: float = 0.75
     doubt: float = 0.20
@@ -73,12 +73,14 @@ def cluster_tracks(tracks: TrackSummary, rules: IdentityRules) -> npt.NDArray[np
     apart = tracks.apart
     by_length = np.argsort(-tracks.faces, kind="stable")
     solid = by_length[tracks.faces[by_length] >= rules.solid][:_MOST_SOLID_TRACKS]
-    labels[solid] = _agglomerate(alike[np.ix_(solid, solid)], apart[np.ix_(solid, solid)], rules.same)
+    labels[solid] = _agglomerate(alike[np.ix_(solid, solid)], apart[np.ix_(solid, solid)], rules.same_person)
     for track in by_length[~np.isin(by_length, solid)]:
         labels[track] = _nearest(labels, alike=alike[track], apart=apart[track], faces=tracks.faces, join=rules.join)
     lonely = np.flatnonzero(labels < 0)
     first_new = labels.max() + 1
-    labels[lonely] = first_new + _agglomerate(alike[np.ix_(lonely, lonely)], apart[np.ix_(lonely, lonely)], rules.same)
+    labels[lonely] = first_new + _agglomerate(
+        alike[np.ix_(lonely, lonely)], apart[np.ix_(lonely, lonely)], rules.same_person
+    )
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
@@ -100,7 +102,9 @@ def doubtful_tracks(tracks: TrackSummary, labels: npt.NDArray[np.int64], rules: 
     own = np.where(others[np.arange(len(labels)), labels] > 0, mean[np.arange(len(labels)), labels], 1)
     barred = tracks.apart.astype(float) @ (member > 0) > 0
     mean[barred | (member > 0)] = -1
-    return np.flatnonzero((own < rules.same + rules.doubt) | (mean.max(axis=1) > rules.same - rules.doubt))
+    return np.flatnonzero(
+        (own < rules.same_person + rules.doubt) | (mean.max(axis=1) > rules.same_person - rules.doubt)
+    )
 
 
 def _agglomerate(alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], same: float) -> npt.NDArray[np.int64]:

@@ -20,7 +20,6 @@ from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import INPUT_SIZE, upside_down_note
 from rmset_builder.identity.assignment import UPSIDE_DOWN, People, find_people
-from rmset_builder.identity.clustering import IdentityRules
 from rmset_builder.inference.ort import ort
 from rmset_builder.pipeline.engine import Engine
 from rmset_builder.pipeline.face_pipeline import FaceFinder, FaceRules
@@ -30,8 +29,6 @@ from rmset_builder.shards.checked_parquet import write_checked
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.shards.writer import write_shards
-from rmset_builder.tracking.keyframes import KeyframeRules
-from rmset_builder.tracking.tracker import LinkRules
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.filtergraph import picture_note
@@ -63,12 +60,13 @@ def extract_video(
     """
     began = time.monotonic()
     spec, settings = engine.spec, engine.spec.settings
+    rules = settings.rules
     with (
         FrameReader(info, threads=spec.threads, nvdec=spec.nvdec) as reader,
         Spool(work / "faces.jpgs") as spool,
     ):
         detector = ScaledDetector(
-            engine.detectors, width=reader.width, height=reader.height, sure=settings.det_threshold
+            engine.detectors, width=reader.width, height=reader.height, det_threshold=settings.det_threshold
         )
         found = FaceFinder(reader, detector, engine.workers, _face_rules(settings)).run(spool, progress)
         stated = reader.times_s()
@@ -80,9 +78,10 @@ def extract_video(
             engine.embedder,
             engine.detectors.get(INPUT_SIZE),
             engine.workers.at(Urgency.AWAITED),
-            sure=settings.det_threshold,
+            det_threshold=settings.det_threshold,
             faces_per_track=settings.faces_per_track,
-            rules=IdentityRules(same=settings.same_person),
+            rules=rules.identity,
+            purity=rules.purity,
             least_frames=_least_frames(settings, fps, len(times)),
         )
         source_sha256 = sha256_of(task.path)
@@ -164,10 +163,9 @@ def versions_json() -> str:
 
 
 def _face_rules(settings: ExtractSettings) -> FaceRules:
-    stride = settings.detect_every
     return FaceRules(
-        keyframes=KeyframeRules(stride=stride, motion=settings.motion, worth_a_look=settings.det_threshold),
-        links=LinkRules(sure=settings.det_threshold),
+        keyframes=settings.rules.keyframes,
+        links=settings.rules.links,
         image_size=settings.image_size,
         jpeg_quality=settings.jpeg_quality,
         fixed_scale=settings.det_size,
@@ -176,7 +174,7 @@ def _face_rules(settings: ExtractSettings) -> FaceRules:
 
 def _least_frames(settings: ExtractSettings, fps: float, frames: int) -> int:
     """The frames an identity must be seen in: ``min_presence_s``, or the rule's share of a short video."""
-    return max(1, round(min(settings.min_presence_s * fps, IdentityRules.shortest_share * frames)))
+    return max(1, round(min(settings.min_presence_s * fps, settings.rules.identity.shortest_share * frames)))
 
 
 def _face_rows(

@@ -74,7 +74,7 @@ class FaceFinder:
         self._detector = detector
         self._awaited, self._ahead, self._deferred = (workers.at(urgency) for urgency in Urgency)
         self._rules = rules
-        self._stride = rules.keyframes.stride
+        self._stride = rules.keyframes.detect_every
         self._linker = TrackLinker(rules.links)
         self._chooser = ScaleChooser(detector, self._awaited, fixed=rules.fixed_scale)
         self._keyframe_count = 0
@@ -195,7 +195,7 @@ class FaceFinder:
         return self._keyframe(window, glance.frame, faces)
 
     def _keyframe(self, window: Window, frame: int, faces: Faces) -> Keyframe:
-        faces = drop_doubles(faces, sure=self._rules.links.sure)
+        faces = drop_doubles(faces, det_threshold=self._rules.links.det_threshold)
         place, width, height = frame - window.start, self._reader.width, self._reader.height
         seen = patches(window.greys[place], faces.boxes, frame_width=width)
         settled = window.changes[place].of_boxes(faces.boxes, frame=frame, width=width, height=height)

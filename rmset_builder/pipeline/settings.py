@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-# Raised when the same settings would give other shards: what an older program wrote is then stale.
-ALGORITHM = 5
+from rmset_builder.identity.clustering import IdentityRules
+from rmset_builder.identity.purity import PurityRules
+from rmset_builder.pipeline.algorithm import ALGORITHM
+from rmset_builder.tracking.keyframes import KeyframeRules
+from rmset_builder.tracking.tracker import LinkRules
 
 _LEAST_DET_SIZE = 64
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the stages go by: the settings where one of them is a stage's, and the numbers that are the stage's own."""
+
+    keyframes: KeyframeRules
+    links: LinkRules
+    purity: PurityRules
+    identity: IdentityRules
 
 
 class ExtractSettings(BaseModel):
@@ -50,6 +65,17 @@ class ExtractSettings(BaseModel):
         return side
 
     @property
+    def rules(self) -> Rules:
+        """The rules of all stages."""
+        return Rules(
+            KeyframeRules(detect_every=self.detect_every, motion=self.motion, det_threshold=self.det_threshold),
+            LinkRules(det_threshold=self.det_threshold),
+            PurityRules(),
+            IdentityRules(same_person=self.same_person),
+        )
+
+    @property
     def sha256(self) -> str:
-        """Hash of all settings and of the algorithm's version."""
-        return hashlib.sha256(f"{ALGORITHM} {self.model_dump_json()}".encode()).hexdigest()
+        """Hash of whatever decides a shard: the settings, the rules and the algorithm."""
+        rules = json.dumps(asdict(self.rules), sort_keys=True)
+        return hashlib.sha256(f"{ALGORITHM} {self.model_dump_json()} {rules}".encode()).hexdigest()

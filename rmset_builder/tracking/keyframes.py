@@ -33,15 +33,15 @@ class KeyframeRules:
     """Where the detector may be left out.
 
     Attributes:
-        stride: frames from one keyframe to the next on steady shots; 1 looks at every frame.
+        detect_every: frames from one keyframe to the next on steady shots; 1 looks at every frame.
         motion: the farthest that a box's or landmark's coordinate may move between two keyframes, as a share of the
             box's longer side, before the frame half-way is looked at too.
-        worth_a_look: faces below this score that come or go do not make the frame half-way a keyframe.
+        det_threshold: faces below this score that come or go do not make the frame half-way a keyframe.
     """
 
-    stride: int = 4
-    motion: float = 0.1
-    worth_a_look: float = 0.5
+    detect_every: int
+    motion: float
+    det_threshold: float
 
 
 def find_keyframes(
@@ -68,7 +68,7 @@ def find_keyframes(
         rules: where the detector may be left out.
         links: when two detections are one face.
     """
-    first = first_frames(start, stop, cuts, rules.stride)
+    first = first_frames(start, stop, cuts, rules.detect_every)
     known = dict(zip(first, detect([Glance(frame) for frame in first]), strict=True))
     if before is not None:
         known[before.frame] = before
@@ -100,7 +100,7 @@ def _doubt(a: Keyframe, b: Keyframe, rules: KeyframeRules, links: LinkRules) -> 
     moving = _moved_share(old, new) > rules.motion
     around = [_hull(old.boxes[moving], new.boxes[moving])]
     for side, keyframe in enumerate((a, b)):
-        alone = keyframe.faces.scores >= rules.worth_a_look
+        alone = keyframe.faces.scores >= rules.det_threshold
         alone[pairs[:, side]] = False
         around.append(keyframe.faces.boxes[alone])
     regions = np.concatenate(around)

@@ -49,7 +49,7 @@ class LinkRules:
     """When two detections are one face.
 
     Attributes:
-        sure: detector score from which on a face is believed.
+        det_threshold: detector score from which on a face is believed.
         overlap: least intersection over union.
         likeness: least normalised correlation of what the boxes show.
         longest_gap: frames that a track may go unseen; they are filled in.
@@ -57,7 +57,7 @@ class LinkRules:
         transition: share of a frame's faces whose places have changed of late from which on all tracks are in doubt.
     """
 
-    sure: float = 0.5
+    det_threshold: float
     overlap: float = 0.4
     likeness: float = 0.65
     longest_gap: int = 8
@@ -125,7 +125,7 @@ def _match(boxes: Array, looks: Array, frames: npt.NDArray[np.integer], b: Keyfr
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 
     pairs = []
-    sure = b.faces.scores >= rules.sure
+    sure = b.faces.scores >= rules.det_threshold
     for wanted in (sure, ~sure):
         columns = np.flatnonzero(wanted)
         rows, picked = linear_sum_assignment(worth[:, columns], maximize=True)
@@ -223,9 +223,9 @@ def _rows(track: int, frames: npt.NDArray[np.integer], values: Array, filled: np
     return TrackRows(frames.astype(np.int32), np.full(len(frames), track, np.int32), values.astype(np.float32), filled)
 
 
-def drop_doubles(faces: Faces, *, sure: float) -> Faces:
+def drop_doubles(faces: Faces, *, det_threshold: float) -> Faces:
     """Leave out unsure faces that lie mostly on a sure one: parts of a face, not faces."""
-    is_sure = faces.scores >= sure
+    is_sure = faces.scores >= det_threshold
     if is_sure.all() or not is_sure.any():
         return faces
     covered = covered_share(faces.boxes, faces.boxes[is_sure]).max(axis=1) > MOSTLY

@@ -110,7 +110,7 @@ def scaled(bank: DetectorBank) -> Scaler:
     """For pictures of the size of the one given."""
 
     def make(picture: Image) -> ScaledDetector:
-        return ScaledDetector(bank, width=picture.shape[1], height=picture.shape[0], sure=0.5)
+        return ScaledDetector(bank, width=picture.shape[1], height=picture.shape[0], det_threshold=0.5)
 
     return make
 

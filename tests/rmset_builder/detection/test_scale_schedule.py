@@ -40,13 +40,13 @@ def wall() -> Image:
 def solo(bank: DetectorBank) -> Image:
     """One face that fills the picture."""
     photo = np.asarray(cv2.cvtColor(cv2.imread(str(find_photo())), cv2.COLOR_BGR2RGB), np.uint8)
-    found = ScaledDetector(bank, width=photo.shape[1], height=photo.shape[0], sure=0.5).detect(photo, (640,))
+    found = ScaledDetector(bank, width=photo.shape[1], height=photo.shape[0], det_threshold=0.5).detect(photo, (640,))
     x0, y0, x1, y1 = found.boxes[np.argmax(found.boxes[:, 1])].astype(int)
     return np.asarray(cv2.resize(photo[y0 - 8 : y1 + 8, x0 - 8 : x1 + 8], (WIDTH, HEIGHT)), np.uint8)
 
 
 def chooser(bank: DetectorBank, *, width: int = WIDTH, height: int = HEIGHT, fixed: int = 0) -> ScaleChooser:
-    detector = ScaledDetector(bank, width=width, height=height, sure=0.5)
+    detector = ScaledDetector(bank, width=width, height=height, det_threshold=0.5)
     return ScaleChooser(detector, POOL, fixed=fixed)
 
 

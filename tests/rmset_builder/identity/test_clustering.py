@@ -23,11 +23,12 @@ from rmset_builder.faces.upside_down import INPUT_SIZE
 from rmset_builder.identity.assignment import People, find_people
 from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.identity.embedder import Embedder
+from rmset_builder.identity.purity import PurityRules
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
 from rmset_builder.tracking.tracker import TrackRows
 
-RULES = IdentityRules(same=0.40, solid=12, join=0.30, twice=0.75, doubt=0.20)
+RULES = IdentityRules(same_person=0.40, solid=12, join=0.30, twice=0.75, doubt=0.20)
 LONG, SHORT = RULES.solid + 20, RULES.solid - 1
 SIZE = 64
 
@@ -106,7 +107,7 @@ def test_people_who_differ_are_told_apart_in_any_order(seed: int, who: int, trac
 def test_tracks_are_one_person_from_the_rules_likeness_on(cosine: float, same: bool) -> None:
     labels = cluster_tracks(summary(alike(cosine)), RULES)
     assert (labels[0] == labels[1]) == same
-    eager = cluster_tracks(summary(alike(cosine)), IdentityRules(same=0.2))
+    eager = cluster_tracks(summary(alike(cosine)), IdentityRules(same_person=0.2))
     assert eager[0] == eager[1]
 
 
@@ -116,7 +117,7 @@ def test_it_is_the_mean_likeness_of_groups_that_counts() -> None:
     embedding[:, :3] = [[1, 0, 0], [0.5, 0.8, 0.3], [0.1, 0.95, 0.3]]
     embedding = unit(embedding)
     cosine = embedding @ embedding.T
-    assert cosine[0, 1] > RULES.same > (cosine[0, 1] + cosine[0, 2]) / 2
+    assert cosine[0, 1] > RULES.same_person > (cosine[0, 1] + cosine[0, 2]) / 2
     assert groups(cluster_tracks(summary(embedding), RULES)) == {frozenset({0}), frozenset({1, 2})}
 
 
@@ -129,7 +130,7 @@ def test_two_who_were_seen_apart_are_two_however_alike(faces: int) -> None:
 
 def test_a_third_track_does_not_bring_two_together_who_are_apart() -> None:
     embedding = alike(0.7, 0.72)
-    assert embedding[1] @ embedding[2] > RULES.same
+    assert embedding[1] @ embedding[2] > RULES.same_person
     labels = cluster_tracks(summary(embedding, (1, 2)), RULES)
     assert labels[1] != labels[2]
     assert labels[0] == labels[2], "the one it is more like"
@@ -221,12 +222,12 @@ def test_doubtful_are_those_that_more_evidence_could_move(seed: int, tracks: int
     expected, near = set(), set()
     for track in range(tracks):
         own = mean_likeness(track, labels[track])
-        margins = [] if own is None else [RULES.same + RULES.doubt - own]
+        margins = [] if own is None else [RULES.same_person + RULES.doubt - own]
         for label in set(labels.tolist()) - {int(labels[track])}:
             if not any(video.apart[track, k] for k in range(tracks) if labels[k] == label):
                 likeness = mean_likeness(track, label)
                 assert likeness is not None
-                margins.append(likeness - (RULES.same - RULES.doubt))
+                margins.append(likeness - (RULES.same_person - RULES.doubt))
         if any(margin > 0 for margin in margins):
             expected.add(track)
         if any(abs(margin) < 1e-5 for margin in margins):
@@ -271,7 +272,8 @@ class Cast:
                 embedder,
                 detector,
                 pool,
-                sure=0.5,
+                det_threshold=0.5,
+                purity=PurityRules(),
                 faces_per_track=3,
                 rules=RULES,
                 least_frames=least_frames,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -45,6 +47,20 @@ def test_another_algorithm_has_another_hash(monkeypatch: pytest.MonkeyPatch) -> 
     before = ExtractSettings().sha256
     monkeypatch.setattr(settings, "ALGORITHM", settings.ALGORITHM + 1)
     assert ExtractSettings().sha256 != before
+
+
+@pytest.mark.parametrize("rules", ["KeyframeRules", "LinkRules", "PurityRules", "IdentityRules"])
+def test_every_number_of_every_rule_is_in_the_hash(rules: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that no setting changes: whoever changes one in the code has other shards."""
+    before, kind = ExtractSettings().sha256, getattr(settings, rules)
+    for field in dataclasses.fields(kind):
+        with monkeypatch.context() as patched:
+            patched.setattr(settings, rules, lambda **given: _changed(kind(**given), field.name))  # noqa: B023
+            assert ExtractSettings().sha256 != before, field.name
+
+
+def _changed(rules: Any, name: str) -> Any:
+    return dataclasses.replace(rules, **{name: getattr(rules, name) + 1})
 
 
 def test_settings_cannot_be_changed_and_have_no_others() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ from rmset_builder.tracking.keyframes import Glance, KeyframeRules, find_keyfram
 from rmset_builder.tracking.tracker import Keyframe, LinkRules
 from rmset_builder.video.shots import Settled
 
-RULES = KeyframeRules(stride=4, motion=0.15, worth_a_look=0.5)
-LINKS = LinkRules()
+RULES = KeyframeRules(detect_every=4, motion=0.15, det_threshold=0.5)
+LINKS = LinkRules(det_threshold=0.5)
 SIDE = 100
 
 
@@ -97,7 +97,7 @@ def test_the_windows_of_a_video_go_on_with_the_stride() -> None:
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 8, 16])
 def test_no_two_keyframes_are_farther_apart_than_the_stride(stride: int) -> None:
-    found = World(still(40)).find(0, 37, rules=KeyframeRules(stride=stride))
+    found = World(still(40)).find(0, 37, rules=replace(RULES, motion=0.1, detect_every=stride))
     assert found[0] == 0
     assert found[-1] == 36
     assert np.diff(found).max() <= stride
@@ -106,7 +106,7 @@ def test_no_two_keyframes_are_farther_apart_than_the_stride(stride: int) -> None
 
 def test_stride_one_looks_at_every_frame_once() -> None:
     world = World(Person(tuple(30.0 * frame for frame in range(12))))
-    assert world.find(0, 12, {5}, rules=KeyframeRules(stride=1)) == list(range(12))
+    assert world.find(0, 12, {5}, rules=replace(RULES, motion=0.1, detect_every=1)) == list(range(12))
     assert world.calls == [list(range(12))]
 
 
@@ -215,7 +215,7 @@ def reference(
             if not person.there(a) and not person.there(b):
                 continue
             same = person.there(a) and person.there(b) and overlap(person.x[a], person.x[b]) >= LINKS.overlap
-            if not same and person.score >= rules.worth_a_look:
+            if not same and person.score >= rules.det_threshold:
                 return True
             if same and abs(person.x[a] - person.x[b]) > rules.motion * SIDE:
                 return True
@@ -230,7 +230,7 @@ def reference(
     looked = {
         frame
         for frame in range(start, stop)
-        if (frame - start + 1) % rules.stride == 0 or frame in (0, stop - 1) or frame in cuts or frame + 1 in cuts
+        if (frame - start + 1) % rules.detect_every == 0 or frame in (0, stop - 1) or frame in cuts or frame + 1 in cuts
     }
     ends = sorted(looked | ({before} if before is not None else set()))
     for a, b in itertools.pairwise(ends):
@@ -249,7 +249,7 @@ def test_keyframes_are_those_of_the_rule_window_after_window(seed: int, length: 
         x = np.where(rng.random(frames) < 0.1, np.nan, np.cumsum(steps) + 500.0)
         people.append(Person(tuple(x.tolist()), y=200.0 * row, score=float(rng.choice([0.3, 0.5, 0.9]))))
     cuts = {frame for frame in range(1, frames) if rng.random() < 0.1}
-    rules = KeyframeRules(stride=stride)
+    rules = replace(RULES, motion=0.1, detect_every=stride)
 
     world = World(*people)
     before: int | None = None

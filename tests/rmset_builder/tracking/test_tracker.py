@@ -26,7 +26,7 @@ from rmset_builder.tracking.tracker import (
 )
 from rmset_builder.video.shots import Settled
 
-RULES = LinkRules()
+RULES = LinkRules(det_threshold=0.5)
 Box = Sequence[float]
 
 
@@ -120,7 +120,9 @@ def test_a_face_that_is_away_too_long_comes_back_as_another_track(gap: int, trac
     assert len(rows) == (gap + 1 if tracks == 1 else 2)
     assert (
         link(
-            keyframe(10, (at(0), 0.9, 0)), keyframe(10 + gap, (at(0), 0.9, 0)), rules=LinkRules(longest_gap=gap)
+            keyframe(10, (at(0), 0.9, 0)),
+            keyframe(10 + gap, (at(0), 0.9, 0)),
+            rules=replace(RULES, longest_gap=gap),
         ).track.max()
         == 0
     )
@@ -169,7 +171,7 @@ def test_sure_faces_choose_first() -> None:
     before = keyframe(0, (at(0), 0.9, 0))
     after = keyframe(1, (at(0), 0.49, 0), (at(20), 0.5, 0))
     assert match(before, after, RULES).tolist() == [[0, 1]]
-    assert match(before, after, LinkRules(sure=0.3)).tolist() == [[0, 0]]
+    assert match(before, after, LinkRules(det_threshold=0.3)).tolist() == [[0, 0]]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
@@ -270,7 +272,7 @@ def test_unsure_faces_on_sure_ones_are_left_out(seed: int, count: int) -> None:
         for row, (box, score) in enumerate(zip(boxes.tolist(), scores, strict=True))
         if score >= 0.5 or not any(covered(box, other) > 0.5 for other in sure)
     ]
-    found = drop_doubles(some_faces(boxes, scores), sure=0.5)
+    found = drop_doubles(some_faces(boxes, scores), det_threshold=0.5)
     np.testing.assert_array_equal(found.scores, scores[stay])
     np.testing.assert_array_equal(found.boxes, boxes[stay])
 
