@@ -18,7 +18,7 @@ demo: install
 	$(BIN)/rmset extract "$(VIDEO)" --out $(DEMO)/shards
 	$(BIN)/rmset stats $(DEMO)/shards --paper
 	$(BIN)/rmset contact $(DEMO)/shards --out $(DEMO)/contact.png
-	$(BIN)/python -m rmfer.datasets.synthetic --out $(DEMO)/benchmark
+	$(BIN)/python -m rmfer.labelled.synthetic --out $(DEMO)/benchmark
 	@rm -rf $(DEMO)/run
 	$(BIN)/rmfer train --rmset $(DEMO)/shards --benchmark $(DEMO)/benchmark --preset demo --out $(DEMO)/run
 	@echo

@@ -28,12 +28,12 @@ import simplejpeg
 import torch
 from common import keep
 
+from rmfer.data.device import check_device
 from rmfer.errors import RmferError
-from rmfer.store.device import check_device
-from rmfer.store.images import ImageReader
-from rmfer.store.index import open_index
-from rmfer.store.loader import AnchorLoader
-from rmfer.store.sampler import AnchorSampler, SamplerSettings
+from rmfer.shards.images import ImageReader
+from rmfer.shards.index import open_index
+from rmfer.shards.loader import AnchorLoader
+from rmfer.shards.sampler import AnchorSampler, SamplerSettings
 from rmset_builder.core.machine import usable_cores
 
 WARM_UP = 6

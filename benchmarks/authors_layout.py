@@ -18,7 +18,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from rmfer.store.augment import RMSET_MEAN, RMSET_STD
+from rmfer.data.augment import RMSET_MEAN, RMSET_STD
 from rmset_builder.shards.checked_parquet import read_checked
 
 

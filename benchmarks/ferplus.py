@@ -31,7 +31,7 @@ from common import HERE, keep, shared
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
 
-from rmfer.comparison import compare, read_answers, seen_in_training
+from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
 from rmset_builder.core.machine import usable_cores
 
 BASE = "base"

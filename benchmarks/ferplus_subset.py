@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rmfer.datasets.ferplus import SPLITS, VOTES_FILE
-from rmfer.datasets.recognise import open_benchmark
-from rmfer.datasets.tree import open_tree
+from rmfer.labelled.archive import open_tree
+from rmfer.labelled.readers.ferplus import SPLITS, VOTES_FILE
+from rmfer.labelled.registry import open_benchmark
 
 
 def write_subset(benchmark: Path, folder: Path, counts: Mapping[str, int]) -> Path:

@@ -19,11 +19,11 @@ import torch
 from common import keep
 
 from rmfer.errors import RmferError
-from rmfer.likest import FaceEmbedder
 from rmfer.losses.acl import choose
 from rmfer.model.saved import load_model
-from rmfer.store.index import Index, open_index
-from rmfer.store.sampler import AnchorSampler, AnchorSet, SamplerSettings
+from rmfer.predict.likest import FaceEmbedder
+from rmfer.shards.index import Index, open_index
+from rmfer.shards.sampler import AnchorSampler, AnchorSet, SamplerSettings
 from rmset_builder.core.machine import usable_cores
 
 BATCH = 256

@@ -159,7 +159,7 @@ def memory():
     return {name: int(lines[name].split()[0]) / 1024 for name in names}
 before = memory()
 began = time.perf_counter()
-from rmfer.store import open_index, AnchorSampler, SamplerSettings
+from rmfer.shards import open_index, AnchorSampler, SamplerSettings
 index = open_index(Path(sys.argv[1]))
 opened = time.perf_counter() - began
 sampler = AnchorSampler(index, SamplerSettings(seed=int(sys.argv[2]), frame_stride=int(sys.argv[3])))

@@ -25,7 +25,7 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 from common import keep
 
-from rmfer.store import ImageReader, open_index
+from rmfer.shards import ImageReader, open_index
 from rmset_builder.exporting.lance import NAME
 from rmset_builder.exporting.run import export
 from rmset_builder.shards.layout import find_shards

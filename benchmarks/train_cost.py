@@ -27,9 +27,9 @@ from common import keep
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from rmfer.datasets.benchmark import Benchmark
-from rmfer.datasets.loader import LabelledLoader
-from rmfer.datasets.recognise import open_benchmark
+from rmfer.labelled.benchmark import Benchmark
+from rmfer.labelled.loader import LabelledLoader
+from rmfer.labelled.registry import open_benchmark
 from rmfer.model.network import RmferNet
 from rmfer.optim.sam import Sam
 from rmfer.training.anchors import open_anchors

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from rmfer.errors import RmferError
-from rmfer.store import AnchorLoader, SamplerSettings
+from rmfer.shards import AnchorLoader, SamplerSettings
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from rmfer.data.device import check_device
 from rmfer.errors import RmferError
-from rmfer.store.device import check_device
 
 
 def named_device(name: str | None = None) -> torch.device:

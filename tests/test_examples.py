@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from rmfer.store import AnchorSampler, SamplerSettings, open_index
+from rmfer.shards import AnchorSampler, SamplerSettings, open_index
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from rmfer.datasets import Benchmark, open_benchmark
-from rmfer.datasets.celeba import NOBODY
-from rmfer.datasets.duplicates import Duplicates, find_duplicates, pairs
-from rmfer.datasets.missing import missing_note
+from rmfer.labelled import Benchmark, open_benchmark
+from rmfer.labelled.duplicates import Duplicates, find_duplicates, pairs
+from rmfer.labelled.missing import missing_note
+from rmfer.labelled.readers.celeba import NOBODY
 from rmfer.labels import class_names
 from rmset_builder.core.command_line import echo
 from rmset_builder.core.machine import usable_cores

@@ -12,7 +12,7 @@ import click
 from rmset_builder.core.command_line import echo
 
 if TYPE_CHECKING:
-    from rmfer.comparison import Answers, Comparison
+    from rmfer.evaluation.comparison import Answers, Comparison
 
 _AGAINST = "--against"
 
@@ -61,7 +61,7 @@ def command(
     Prints the mean difference with a 95 % interval over seeds and images, and McNemar's test of each pair of runs;
     of FERPlus also for the images with a majority, and all of it without images that also stand in training.
     """
-    from rmfer.comparison import compare, read_answers, seen_in_training  # noqa: PLC0415
+    from rmfer.evaluation.comparison import compare, read_answers, seen_in_training  # noqa: PLC0415
 
     ours, theirs = ([read_answers(run, split=split, which=which) for run in side] for side in (runs, against))
     place = benchmark or ours[0].benchmark

@@ -13,7 +13,7 @@ from rmfer.progress import counted
 from rmset_builder.core.command_line import echo, something_is_done
 
 if TYPE_CHECKING:
-    from rmfer.datasets.benchmark import Benchmark
+    from rmfer.labelled.benchmark import Benchmark
 
 _FOLDER = "evaluation"
 
@@ -52,16 +52,16 @@ def command(
     FERPlus also for the images with a majority alone.
     """
     # torch takes seconds to import, and --help does without.
-    from rmfer.datasets.missing import missing_list, missing_note  # noqa: PLC0415
     from rmfer.devices import named_device  # noqa: PLC0415
-    from rmfer.evaluate import by_rules, evaluate, find_split  # noqa: PLC0415
-    from rmfer.evaluation_files import (  # noqa: PLC0415
+    from rmfer.evaluation.evaluate import by_rules, evaluate, find_split  # noqa: PLC0415
+    from rmfer.evaluation.files import (  # noqa: PLC0415
         report,
         write_evaluation,
         write_lines,
         write_probabilities,
         write_table,
     )
+    from rmfer.labelled.missing import missing_list, missing_note  # noqa: PLC0415
     from rmfer.model.saved import load_model  # noqa: PLC0415
 
     place = named_device(device)
@@ -94,7 +94,7 @@ def command(
 
 def _open_for(classes: int, path: Path | None, *, skip_missing: bool) -> Benchmark:
     """The benchmark with the model's classes; with its own where it has fewer."""
-    from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+    from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
 
     benchmark = open_benchmark(path, skip_missing=skip_missing)
     if benchmark.classes <= classes:

@@ -25,8 +25,8 @@ def command(*, model: Path, out: Path, which: str, as_json: bool) -> None:
     than 1e-4 is not written.
     """
     # torch takes seconds to import, and --help does without.
+    from rmfer.export.onnx import BATCHES, export_onnx  # noqa: PLC0415
     from rmfer.model.saved import load_model  # noqa: PLC0415
-    from rmfer.onnx_export import BATCHES, export_onnx  # noqa: PLC0415
 
     net, info = load_model(model, which=which)
     exported = export_onnx(net, info, out)

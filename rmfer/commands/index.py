@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rmfer.store import open_index
+from rmfer.shards import open_index
 from rmset_builder.core.command_line import TextPath, echo
 
 

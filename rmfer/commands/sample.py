@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rmfer.errors import RmferError, ShardError
 from rmfer.files import whole_file
-from rmfer.store import AnchorSampler, AnchorSet, ImageReader, Index, SamplerSettings, open_index
+from rmfer.shards import AnchorSampler, AnchorSet, ImageReader, Index, SamplerSettings, open_index
 from rmset_builder.core.command_line import TextPath, echo, echo_path, something_is_done
 
 _SIDE, _COLUMNS, _GAP = 96, 25, 4
@@ -103,8 +103,8 @@ def _draw(
 def _likest(model: Path, index: Index, gamma: float) -> Callable[[AnchorSet], npt.NDArray[np.int64]]:
     """What tells P_imp of a set."""
     # torch takes seconds to import, and drawing does without.
-    from rmfer.likest import FaceEmbedder, likest_positives  # noqa: PLC0415
     from rmfer.model.saved import load_model  # noqa: PLC0415
+    from rmfer.predict.likest import FaceEmbedder, likest_positives  # noqa: PLC0415
 
     net, info = load_model(model)
     if "projection" in info.untrained:

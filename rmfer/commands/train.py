@@ -106,13 +106,13 @@ def command(
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
     """
     # torch takes seconds to import, and --help does without.
-    from rmfer.datasets.missing import missing_list, missing_note  # noqa: PLC0415
-    from rmfer.datasets.recognise import open_benchmark  # noqa: PLC0415
+    from rmfer.labelled.missing import missing_list, missing_note  # noqa: PLC0415
+    from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
     from rmfer.training.anchors import need_shards  # noqa: PLC0415
     from rmfer.training.distributed import join, leave  # noqa: PLC0415
     from rmfer.training.finish import finish  # noqa: PLC0415
-    from rmfer.training.loop import train  # noqa: PLC0415
     from rmfer.training.run import InterruptedRun, Run  # noqa: PLC0415
+    from rmfer.training.trainer import train  # noqa: PLC0415
 
     assignments = (*assignments, "skip_missing=true") if skip_missing else assignments
     config = resolve(presets, assignments)  # wrong names are told before the benchmark is read

@@ -11,10 +11,10 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from rmfer.data.device import check_device
 from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet
 from rmfer.model.weights import write_weights
-from rmfer.store.device import check_device
 
 FORMAT = "1"
 _FORMAT_KEY, _INFO_KEY = "rmfer.format", "rmfer.model"

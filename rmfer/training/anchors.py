@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rmfer.datasets.benchmark import Benchmark
-from rmfer.datasets.missing import missing_note
-from rmfer.datasets.random_sets import RandomSets
-from rmfer.datasets.recognise import open_benchmark
-from rmfer.datasets.split import Split
 from rmfer.errors import RmferError
-from rmfer.store.loader import AnchorLoader
-from rmfer.store.sampler import SamplerSettings
-from rmfer.store.shard_files import find_shards
+from rmfer.labelled.benchmark import Benchmark
+from rmfer.labelled.missing import missing_note
+from rmfer.labelled.random_sets import RandomSets
+from rmfer.labelled.registry import open_benchmark
+from rmfer.labelled.split import Split
+from rmfer.shards.loader import AnchorLoader
+from rmfer.shards.sampler import SamplerSettings
+from rmfer.shards.shard_files import find_shards
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 

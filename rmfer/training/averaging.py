@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
-from rmfer.datasets.split import Split
+from rmfer.labelled.split import Split
 from rmfer.model.network import RmferNet
 from rmfer.training.batch_norm import statistics_of
 

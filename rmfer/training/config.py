@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError, field_validator, model_validator
 
 from rmfer.errors import RmferError
 from rmset_builder.core.machine import usable_cores
@@ -64,6 +64,7 @@ class TrainConfig(BaseModel):
     lambda_fer: float = Field(1.0, ge=0, description="Weight of the classification loss.")
     lambda1: float = Field(1.0, ge=0, description="Weight of IAL.")
     lambda2: float = Field(1.0, ge=0, description="Weight of ACL.")
+    losses: dict[str, NonNegativeFloat] = Field({}, description="Weights of further losses, by the name of each.")
     self_masking: bool = Field(True, description="Leave a face's similarity to itself out.")
     evaluate_with: Literal["main", "att"] = Field("main", description="Which classifier accuracy is reported from.")
 

@@ -10,8 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from rmfer.data.device import check_device
 from rmfer.devices import named_device
-from rmfer.store.device import check_device
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from rmfer.evaluate import Evaluation, Probabilities, by_rules, evaluate
-from rmfer.evaluation_files import write_evaluation, write_table
+from rmfer.evaluation import class_recalls
+from rmfer.evaluation.evaluate import Evaluation, Probabilities, by_rules, evaluate
+from rmfer.evaluation.files import write_evaluation, write_table
+from rmfer.evaluation.model_card import model_card
 from rmfer.files import whole_file
 from rmfer.labels import class_names
-from rmfer.measures import class_recalls
 from rmfer.model.saved import ModelInfo, load_model
-from rmfer.model_card import model_card
 from rmfer.training.run import Run
 
 RESULTS = "results.json"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rmfer.errors import RmferError
-from rmfer.training.checkpoint import Position
+from rmfer.training.checkpointing import Position
 
 
 def check_losses(sums: Mapping[str, float], at: Position) -> None:

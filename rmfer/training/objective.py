@@ -6,31 +6,26 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from rmfer.losses.acl import acl_loss, choose
-from rmfer.losses.ial import ial_loss
-from rmfer.losses.mixup import Mixed, mixup_loss
+from rmfer.errors import RmferError
+from rmfer.losses.acl import choose
+from rmfer.losses.mixup import Mixed
 from rmfer.model.network import RmferNet
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
+from rmfer.training.terms import TERMS, ChosenShape, Step
 
 
 class Losses(NamedTuple):
-    """Scalars, float32, of this process's part of the batch; those that are not used are 0."""
+    """Scalars, float32, of this process's part of the batch: the total, and each term of it, 0 where it is not used."""
 
     total: Tensor
-    fer: Tensor
-    ial: Tensor
-    acl: Tensor
+    terms: dict[str, Tensor]
 
-
-class ChosenShape(NamedTuple):
-    """So many anchors, each with so many chosen positives and negatives."""
-
-    anchors: int
-    positives: int
-    negatives: int
+    @property
+    def all(self) -> Tensor:
+        """(1 + terms,) in the order of `Objective.names`, detached."""
+        return torch.stack([self.total, *self.terms.values()]).detach()
 
 
 class ChosenFaces(NamedTuple):
@@ -49,14 +44,28 @@ class Objective(nn.Module):
     """The network with its losses, so that whatever wraps modules (DDP) sees one forward for one step.
 
     Parts that no loss reaches are frozen: an optimiser must not decay them, nor DDP wait for them.
+
+    Raises:
+        RmferError: the setting ``losses`` names one that is not registered.
     """
 
     def __init__(self, net: RmferNet, config: TrainConfig, ranks: Ranks) -> None:
         super().__init__()
         self.net, self.config, self.ranks = net, config, ranks
-        net.head_main.requires_grad_(config.lambda_fer > 0)
-        net.head_att.requires_grad_(config.lambda1 > 0)
-        net.projection.requires_grad_(config.lambda1 > 0 or config.uses_acl)
+        if unknown := sorted(config.losses.keys() - TERMS.keys()):
+            raise RmferError(
+                f"losses: there is no {', '.join(unknown)}",
+                remedy=f"there are {', '.join(TERMS)}; see docs/training.md",
+            )
+        self.weights = {name: term.weight(config) for name, term in TERMS.items()}
+        self.names = ("total", *self.weights)
+        trained = {part for name, term in TERMS.items() if self.weights[name] for part in term.trains}
+        for part, module in (
+            ("head_main", net.head_main),
+            ("head_att", net.head_att),
+            ("projection", net.projection),
+        ):
+            module.requires_grad_(part in trained)
 
     def forward(
         self, images: Tensor, labels: Tensor, faces: ChosenShape | None = None, mixed: Mixed | None = None
@@ -69,41 +78,13 @@ class Objective(nn.Module):
             images: (B + F, 3, H, W): the labelled, then the chosen faces.
             labels: (B,) int64, or (B, C) float32, how likely each expression is.
             faces: how the F chosen faces are made up; None: there are none.
-            mixed: of mixup, if the labelled pictures are mixed.
+            mixed: of mixup, if the labelled images are mixed.
         """
-        config, count = self.config, len(labels)
-        features = self.net.features_of(images)
-        f = features[:count].float()
-        fer = ial = acl = f.new_zeros(())
-        if config.lambda_fer:
-            logits = self.net.head_main(features[:count]).float()
-            fer = mixup_loss(logits, labels, *mixed) if mixed else cross_entropy(logits, labels)
-        if config.lambda1 or faces:
-            z = self.net.projection(features).float()
-            if config.lambda1:
-                ial = self._ial(f, z[:count], labels)
-            if faces:
-                parts = z[count:].view(faces.anchors, -1, z.shape[1]).split([1, faces.positives, faces.negatives], 1)
-                acl = acl_loss(parts[0][:, 0], *parts[1:], tau=config.tau, self_mask=config.self_masking)
-        total = config.lambda_fer * fer + config.lambda1 * ial + config.lambda2 * acl
-        return Losses(total, fer.detach(), ial.detach(), acl.detach())
-
-    def _ial(self, f: Tensor, z: Tensor, labels: Tensor) -> Tensor:
-        """Every process attends to the faces of all, as one process with the whole batch would."""
-        config, ranks = self.config, self.ranks
-        everyone = ranks.gather(torch.cat([f, z], dim=1))
-        all_f, all_z = everyone[:, : f.shape[1]], everyone[:, f.shape[1] :]
-        return ial_loss(
-            f,
-            z,
-            labels,
-            self.net.head_att,
-            tau=config.tau,
-            self_mask=config.self_masking,
-            all_f=all_f,
-            all_z=all_z,
-            offset=ranks.rank * len(f),
-        )
+        step = Step(self.net, self.config, self.ranks, self.net.features_of(images), labels, faces, mixed)
+        none = step.f.new_zeros(())
+        terms = {name: TERMS[name].compute(step) if weight else none for name, weight in self.weights.items()}
+        total = none + sum(weight * terms[name] for name, weight in self.weights.items() if weight)
+        return Losses(total, {name: value.detach() for name, value in terms.items()})
 
     @torch.no_grad()
     def choose(self, images: Tensor) -> ChosenFaces:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmfer.datasets.benchmark import Benchmark
+from rmfer.labelled.benchmark import Benchmark
 from rmfer.model.saved import ModelInfo
 from rmfer.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
 class Run:
-    """What `rmfer.training.loop.train` is given.
+    """What `rmfer.training.trainer.train` is given.
 
     Args:
         folder: of the run's files.

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from rmfer.datasets.benchmark import Benchmark
-from rmfer.datasets.split import Split, hold_out
 from rmfer.errors import RmferError
+from rmfer.labelled.benchmark import Benchmark
+from rmfer.labelled.split import Split, hold_out
 from rmfer.model.network import RmferNet
 from rmfer.model.weights import load_weights
 from rmfer.training.config import TrainConfig

@@ -16,17 +16,17 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 from torch.optim import Optimizer
 
+from rmfer.data.augment import AugmentPlan
+from rmfer.data.buffers import BufferPool
+from rmfer.data.rng import CROPS, FACES, uniforms
 from rmfer.errors import RmferError
 from rmfer.losses.nt_xent import nt_xent_loss
 from rmfer.model.network import RmferNet
-from rmfer.store.augment import AugmentPlan
-from rmfer.store.buffers import BufferPool
-from rmfer.store.decode import Decoder, Filling
-from rmfer.store.draws import CROPS, FACES, uniforms
-from rmfer.store.images import ImageReader
-from rmfer.store.index import open_index
+from rmfer.shards.decode import Decoder, Filling
+from rmfer.shards.images import ImageReader
+from rmfer.shards.index import open_index
 from rmfer.training.anchors import need_shards, shards_grey
-from rmfer.training.checkpoint import check_same_run, load_checkpoint, save_checkpoint
+from rmfer.training.checkpointing import check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.run import Run

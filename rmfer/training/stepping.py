@@ -17,7 +17,8 @@ from rmfer.optim.sam import Sam
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
-from rmfer.training.objective import ChosenFaces, ChosenShape, Losses, Objective
+from rmfer.training.objective import ChosenFaces, Losses, Objective
+from rmfer.training.terms import ChosenShape
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

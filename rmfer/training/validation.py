@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from rmfer.datasets.loader import EvalLoader
-from rmfer.measures import average_accuracy, overall_accuracy
+from rmfer.evaluation import average_accuracy, overall_accuracy
+from rmfer.labelled.loader import EvalLoader
 from rmfer.model.network import RmferNet
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks

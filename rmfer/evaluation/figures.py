@@ -1,0 +1,94 @@
+"""The confusion matrix as a paper prints it: row-normalised (Fig. 2), drawn with matplotlib, without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmfer.evaluation.accuracy import Counts, row_shares
+from rmfer.files import whole_file
+
+_INK, _GREY, _FAINT, _ON_DARK = "#1c1c1a", "#77776f", "#b9b9b3", "#dfe9f5"
+# Shares from which on a cell is so dark that its share is white, or its count wants to be darker.
+_DARK, _MIDDLE = 0.55, 0.25
+_DPI = 160
+# Inches.
+_CELL, _LEFT, _RIGHT, _BELOW, _ABOVE, _LINE = 0.78, 1.35, 0.35, 0.95, 0.55, 0.235
+_POINTS, _TITLE_POINTS, _LINE_POINTS, _COUNT_POINTS = 10.5, 13.5, 10.0, 7.2
+
+
+def draw_confusion(confusion: Counts, names: Sequence[str], *, title: str, lines: Sequence[str] = ()) -> Any:
+    """A matplotlib Figure of a confusion matrix (C, C): share of the row in per cent, and below it how many images.
+
+    Args:
+        confusion: row = label, column = expression found.
+        names: (C,) of the expressions.
+        title: above it, in bold.
+        lines: between the title and the matrix.
+    """
+    # A Figure without pyplot needs no display, keeps no state, and may be drawn by any thread.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    side = _CELL * len(names)
+    width, height = _LEFT + side + _RIGHT, _BELOW + side + _ABOVE + _LINE * len(lines)
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((_LEFT / width, _BELOW / height, side / width, side / height))
+    shares = row_shares(confusion)
+    axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(confusion.shape):
+        _draw_cell(axes, row, column, float(shares[row, column]), int(confusion[row, column]))
+    _draw_names(axes, names, confusion.sum(axis=1).tolist())
+    _draw_gaps(axes, len(names))
+    left, top = _LEFT / width, height - 0.3
+    figure.text(left, top / height, title, fontsize=_TITLE_POINTS, color=_INK, weight="bold", va="center")
+    for number, line in enumerate(lines, start=1):
+        at = (top - 0.04 - number * _LINE) / height
+        figure.text(left, at, line, fontsize=_LINE_POINTS, color=_GREY, va="center")
+    return figure
+
+
+def write_confusion(path: Path, confusion: Counts, names: Sequence[str], *, title: str, lines: Sequence[str]) -> None:
+    """Write `draw_confusion`'s figure to a PNG file."""
+    figure = draw_confusion(confusion, names, title=title, lines=lines)
+    with whole_file(path) as temporary:
+        # Without the program's version in it, the same matrix gives the same bytes.
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def _draw_cell(axes: Any, row: int, column: int, share: float, count: int) -> None:
+    middle: dict[str, Any] = {"ha": "center", "va": "center"}
+    if np.isnan(share):
+        axes.text(column, row, "\N{EN DASH}", fontsize=_POINTS, color=_FAINT, **middle)
+        return
+    colour = "white" if share >= _DARK else _INK if count else _FAINT
+    weight = "bold" if row == column else "normal"
+    axes.text(column, row - 0.09, f"{100 * share:.1f}", fontsize=_POINTS, color=colour, weight=weight, **middle)
+    if count:
+        colour = _ON_DARK if share >= _DARK else _INK if share >= _MIDDLE else _GREY
+        axes.text(column, row + 0.25, f"{count:,}", fontsize=_COUNT_POINTS, color=colour, **middle)
+
+
+def _draw_names(axes: Any, names: Sequence[str], counts: Sequence[int]) -> None:
+    slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(names)), names, fontsize=_POINTS, color=_INK, **slanted)
+    axes.set_yticks([])
+    for row, (name, count) in enumerate(zip(names, counts, strict=True)):
+        axes.text(-0.62, row - 0.1, name, fontsize=_POINTS, color=_INK, ha="right", va="center")
+        axes.text(-0.62, row + 0.22, f"{count:,}", fontsize=_COUNT_POINTS + 0.6, color=_GREY, ha="right", va="center")
+    axes.set_xlabel("found", fontsize=_POINTS + 1, color=_INK, labelpad=2)
+    axes.text(-2.05, len(names) / 2 - 0.5, "label", fontsize=_POINTS + 1, color=_INK, rotation=90, va="center")
+
+
+def _draw_gaps(axes: Any, classes: int) -> None:
+    """White lines between cells, and no frame."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.6)
+    axes.tick_params(which="both", length=0)
