@@ -31,6 +31,7 @@ from common import HERE, keep, shared
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
 
+from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
 from rmset_builder.core.machine import usable_cores
 
 BASE = "base"
@@ -276,15 +277,33 @@ def summary(jobs: Sequence[Job]) -> dict[str, Any]:
             for measure in MEASURES
             if split in runs[0][which]
         }
-        gains = [
-            job.results()["last"]["test"]["overall"] - before.results()["last"]["test"]["overall"]
-            for job in jobs
-            for before in jobs
-            if job.arm == arm and before.arm == "continued" and before.seed == job.seed
-            if arm not in (BASE, "continued") and job.is_done and before.is_done
-        ]
-        if gains:
-            told[arm]["test_last_overall_minus_continued"] = spread(gains)
+    return told
+
+
+def paired(jobs: Sequence[Job], options: argparse.Namespace) -> dict[str, Any]:
+    """Of each arm against the base continued, by each rule, with and without test pictures that training has too.
+
+    In per cent, of the last epoch: difference and 95 % interval, over pairs of runs with the same seed and pictures.
+    """
+    done = {(job.arm, job.seed): job.folder for job in jobs if job.is_done}
+    seen = seen_in_training(options.benchmark, "test")
+    told: dict[str, Any] = {}
+    for arm in options.arms:
+        seeds = [seed for seed in options.seeds if (arm, seed) in done and ("continued", seed) in done]
+        if arm == "continued" or not seeds:
+            continue
+        ours, theirs = (
+            [read_answers(done[side, seed], split="test", which="last") for seed in seeds]
+            for side in (arm, "continued")
+        )
+        told[arm] = {
+            part.which: {"pictures": part.images, "seeds": seeds}
+            | {
+                name: [round(100 * value, 2) for value in (found.value, *found.interval)]
+                for name, found in part.found.items()
+            }
+            for part in compare(ours, theirs, seen=seen)
+        }
     return told
 
 
@@ -347,6 +366,7 @@ def main() -> None:
         "seconds_of_this_call": round(time.monotonic() - began),
         "shards": composed(shards) if shards.is_dir() else None,
         "arms": summary(jobs),
+        "minus_continued": paired(jobs, options),
         "unfinished": [job.folder.name for job in jobs if not job.is_done],
         "failed": failed,
         "runs": {job.folder.name: job.results() for job in jobs if job.is_done},

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import torch
 from common import keep
 
+from rmfer.errors import RmferError
 from rmfer.losses.acl import choose
 from rmfer.model.saved import load_model
 from rmfer.predict.likest import FaceEmbedder
@@ -68,7 +69,10 @@ def summary(index: Index, z: torch.Tensor, sets: list[AnchorSet], positives: lis
     return {
         "people_in_p": round(float(np.mean(people)), 2),
         "people_in_p_imp": round(float(np.mean(kept_people)), 2),
-        "one_person": round(float(np.mean(np.asarray(kept_people) == 1)), 3),
+        # Where there are others to choose from.
+        "one_person": round(float(np.mean(np.asarray(kept_people)[np.asarray(people) > 1] == 1)), 3),
+        "sets_with_two_people_in_all": round(float(np.mean(np.asarray(people) == 1)), 3),
+        "different_negatives": round(float(np.mean([len(np.unique(s.rows[1 + POSITIVES :])) for s in sets])), 1),
         "seconds_from_anchor": round(float(np.mean(away)), 3),
     }
 
@@ -87,7 +91,11 @@ def main() -> None:
     z = embed_all(index, options.model)
     kept: dict[str, Any] = {"videos": len(index.videos), "faces": len(index), "sets": options.sets, "by_stride": {}}
     for stride in options.strides:
-        sampler = AnchorSampler(index, SamplerSettings(frame_stride=stride))
+        try:
+            sampler = AnchorSampler(index, SamplerSettings(frame_stride=stride))
+        except RmferError as error:
+            kept["by_stride"][stride] = {"none": str(error).replace(str(options.shards), "the shards")}
+            continue
         sets = [sampler.draw(epoch=0, number=number) for number in range(options.sets)]
         numbers = np.random.default_rng(stride)
         kept["by_stride"][stride] = {

@@ -23,9 +23,10 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=2, help="anchor sets in a batch (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=1, help="batches to draw (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=42, help="the same seed draws the same sets (default: %(default)s)")
+    parser.add_argument("--frame-stride", type=int, default=10, help="every how many-th frame (default: %(default)s)")
     options = parser.parse_args()
 
-    settings = SamplerSettings(seed=options.seed, anchors_per_step=options.sets)
+    settings = SamplerSettings(seed=options.seed, anchors_per_step=options.sets, frame_stride=options.frame_stride)
     with AnchorLoader(options.shards, settings, steps_per_epoch=options.steps) as loader:
         index = loader.sampler.index
         for batch in loader:

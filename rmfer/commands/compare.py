@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rmset_builder.core.command_line import echo
-from rmset_builder.core.machine import usable_cores
 
 if TYPE_CHECKING:
     from rmfer.evaluation.comparison import Answers, Comparison
@@ -62,11 +61,11 @@ def command(
     Prints the mean difference with a 95 % interval over seeds and images, and McNemar's test of each pair of runs;
     of FERPlus also for the images with a majority, and all of it without images that also stand in training.
     """
-    from rmfer.evaluation.comparison import compare, read_answers  # noqa: PLC0415
+    from rmfer.evaluation.comparison import compare, read_answers, seen_in_training  # noqa: PLC0415
 
     ours, theirs = ([read_answers(run, split=split, which=which) for run in side] for side in (runs, against))
     place = benchmark or ours[0].benchmark
-    seen = _seen(place, split) if place is not None and (benchmark is not None or place.exists()) else None
+    seen = seen_in_training(place, split) if place is not None and (benchmark is not None or place.exists()) else None
     found = compare(ours, theirs, seen=seen or ())
     if as_json:
         click.echo(json.dumps(_as_json(ours, theirs, found)))
@@ -82,18 +81,6 @@ def command(
     if seen is None:
         note = "the benchmark is not there, so images that also stand in training count: --benchmark names it"
         echo(f"note: {note}", err=True)
-
-
-def _seen(path: Path, split: str) -> set[str]:
-    """Names of the images of ``split`` whose pixels also stand in training."""
-    from rmfer.labelled.duplicates import find_duplicates  # noqa: PLC0415
-    from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
-
-    benchmark = open_benchmark(path, skip_missing=True)
-    found, own = find_duplicates(benchmark, workers=usable_cores()), benchmark.splits[split]
-    groups = [group for group in found.groups if any(place.split == "train" for place in group)]
-    numbers = [place.number for group in groups for place in group if place.split == split != "train"]
-    return {own.images.key_of(int(own.items[number])) for number in numbers}
 
 
 def _lines(comparison: Comparison) -> list[str]:

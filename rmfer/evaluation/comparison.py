@@ -15,7 +15,10 @@ import yaml
 
 from rmfer.errors import RmferError
 from rmfer.evaluation.paired import Bools, Difference, McNemar, differences, mcnemar
+from rmfer.labelled.duplicates import find_duplicates
+from rmfer.labelled.registry import open_benchmark
 from rmfer.labels import EXPRESSIONS
+from rmset_builder.core.machine import usable_cores
 
 EVALUATION = "evaluation"
 
@@ -115,6 +118,20 @@ def compare(ours: Sequence[Answers], theirs: Sequence[Answers], *, seen: Collect
             found = differences(a[:, part], b[:, part], first.labels[part], in_pairs=paired is not None)
             told.append(Comparison(", ".join(words), int(part.sum()), found, tests))
     return told
+
+
+def seen_in_training(path: Path, split: str) -> set[str]:
+    """Names of the images of a benchmark's ``split`` whose pixels also stand in training; every image is decoded.
+
+    Raises:
+        RmferError: there is no such benchmark.
+    """
+    benchmark = open_benchmark(path, skip_missing=True)
+    groups = find_duplicates(benchmark, workers=usable_cores()).groups
+    known = [group for group in groups if any(place.split == "train" for place in group)]
+    numbers = [place.number for group in known for place in group if place.split == split != "train"]
+    own = benchmark.splits[split]
+    return {own.images.key_of(int(own.items[number])) for number in numbers}
 
 
 def pairs(ours: Sequence[Answers], theirs: Sequence[Answers]) -> list[tuple[Answers, Answers]] | None:

@@ -56,6 +56,11 @@ class ModelInfo:
     config: dict[str, Any] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
 
+    @property
+    def is_grey(self) -> bool:
+        """Whether it was trained on grey pictures: red, green and blue have the same mean and deviation."""
+        return len({*zip(self.mean, self.std, strict=True)}) == 1
+
 
 def save_model(path: Path, net: RmferNet, info: ModelInfo) -> None:
     """Write the weights of ``net``, but for untrained parts, with ``info``; ``path`` is whole then, or as it was.

@@ -29,7 +29,7 @@ class FaceEmbedder:
     def __init__(self, net: RmferNet, info: ModelInfo, index: Index, *, workers: int = 1) -> None:
         self.net, self.size = net, info.size
         colour = info.config.get("shard_colour", "benchmark")
-        grey = colour == "grey" or (colour == "benchmark" and len(set(info.mean)) == 1)
+        grey = colour == "grey" or (colour == "benchmark" and info.is_grey)
         self._decoder = Decoder(ImageReader(index), size=info.size, workers=workers, exact=False, grey=grey)
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ class Recogniser:
     def __init__(self, net: RmferNet, info: ModelInfo, device: torch.device, *, grey: bool | None = None) -> None:
         self.info, self.device = info, device
         self.names = class_names(info.classes)
-        self.grey = len({*zip(info.mean, info.std, strict=True)}) == 1 if grey is None else grey
+        self.grey = info.is_grey if grey is None else grey
         self._net = net.eval()
         self._mean, self._std = (255 * np.asarray(values, np.float32) for values in (info.mean, info.std))
 

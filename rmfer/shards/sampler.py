@@ -30,7 +30,8 @@ class SamplerSettings:
         seed: of all draws.
         positives: faces of other people in a set.
         negatives: faces of the same person in a set.
-        frame_stride: every how many-th frame counts; distances are in frames so thinned. The paper does not tell it.
+        frame_stride: every how many-th frame counts; distances are in frames so thinned. The paper does not tell it;
+            with 1 the likest of an anchor's positives are often one person's (docs/training-store.md).
         min_distance: how many thinned frames a negative is away from the anchor at least.
         anchors_per_step: anchor sets a step and rank.
 
@@ -41,7 +42,7 @@ class SamplerSettings:
     seed: int = 42
     positives: int = 50
     negatives: int = 50
-    frame_stride: int = 1
+    frame_stride: int = 10
     min_distance: int = 30
     anchors_per_step: int = 1
 
@@ -106,7 +107,7 @@ class AnchorSampler:
         if not len(self.eligible.videos):
             raise RmferError(
                 f"no video of {index.folder} can give an anchor set ({_reasons(self.eligible.left_out)})",
-                remedy="use a smaller frame stride, or extract longer videos with more people",
+                remedy="use a smaller frame_stride (1 is the smallest), or extract longer videos with more people",
             )
 
     def numbers(self, step: int) -> range:

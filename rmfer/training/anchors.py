@@ -21,6 +21,7 @@ from rmfer.training.distributed import Ranks
 
 log = logging.getLogger("rmfer")
 
+_NAMED = 5
 AnchorSource = AnchorLoader | RandomSets
 
 
@@ -51,7 +52,7 @@ def _source(
         )
     own = config.anchors_per_step // ranks.world_size
     if config.acl_source == "shards":
-        return AnchorLoader(
+        loader = AnchorLoader(
             need_shards(shards),
             SamplerSettings(
                 seed=config.seed,
@@ -69,6 +70,12 @@ def _source(
             augment=("device" if on_gpu else "cpu") if config.augment else "off",
             device=ranks.device if on_gpu else None,
         )
+        if ranks.is_first and (left_out := loader.sampler.eligible.left_out):
+            told = "; ".join(f"{video}: {reason}" for video, reason in left_out[:_NAMED])
+            more = f" and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""
+            total = len(loader.sampler.index.videos)
+            log.warning(f"{len(left_out):,} of {total:,} videos give no anchor sets: {told}{more}")
+        return loader
     split, of = _other(config, benchmark)
     return RandomSets(
         split,

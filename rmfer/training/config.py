@@ -56,7 +56,7 @@ class TrainConfig(BaseModel):
     shard_colour: Literal["benchmark", "grey", "colour"] = Field(
         "benchmark", description="Shards' pictures are made grey, or where the benchmark's are grey, or never."
     )
-    frame_stride: int = Field(1, ge=1, description="Every how many-th frame counts; not published.")
+    frame_stride: int = Field(10, ge=1, description="Every how many-th frame counts; not published.")
 
     # Losses
     tau: float = Field(0.25, gt=0, description="Temperature of the cosine similarities.")

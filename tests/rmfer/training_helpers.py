@@ -29,6 +29,7 @@ SETTINGS = {
     "positives": 6,
     "negatives": 6,
     "gamma": 0.3,
+    "frame_stride": 1,
     "lr": 0.001,
     "epochs": 3,
     "epochs_pre": 1,

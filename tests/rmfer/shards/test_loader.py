@@ -25,7 +25,8 @@ from rmfer.shards.decode import QUICK
 Make = Callable[..., list[Path]]
 SIZE = 48
 FEW: dict[str, Any] = {"size": SIZE, "workers": 2}
-SETTINGS = SamplerSettings(seed=11, positives=8, negatives=6, anchors_per_step=2)
+SETTINGS = SamplerSettings(seed=11, positives=8, negatives=6, anchors_per_step=2, frame_stride=1)
+OTHER = SamplerSettings(frame_stride=1)
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_memory_is_used_again(folder: Path) -> None:
 
 
 def test_ranks_share_the_steps(folder: Path) -> None:
-    one = SamplerSettings(seed=4, positives=8, negatives=6)
+    one = SamplerSettings(seed=4, positives=8, negatives=6, frame_stride=1)
     with AnchorLoader(folder, one, steps_per_epoch=6, **FEW) as alone:
         expected = [batch.images.clone() for batch in alone]
     found: list[torch.Tensor] = [torch.empty(0)] * 6
@@ -181,7 +182,7 @@ def test_going_on_from_any_step(folder: Path, stop: int) -> None:
 
 
 def test_a_state_of_something_else(folder: Path) -> None:
-    with AnchorLoader(folder, SETTINGS, **FEW) as loader, AnchorLoader(folder, **FEW) as other:
+    with AnchorLoader(folder, SETTINGS, **FEW) as loader, AnchorLoader(folder, OTHER, **FEW) as other:
         with pytest.raises(RmferError, match=r"cannot go on from this state: it differs in settings .*'seed': 11"):
             other.load_state_dict(loader.state_dict())
         torch.save(loader.state_dict(), folder / "state.pt")

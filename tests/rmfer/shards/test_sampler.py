@@ -140,7 +140,7 @@ def folder(tmp_path: Path, make_shards: Make) -> Path:
 
 def test_real_shards_as_the_paper_draws(folder: Path) -> None:
     index = open_index(folder)
-    sampler = AnchorSampler(index, SamplerSettings(seed=7, anchors_per_step=2))
+    sampler = AnchorSampler(index, SamplerSettings(seed=7, anchors_per_step=2, frame_stride=1))
     rows = rows_of(index)
     for drawn in [*sampler.step(0, 0), *sampler.step(0, 1)]:
         assert drawn.rows.shape == (101,)
@@ -159,7 +159,7 @@ def test_real_shards_as_the_paper_draws(folder: Path) -> None:
 @pytest.mark.parametrize("anchors", [1, 4])
 def test_ranks_together_draw_what_one_alone_would(folder: Path, world: int, anchors: int) -> None:
     index = open_index(folder)
-    chosen = SamplerSettings(seed=3, anchors_per_step=anchors)
+    chosen = SamplerSettings(seed=3, anchors_per_step=anchors, frame_stride=1)
     alone = AnchorSampler(index, chosen)
     wanted = [alone.draw(epoch=2, number=n).rows.tolist() for n in range(world * anchors * 3)]
     found: dict[int, list[int]] = {}
@@ -176,7 +176,7 @@ def test_seed_epoch_and_number_each_matter(folder: Path) -> None:
     index = open_index(folder)
 
     def rows(seed: int, epoch: int, number: int) -> tuple[int, ...]:
-        sampler = AnchorSampler(index, SamplerSettings(seed=seed))
+        sampler = AnchorSampler(index, SamplerSettings(seed=seed, frame_stride=1))
         return tuple(sampler.draw(epoch=epoch, number=number).rows.tolist())
 
     told = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (2**63, 0, 0)]
@@ -192,7 +192,7 @@ def test_who_cannot_be_an_anchor() -> None:
         "once": [*wall(100, 5), (50, 5, 5)],
         "short": wall(30, 6),
     }
-    sampler = AnchorSampler(in_memory(videos))
+    sampler = AnchorSampler(in_memory(videos), SamplerSettings(frame_stride=1))
     assert dict(sampler.eligible.left_out) == {"alone": ALONE, "few": FEW, "short": SHORT}
     drawn = [sampler.draw(epoch=0, number=n) for n in range(400)]
     assert {d.video for d in drawn} == {"forty", "once"}
@@ -208,7 +208,7 @@ def test_who_cannot_be_an_anchor() -> None:
 def test_someone_shown_twice() -> None:
     seen = [*wall(80, 4), *((f, 0, 9) for f in range(80))]
     index = in_memory({"v": seen})
-    sampler = AnchorSampler(index)
+    sampler = AnchorSampler(index, SamplerSettings(frame_stride=1))
     rows = rows_of(index)
     anchors = collections.Counter()
     for number in range(600):
@@ -224,7 +224,7 @@ def test_someone_shown_twice() -> None:
 
 def test_draws_are_even() -> None:
     sampler = AnchorSampler(
-        in_memory({"a": wall(100, 4), "b": wall(300, 8)}), SamplerSettings(positives=6, negatives=6)
+        in_memory({"a": wall(100, 4), "b": wall(300, 8)}), SamplerSettings(positives=6, negatives=6, frame_stride=1)
     )
     drawn = [sampler.draw(epoch=0, number=n) for n in range(4000)]
     videos = collections.Counter(d.video for d in drawn)
