@@ -44,7 +44,7 @@ from rmset_builder.pipeline import extract as extract_module
 from rmset_builder.pipeline import face_pipeline
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.inputs import find_sources
-from rmset_builder.pipeline.planner import run_one
+from rmset_builder.pipeline.one_video import run_one
 from rmset_builder.tracking.tracker import TrackLinker
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.ffmpeg import find_ffmpeg

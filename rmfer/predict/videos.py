@@ -165,7 +165,7 @@ class Videos:
     def _extract(self, path: Path, folder: Path, progress: Callable[[int, int], None]) -> VideoRecord:
         from rmset_builder.core.errors import VideoError  # noqa: PLC0415
         from rmset_builder.fetching.catalog import Provenance  # noqa: PLC0415
-        from rmset_builder.pipeline.planner import run_one  # noqa: PLC0415
+        from rmset_builder.pipeline.one_video import run_one  # noqa: PLC0415
         from rmset_builder.pipeline.task import Task  # noqa: PLC0415
         from rmset_builder.video.ids import video_id  # noqa: PLC0415
         from rmset_builder.video.info import VideoInfo  # noqa: PLC0415

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,13 @@ import pyarrow as pa
 from rmfer.errors import RmferError, ShardError
 from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.damage import tell_damage
+from rmset_builder.shards.layout import parse_shard_name, shard_name
 from rmset_builder.shards.pages import OffsetIndex, PageError, locate_pages, open_page, row_groups
 from rmset_builder.shards.pages import read_footer as footer_of
+from rmset_builder.shards.schema import SCHEMA_VERSION
 
-SCHEMA_VERSION = "1"
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
 
-_SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
 _PICTURES = "image.bytes"
 _FIRST_PAGE_BYTES = 1 << 20
 
@@ -40,7 +39,7 @@ class Stamp:
     @property
     def name(self) -> str:
         """The file's name."""
-        return f"{self.video}-{self.part:05d}.parquet"
+        return shard_name(self.video, self.part)
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,10 @@ def find_shards(folder: Path) -> list[Stamp]:
     """
     if not folder.is_dir():
         raise RmferError(f"no folder of shards at {folder}", remedy="make one with: rmset extract VIDEO")
-    matches = [match for entry in os.scandir(folder) if (match := _SHARD_NAME.match(entry.name))]
-    if not matches:
+    found = [shard for entry in os.scandir(folder) if (shard := parse_shard_name(Path(entry.name)))]
+    if not found:
         raise RmferError(f"no shards in {folder}", remedy="make some with: rmset extract VIDEO")
-    return sorted(Stamp(match["video"], int(match["part"])) for match in matches)
+    return sorted(Stamp(shard.video, shard.part) for shard in found)
 
 
 def shards_in_table(folder: Path) -> dict[str, int]:
@@ -178,14 +177,14 @@ def _checked(path: Path, file: Any) -> tuple[int, dict[str, str]]:
     stored = (file.metadata.metadata or {}).items()
     metadata = {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in stored}
     version = metadata.get("rmset.schema", "none")
-    if version != SCHEMA_VERSION:
+    if version != str(SCHEMA_VERSION):
         raise ShardError(
             path,
             f"has rmset.schema {version}, this program reads {SCHEMA_VERSION}",
             remedy="extract the video again, or use the version of rmfer that goes with it",
         )
-    match = _SHARD_NAME.match(path.name)
-    video = match["video"] if match else ""
+    named = parse_shard_name(path)
+    video = named.video if named else ""
     if metadata.get("rmset.video", video) != video:
         fault = f"holds the video {metadata['rmset.video']!r}, not the one it is named after"
         raise ShardError(path, fault, remedy="give it its own name back")

@@ -21,8 +21,9 @@ from rmset_builder.pipeline.engine import EngineSpec
 from rmset_builder.pipeline.executor import run
 from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.jobs import THREADS_PER_JOB, Jobs, default_jobs
-from rmset_builder.pipeline.planner import Outcome, Result, plan
+from rmset_builder.pipeline.planner import plan
 from rmset_builder.pipeline.progress import ProgressReporter
+from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.shards.videos_table import VideoRecord, read_videos

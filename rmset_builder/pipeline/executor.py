@@ -23,7 +23,9 @@ from typing import Protocol
 
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
-from rmset_builder.pipeline.planner import NOT_WRITTEN, Result, failed, run_one
+from rmset_builder.pipeline.failures import NOT_WRITTEN, failed
+from rmset_builder.pipeline.one_video import run_one
+from rmset_builder.pipeline.results import Result
 from rmset_builder.pipeline.task import Task
 
 WORKER_DIED = "worker-died"

@@ -26,6 +26,7 @@ from rmset_builder.pipeline.face_pipeline import FaceFinder, FaceRules
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.checked_parquet import write_checked
+from rmset_builder.shards.layout import identities_path
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.shards.writer import write_shards
@@ -36,7 +37,6 @@ from rmset_builder.video.info import VideoInfo
 from rmset_builder.video.presentation_times import duration_s, frame_rate, in_order
 
 NO_FACES = "no-faces"
-IDENTITIES_FOLDER = "identities"
 
 
 def extract_video(
@@ -100,7 +100,7 @@ def extract_video(
             return _face_rows(found, people, spool, times, slice(start, stop))
 
         paths = write_shards(out, task.video, len(people.rows), block, metadata)
-    _write_identities(out / IDENTITIES_FOLDER / f"{task.video}.parquet", task.video, people)
+    _write_identities(identities_path(out, task.video), task.video, people)
     stat = task.path.stat()
     provenance = task.provenance
     return VideoRecord(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from rmset_builder.core.errors import VideoError
-from rmset_builder.pipeline.planner import Result
+from rmset_builder.pipeline.results import Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.video.info import VideoInfo
 

@@ -1,4 +1,9 @@
-"""What shards are named, and which lie in a folder. A file that has its final name is whole."""
+"""What lies where in a folder of shards, and what it is named. A file that has its final name is whole.
+
+Example:
+    >>> shard_name("wall9", 0)
+    'wall9-00000.parquet'
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.files import TEMPORARY_SUFFIX
 
+IDENTITIES_FOLDER = "identities"
+_WORK_FOLDER = ".work"
 _SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
 
 
@@ -20,9 +28,36 @@ class ShardFile:
     path: Path
 
 
+def shard_name(video: str, part: int) -> str:
+    """What part ``part`` of a video's shards is named; `parse_shard_name` reads it."""
+    return f"{video}-{part:05d}.parquet"
+
+
 def shard_path(folder: Path, video: str, part: int) -> Path:
     """Where part ``part`` of a video's shards lies."""
-    return folder / f"{video}-{part:05d}.parquet"
+    return folder / shard_name(video, part)
+
+
+def identities_path(folder: Path, video: str) -> Path:
+    """Where the mean embeddings of a video's identities lie."""
+    return folder / IDENTITIES_FOLDER / f"{video}.parquet"
+
+
+def work_folder(folder: Path, video: str) -> Path:
+    """Where a video under way has what is not yet sure."""
+    return folder / _WORK_FOLDER / video
+
+
+def lock_path(folder: Path, video: str) -> Path:
+    """The lock of whoever works on a video's files."""
+    return folder / _WORK_FOLDER / f"{video}.lock"
+
+
+def unfinished_files(folder: Path, video: str) -> list[Path]:
+    """Shards and identities of a video that were not written to their end."""
+    shards = folder.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}")
+    identities = (folder / IDENTITIES_FOLDER).glob(f".{video}.parquet.*{TEMPORARY_SUFFIX}")
+    return [*shards, *identities]
 
 
 def parse_shard_name(path: Path) -> ShardFile | None:

@@ -9,7 +9,8 @@ from rmset_builder.core.files import is_file, sha256_of
 from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.fetching.ledger import PRUNED, Video, read_rows
 from rmset_builder.pipeline.id_owners import takedown_ids
-from rmset_builder.pipeline.planner import Outcome, Plan, Result
+from rmset_builder.pipeline.planner import Plan
+from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.videos_table import read_videos
 from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones

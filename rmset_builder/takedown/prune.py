@@ -18,13 +18,21 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError, VideoError
-from rmset_builder.core.files import TEMPORARY_SUFFIX, fsync_folder, whole_file
+from rmset_builder.core.files import fsync_folder, whole_file
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
 from rmset_builder.shards.check import schema_fault
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.damage import describe, look_at_pages
-from rmset_builder.shards.layout import ShardFile, find_shards, parse_shard_name
+from rmset_builder.shards.layout import (
+    ShardFile,
+    find_shards,
+    identities_path,
+    lock_path,
+    parse_shard_name,
+    unfinished_files,
+    work_folder,
+)
 from rmset_builder.shards.metadata import read_metadata
 from rmset_builder.shards.reader import read_column, without_identity
 from rmset_builder.shards.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
@@ -32,8 +40,6 @@ from rmset_builder.shards.writer import write_shard
 from rmset_builder.takedown.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.video.folders import video_files
 
-IDENTITIES_FOLDER = "identities"
-WORK_FOLDER = ".work"
 PRUNED_KEY = "rmset.pruned"
 
 
@@ -77,7 +83,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         if ledger is not None and not down:
             ledger.forget(video, _tombstone_row(row or Video(id=video), why, sha256))
         removed.faces = sum(_rows(shard) for shard in own)
-        _delete(removed, [*files, *(shard.path for shard in own), shards / IDENTITIES_FOLDER / f"{video}.parquet"])
+        _delete(removed, [*files, *(shard.path for shard in own), identities_path(shards, video)])
         _delete(removed, _left_over(shards, video))
         remove_video(shards, video)
         removed.elsewhere = _elsewhere(record, videos)
@@ -98,7 +104,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         if not own:
             message = f"{video} has no shards in {shards}"
             raise RmsetError(message, remedy="take the whole video down: the same command without --identity")
-        side = shards / IDENTITIES_FOLDER / f"{video}.parquet"
+        side = identities_path(shards, video)
         _require_whole(shards, video, [*(shard.path for shard in own), *([side] if side.exists() else [])], stones)
         pending = stones[min(_times_pruned(shard) for shard in own) :]
         removed.resumed = bool(pending)
@@ -187,7 +193,7 @@ def _take_out(
             dropped_json=json.dumps(dropped, sort_keys=True),
         )  # fmt: skip
         update_videos(shards, changed)
-    _shorten_identities(shards / IDENTITIES_FOLDER / f"{video}.parquet", stones)
+    _shorten_identities(identities_path(shards, video), stones)
     for shard in own:
         for number in range(_times_pruned(shard), len(stones)):
             person = stones[number].identity
@@ -265,8 +271,8 @@ def _files_of(shards: Path, videos: Path, video: str) -> list[Path]:
 
 def _left_over(shards: Path, video: str) -> list[Path]:
     """Faces that a killed extraction left lying about."""
-    spooled = [path for path in (shards / WORK_FOLDER / video).rglob("*") if path.is_file()]
-    return [*shards.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}"), *spooled]
+    spooled = [path for path in work_folder(shards, video).rglob("*") if path.is_file()]
+    return [*unfinished_files(shards, video), *spooled]
 
 
 def _alike(ledger: Ledger | None, video: str) -> list[str]:
@@ -308,9 +314,9 @@ def _alone(shards: Path, video: str) -> Iterator[None]:
     if not shards.is_dir():  # nothing was ever extracted: there is nothing to be alone with
         yield
         return
-    folder = shards / WORK_FOLDER
-    folder.mkdir(exist_ok=True)
-    lock = FileLock(folder / f"{video}.lock")
+    place = lock_path(shards, video)
+    place.parent.mkdir(exist_ok=True)
+    lock = FileLock(place)
     try:
         lock.acquire(timeout=0)
     except Timeout:

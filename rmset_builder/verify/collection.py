@@ -21,10 +21,10 @@ from rmset_builder.shards.check import ShardFindings, check_shard
 from rmset_builder.shards.checked_parquet import read_checked
 from rmset_builder.shards.checksums import INDEX_FOLDER, SUMS_NAME, broken_files
 from rmset_builder.shards.damage import CHANGED, describe, look_at_pages
-from rmset_builder.shards.layout import ShardFile, find_shards
+from rmset_builder.shards.layout import IDENTITIES_FOLDER, ShardFile, find_shards, identities_path
 from rmset_builder.shards.metadata import compare, read_footers
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
-from rmset_builder.takedown.prune import IDENTITIES_FOLDER, interrupted
+from rmset_builder.takedown.prune import interrupted
 from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.video.folders import video_files
 
@@ -200,7 +200,7 @@ def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[Sh
 def _check_identities(shards: Path, records: Mapping[str, VideoRecord], own: list[ShardFile], found: Verified) -> None:
     bare = 0
     for video in sorted({shard.video for shard in own}):
-        record, path = records.get(video), shards / IDENTITIES_FOLDER / f"{video}.parquet"
+        record, path = records.get(video), identities_path(shards, video)
         try:
             pages = look_at_pages(path)
             if pages.damages:

@@ -28,7 +28,7 @@ from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.executor import WORKER_DIED, run
-from rmset_builder.pipeline.planner import Outcome, Result
+from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.pipeline.task import Task

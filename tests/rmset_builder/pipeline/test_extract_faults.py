@@ -88,14 +88,14 @@ LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
 import sklearn.cluster  # whose BLAS waits for ever where it is loaded without memory
-from rmset_builder.pipeline import planner
+from rmset_builder.pipeline import one_video
 from rmset_builder.cli import main
-whole = planner.extract_video
+whole = one_video.extract_video
 def narrowed(*arguments, **options):
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + 200_000_000,) * 2)
     return whole(*arguments, **options)
-planner.extract_video = narrowed
+one_video.extract_video = narrowed
 main(sys.argv[1:])
 """
 
@@ -336,7 +336,7 @@ def test_a_disk_too_full_to_note_a_failure(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("rmset_builder.pipeline.planner.update_videos", full)
+    monkeypatch.setattr("rmset_builder.pipeline.failures.update_videos", full)
     done = rmset("extract", short, small_video, "--out", out)
     assert done.returncode == 1
     assert f"failed: {short}: {out} cannot be written to (No space left on device); make room" in done.stderr
@@ -358,7 +358,7 @@ def test_a_fault_of_the_environment_after_some_videos_are_done(
             raise RmsetError("the models are gone", remedy="fetch them again")
         return extract_video(*arguments, **options)
 
-    monkeypatch.setattr("rmset_builder.pipeline.planner.extract_video", until_it_breaks)
+    monkeypatch.setattr("rmset_builder.pipeline.one_video.extract_video", until_it_breaks)
     done = rmset("extract", small_video, other, "--out", out)
     if first_fails:
         assert done.returncode == 2

@@ -8,7 +8,8 @@ import pytest
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.catalog import Provenance
-from rmset_builder.pipeline.planner import Outcome, Plan, plan
+from rmset_builder.pipeline.planner import Plan, plan
+from rmset_builder.pipeline.results import Outcome
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos

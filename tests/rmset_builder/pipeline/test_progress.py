@@ -12,8 +12,8 @@ from rich.console import Console
 
 from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.catalog import Provenance
-from rmset_builder.pipeline.planner import Outcome, Result
 from rmset_builder.pipeline.progress import ProgressReporter
+from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.video.info import VideoInfo
 
