@@ -2,8 +2,8 @@
 
 git worktree add ../before COMMIT; python benchmarks/before_after.py ../before [--rounds 5] [VIDEO ...]
 
-Whole commands, start included. The ratio is of the median times of all rounds; processor seconds are told beside it, as
-they suffer less from what else the machine does.
+Whole commands, start included. Ratios are of frames/s after and before, and of frames per processor second: the median of
+all rounds, the least and the greatest. Processor seconds suffer less from what else the machine does.
 """
 
 from __future__ import annotations
@@ -16,11 +16,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from common import HERE, keep, shared
 
 from rmset_builder.shards.checked_parquet import read_checked
+
+
+class Seconds(NamedTuple):
+    """What one command took."""
+
+    wall: float
+    processor: float
 
 
 def main() -> None:
@@ -34,23 +43,20 @@ def main() -> None:
     sides = {"before": options.before.resolve(), "after": HERE.parent}
     results = {}
     for video in options.videos or [mashups / "film11.mp4", mashups / "crowd19.mp4"]:
-        seconds: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+        seconds: dict[str, list[Seconds]] = {side: [] for side in sides}
         with tempfile.TemporaryDirectory(prefix="rmset-before-after-") as scratch:
             for number in range(options.rounds):
                 for side, checkout in list(sides.items())[:: 1 if number % 2 else -1]:
                     seconds[side].append(extract(checkout, video, Path(scratch, f"{side}{number}")))
             shards = [Path(scratch, f"{side}0", f"{video.stem}-00000.parquet") for side in sides]
             same = read_checked(shards[0]).equals(read_checked(shards[1]))
-        wall, processor = (
-            {side: round(statistics.median(run[kind] for run in runs), 2) for side, runs in seconds.items()}
-            for kind in (0, 1)
-        )
+        rounds = list(zip(seconds["before"], seconds["after"], strict=True))
         results[video.stem] = {
             "rounds": options.rounds,
-            "seconds": wall,
-            "processor_seconds": processor,
-            "rate_ratio": round(wall["before"] / wall["after"], 3),
-            "processor_ratio": round(processor["before"] / processor["after"], 3),
+            "seconds": {side: _median(run.wall for run in runs) for side, runs in seconds.items()},
+            "processor_seconds": {side: _median(run.processor for run in runs) for side, runs in seconds.items()},
+            "rate_ratio": _spread(before.wall / after.wall for before, after in rounds),
+            "processor_ratio": _spread(before.processor / after.processor for before, after in rounds),
             "rows_equal": same,
         }
     results["before"] = subprocess.run(
@@ -59,15 +65,25 @@ def main() -> None:
     keep("before_after", results)
 
 
-def extract(checkout: Path, video: Path, out: Path) -> tuple[float, float]:
-    """Wall and processor seconds of one command that extracts a video with the code of a checkout."""
+def _median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 2)
+
+
+def _spread(values: Iterable[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    found = {"median": statistics.median(ordered), "least": ordered[0], "greatest": ordered[-1]}
+    return {name: round(value, 3) for name, value in found.items()}
+
+
+def extract(checkout: Path, video: Path, out: Path) -> Seconds:
+    """Extract a video with the code of a checkout, by a command of its own."""
     command = [sys.executable, "-m", "rmset_builder", "extract", video, "--out", out]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=checkout, env=environment, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.perf_counter() - began, processor
+    return Seconds(time.perf_counter() - began, processor)
 
 
 if __name__ == "__main__":
