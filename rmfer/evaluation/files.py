@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rmfer.errors import RmferError
 from rmfer.evaluation import Interval, class_recalls
@@ -17,6 +16,7 @@ from rmfer.evaluation.figures import write_confusion
 from rmfer.evaluation.intervals import LEVEL
 from rmfer.files import whole_file
 from rmfer.labelled.split import Split
+from rmset_builder.shards.checked_parquet import write_checked
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path, stem: str) -> tuple[Path, Path]:
@@ -92,7 +92,7 @@ def write_table(path: Path, split: Split, probabilities: Probabilities, names: S
     }
     try:
         with whole_file(path) as temporary:
-            pq.write_table(pa.table(columns), temporary)
+            write_checked(pa.table(columns), temporary)
     except OSError as error:
         raise _not_writable(path.parent, error) from error
 
