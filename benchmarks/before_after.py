@@ -2,8 +2,8 @@
 
 git worktree add ../before COMMIT; python benchmarks/before_after.py ../before [--rounds 5] [VIDEO ...]
 
-Whole commands, start included. Ratios are of frames/s after and before, and of frames per processor second: the median of
-all rounds, the least and the greatest. Processor seconds suffer less from what else the machine does.
+Whole commands, start included. Ratios are of frames/s after and before, and of frames per processor second: the median
+of all rounds, the least and the greatest. Processor seconds suffer less from what else the machine does.
 """
 
 from __future__ import annotations

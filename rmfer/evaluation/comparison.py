@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from rmfer.errors import RmferError
@@ -19,6 +18,7 @@ from rmfer.labelled.duplicates import find_duplicates
 from rmfer.labelled.registry import open_benchmark
 from rmfer.labels import EXPRESSIONS
 from rmset_builder.core.machine import usable_cores
+from rmset_builder.shards.checked_parquet import read_checked
 
 EVALUATION = "evaluation"
 
@@ -70,7 +70,7 @@ def read_answers(run: Path, *, split: str, which: str) -> Answers:
             remedy="it comes with a run's end, or by `rmfer evaluate RUN`" if not found else "keep one of them",
         )
     try:
-        table = pq.read_table(found[0])
+        table = read_checked(found[0])
     except (pa.ArrowException, OSError) as error:
         raise RmferError(
             f"{found[0]} cannot be read ({error})", remedy="write it anew: `rmfer evaluate RUN`"
