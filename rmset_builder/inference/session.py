@@ -104,12 +104,7 @@ def require_cuda(gpu: int) -> None:
 
 def cuda_packages() -> list[str]:
     """The wheels with the libraries of the CUDA that this ONNX Runtime was built with (12, where it does not say)."""
-    try:
-        from onnxruntime.capi.build_and_package_info import cuda_version  # noqa: PLC0415  only builds for CUDA have it
-
-        major = str(cuda_version).split(".")[0]
-    except ImportError:
-        major = "12"
+    major = str(getattr(ort, "cuda_version", None) or "12").partition(".")[0]
     # From CUDA 13 on only cuDNN's wheel names the CUDA that it is for.
     suffix = "" if major.isdigit() and int(major) >= 13 else f"-cu{major}"
     parts = ("cuda-runtime", "cublas", "cufft", "curand", "cuda-nvrtc")

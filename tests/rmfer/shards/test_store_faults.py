@@ -157,7 +157,7 @@ def test_neither_the_index_nor_the_sampler_imports_torch(folder: Path) -> None:
         "import sys, pathlib; from rmfer.shards import open_index, AnchorSampler, SamplerSettings;"
         "AnchorSampler(open_index(pathlib.Path(sys.argv[1])), "
         "SamplerSettings(min_distance=5, positives=5, frame_stride=1)).step(0, 0);"
-        "print([m for m in ('torch', 'insightface', 'onnxruntime', 'rmset_builder.shards.schema') if m in sys.modules])"
+        "print([m for m in ('torch', 'insightface', 'onnxruntime', 'rmset_builder.pipeline') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -5,6 +5,7 @@ import onnxruntime as ort
 import pytest
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.inference import session
 from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import (
     CPU_PROVIDER,
@@ -71,3 +72,19 @@ def test_a_gpu_that_cannot_be_used_is_an_error_with_its_mend() -> None:
 def test_a_gpu_number_that_there_is_not_is_an_error() -> None:
     with pytest.raises(RmsetError, match="--gpu 99: "):
         open_session(str(load_pack().recogniser), Device(gpu=99))
+
+
+@pytest.mark.parametrize(
+    ("built_for", "cudnn", "cublas"),
+    [
+        ("13.0", "nvidia-cudnn-cu13", "nvidia-cublas"),
+        ("12.8", "nvidia-cudnn-cu12", "nvidia-cublas-cu12"),
+        (None, "nvidia-cudnn-cu12", "nvidia-cublas-cu12"),
+    ],
+)
+def test_the_remedy_names_the_wheels_of_the_cuda_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, built_for: str | None, cudnn: str, cublas: str
+) -> None:
+    monkeypatch.setattr(session.ort, "cuda_version", built_for, raising=False)
+    assert session.cuda_packages()[0] == cudnn
+    assert cublas in session.cuda_packages()
