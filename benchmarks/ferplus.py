@@ -107,8 +107,8 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             **SMALL,
             "backbone_args": {"channels": [16, 16, 16, 16]},
-            "batch_size": 32,
-            "epochs": 3,
+            "batch_size": 16,
+            "epochs": 2,
             "ema": 0.9,
             "workers": 1,
         }
@@ -116,14 +116,14 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             **SMALL,
             "backbone_args": {"channels": [16, 16, 16, 16]},
-            "batch_size": 32,
+            "batch_size": 16,
             "epochs": 2,
             "ema": 0.9,
             "workers": 1,
         },
     ),
 }
-SUBSET = {"train": 16, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
+SUBSET = {"train": 8, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
 MEASURES = ("overall", "average")
 # A run that is asked to stop ends its step and writes its checkpoint in this time.
 GRACE = 20.0
