@@ -55,6 +55,22 @@ BATCHES = (1, 4, 16, 64)
 FACES_AT_ONCE = 64
 SIDE = 260
 
+# Whose function, which, and as what it is told.
+MEASURED: tuple[tuple[Any, str, str], ...] = (
+    (FrameReader, "read_into", "decode: read a frame from ffmpeg"),
+    (ChangeFinder, "advance", "decode: compare frames"),
+    (Detector, "detect", "detect: whole call"),
+    (CallerRunner, "run", "network: wait"),
+    (SharedBatchRunner, "run", "network: wait"),
+    (SharedBatchRunner, "_answer", "network: run a batch"),
+    (TrackLinker, "advance", "link"),
+    (face_pipeline, "encode_faces", "align + JPEG of a frame's faces"),
+    (Embedder, "embed", "embed: whole call"),
+    (extract_module, "find_people", "identities: all, embedding included"),
+    (extract_module, "write_shards", "write shards"),
+    (extract_module, "sha256_of", "hash the source"),
+)
+
 
 class Clocks:
     """Wraps functions; adds up their calls, the callers' waiting and their threads' computing."""
@@ -101,18 +117,8 @@ def stages(video: Path, device: Device, nvdec: NvDecoder | None) -> dict[str, An
         tempfile.TemporaryDirectory(prefix="rmset-gpu-") as scratch,
     ):
         run_one(task, engine, Path(scratch) / "warm", lambda *_: None)
-        clocks.on(FrameReader, "read_into", "decode: read a frame from ffmpeg")
-        clocks.on(ChangeFinder, "advance", "decode: compare frames")
-        clocks.on(Detector, "detect", "detect: whole call")
-        clocks.on(CallerRunner, "run", "network: wait")
-        clocks.on(SharedBatchRunner, "run", "network: wait")
-        clocks.on(SharedBatchRunner, "_answer", "network: run a batch")
-        clocks.on(TrackLinker, "advance", "link")
-        clocks.on(face_pipeline, "encode_faces", "align + JPEG of a frame's faces")
-        clocks.on(Embedder, "embed", "embed: whole call")
-        clocks.on(extract_module, "find_people", "identities: all, embedding included")
-        clocks.on(extract_module, "write_shards", "write shards")
-        clocks.on(extract_module, "sha256_of", "hash the source")
+        for owner, name, label in MEASURED:
+            clocks.on(owner, name, label)
         own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         began = time.perf_counter()
         result = run_one(task, engine, Path(scratch) / "out", lambda *_: None)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from rmfer.evaluation import FOLDER
 from rmfer.progress import counted
 from rmset_builder.core.command_line import echo, something_is_done
 
 if TYPE_CHECKING:
     from rmfer.labelled.benchmark import Benchmark
-
-_FOLDER = "evaluation"
 
 
 @click.command("evaluate", context_settings={"show_default": True})
@@ -29,7 +28,7 @@ _FOLDER = "evaluation"
 @click.option("--skip-missing", is_flag=True, help="Leave out pictures that are not there, and name them in a file.")
 @click.option("--split", type=click.Choice(["train", "valid", "test"]), default="test", help="The benchmark's split.")
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", help="The epoch, where MODEL is a run.")
-@click.option("--out", type=click.Path(path_type=Path), help=f"Folder to write to.  [default: {_FOLDER}/ of the run]")
+@click.option("--out", type=click.Path(path_type=Path), help=f"Folder to write to.  [default: {FOLDER}/ of the run]")
 @click.option("--batch-size", type=click.IntRange(1), default=64, help="Images at a time; changes speed alone.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -68,7 +67,7 @@ def command(
     net, info = load_model(model, which=which, device=place)
     benchmark = _open_for(info.classes, benchmark_path, skip_missing=skip_missing)
     images = find_split(benchmark, split)
-    folder = out or (model if model.is_dir() else model.parent) / _FOLDER
+    folder = out or (model if model.is_dir() else model.parent) / FOLDER
     stem = f"{benchmark.kind}-{split}-{info.which}"
     with counted("images", len(images), Console(stderr=True)) as advance:
         found, probabilities = evaluate(

@@ -12,7 +12,11 @@ from rmfer.evaluation.accuracy import (
 )
 from rmfer.evaluation.intervals import AccuracyIntervals, Interval, accuracy_intervals, recall_intervals
 
+FOLDER = "evaluation"
+"""Of a run, for what was found on its benchmark."""
+
 __all__ = [
+    "FOLDER",
     "AccuracyIntervals",
     "Interval",
     "absent_classes",

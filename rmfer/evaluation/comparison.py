@@ -13,14 +13,13 @@ import pyarrow as pa
 import yaml
 
 from rmfer.errors import RmferError
+from rmfer.evaluation import FOLDER
 from rmfer.evaluation.paired import Bools, Difference, McNemar, differences, mcnemar
 from rmfer.labelled.duplicates import find_duplicates
 from rmfer.labelled.registry import open_benchmark
 from rmfer.labels import EXPRESSIONS
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.shards.checked_parquet import read_checked
-
-EVALUATION = "evaluation"
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,11 @@ def read_answers(run: Path, *, split: str, which: str) -> Answers:
     Raises:
         RmferError: there is no such table, or several, or it cannot be read.
     """
-    found = sorted((run / EVALUATION).glob(f"*-{split}-{which}.parquet"))
+    found = sorted((run / FOLDER).glob(f"*-{split}-{which}.parquet"))
     if len(found) != 1:
         held = "several tables" if found else "no table"
         raise RmferError(
-            f"{run / EVALUATION} holds {held} *-{split}-{which}.parquet",
+            f"{run / FOLDER} holds {held} *-{split}-{which}.parquet",
             remedy="it comes with a run's end, or by `rmfer evaluate RUN`" if not found else "keep one of them",
         )
     try:

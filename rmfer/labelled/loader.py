@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rmfer.data.augment import AugmentPlan
 from rmfer.data.buffers import BufferPool
-from rmfer.data.prefetch import Batch, StepLoader
+from rmfer.data.prefetch import BatchT, StepLoader
 from rmfer.data.rng import LABELLED_AUGMENT
 from rmfer.errors import RmferError
 from rmfer.labelled.benchmark import Levels
@@ -48,9 +48,6 @@ class PictureJob:
     epoch: int
     step: int
     filling: Filling
-
-
-BatchT = TypeVar("BatchT", bound=Batch)
 
 
 class PictureLoader(StepLoader[PictureJob, BatchT]):

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rmfer.evaluation import class_recalls
+from rmfer.evaluation import FOLDER, class_recalls
 from rmfer.evaluation.evaluate import Evaluation, Probabilities, by_rules, evaluate
 from rmfer.evaluation.files import write_evaluation, write_table
 from rmfer.evaluation.model_card import model_card
@@ -21,7 +21,6 @@ from rmfer.training.run import Run
 
 RESULTS = "results.json"
 CARD = "MODEL_CARD.md"
-EVALUATION = "evaluation"
 WHICH = ("last", "best")
 
 
@@ -38,7 +37,7 @@ def finish(run: Run, device: torch.device) -> str:
         net, info = load_model(run.folder, which=which, device=device)
         every: list[Evaluation] = []
         if "test" in run.benchmark.splits:
-            split, folder = run.benchmark.splits["test"], run.folder / EVALUATION
+            split, folder = run.benchmark.splits["test"], run.folder / FOLDER
             stem = f"{run.benchmark.kind}-test-{which}"
             # Where the last epoch is the best, there is nothing new to see.
             if latest is None or latest[0].info.epoch != info.epoch:

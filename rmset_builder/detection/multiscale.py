@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
 
 from rmset_builder.core.geometry import Array, iou_matrix
+from rmset_builder.core.opened_once import OpenedOnce
 from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
 from rmset_builder.inference.session import Device
 
@@ -45,27 +45,17 @@ class DetectorBank:
     """Detectors of one model, one for each input size, opened when first asked for and shared by all videos."""
 
     def __init__(self, model: Path, *, batch: int, device: Device, threshold: float) -> None:
-        self._new = functools.partial(Detector, model, batch=batch, device=device, threshold=threshold)
-        self._lock = threading.Lock()
-        self._opened: dict[InputSize, Future[Detector]] = {}
+        new = functools.partial(Detector, model, batch=batch, device=device, threshold=threshold)
+        self._opened = OpenedOnce[InputSize, Detector](lambda size: new(size=size))
 
     def get(self, size: InputSize) -> Detector:
         """The detector for one input size. While one opens, others can be had and opened."""
-        with self._lock:
-            is_new = size not in self._opened
-            detector = self._opened.setdefault(size, Future())
-        if is_new:
-            try:
-                detector.set_result(self._new(size=size))
-            except BaseException as error:
-                detector.set_exception(error)
-        return detector.result()
+        return self._opened.get(size)
 
     def close(self) -> None:
         """Give back what the models hold."""
-        for detector in self._opened.values():
-            if detector.done() and detector.exception() is None:
-                detector.result().close()
+        for detector in self._opened.made():
+            detector.close()
 
 
 class ScaledDetector:

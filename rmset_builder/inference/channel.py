@@ -22,24 +22,27 @@ _ALIGNMENT = 64
 
 
 class SharedMemory:
-    """Memory of at least ``size`` bytes that can be handed to another process."""
+    """Memory that two processes see: one calls `share`, the other `receive`. It goes when nobody has it any more."""
 
-    def __init__(self, size: int, *, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int, size: int) -> None:
         self.size = size
-        self._descriptor = os.memfd_create("rmset-rows") if descriptor is None else descriptor
-        if descriptor is None:
-            os.ftruncate(self._descriptor, size)
-        self._map = mmap.mmap(self._descriptor, size)
+        self._map = mmap.mmap(descriptor, size)
+        os.close(descriptor)  # the map has one of its own
 
-    def send(self, connection: Connection) -> None:
-        """Hand it to the process at the other end, which calls `receive`."""
-        connection.send(self.size)
-        reduction.send_handle(connection, self._descriptor, None)
+    @classmethod
+    def share(cls, connection: Connection, size: int) -> SharedMemory:
+        """New memory of ``size`` bytes, handed to the process at the other end."""
+        descriptor = os.memfd_create("rmset-rows")
+        os.ftruncate(descriptor, size)
+        connection.send(size)
+        reduction.send_handle(connection, descriptor, None)
+        return cls(descriptor, size)
 
     @classmethod
     def receive(cls, connection: Connection) -> SharedMemory:
-        """What the other end sent."""
-        return cls(connection.recv(), descriptor=reduction.recv_handle(connection))
+        """What the other end shares."""
+        size = connection.recv()
+        return cls(reduction.recv_handle(connection), size)
 
     def write(self, arrays: Sequence[Rows]) -> Shapes | None:
         """Put arrays after one another; their shapes and types for `read`, or None where they do not fit."""
@@ -58,10 +61,6 @@ class SharedMemory:
             arrays.append(np.frombuffer(self._map, kind, count, start).reshape(shape))
             start += _aligned(count * np.dtype(kind).itemsize)
         return arrays
-
-    def close(self) -> None:
-        """Give the memory back; views that somebody still has keep it for as long."""
-        os.close(self._descriptor)
 
 
 def room_for(arrays: Sequence[Rows]) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import onnxruntime as ort
 
 # With every session that runs on a GPU it warns of a kind of plug-in that nobody asked for.
-_ERRORS_ONLY = 3
-ort.set_default_logger_severity(_ERRORS_ONLY)
+ERRORS_ONLY = 3
+ort.set_default_logger_severity(ERRORS_ONLY)
 
-__all__ = ["ort"]
+__all__ = ["ERRORS_ONLY", "ort"]

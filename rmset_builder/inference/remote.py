@@ -39,10 +39,10 @@ class RemoteRunner:
             line = self._free.get_nowait()
         except queue.Empty:
             line = _Line(self._server, self._wanted)
-        try:
-            return line.run(rows)
-        finally:
-            self._free.put(line)
+        # One that was broken off in the middle would give the next caller this one's answer: it does not come back.
+        outputs = line.run(rows)
+        self._free.put(line)
+        return outputs
 
     def close(self) -> None:
         """End the connections."""
@@ -84,15 +84,10 @@ class _Line:
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
-        if self._memory is not None:
-            self._memory.close()
 
     def _replace_memory(self, size: int) -> None:
-        if self._memory is not None:
-            self._memory.close()
-        self._memory = SharedMemory(size)
         self._connection.send(("memory", None))
-        self._memory.send(self._connection)
+        self._memory = SharedMemory.share(self._connection, size)
 
     def _answer(self) -> tuple[Shapes | None, list[Rows]]:
         error, shapes, sent = self._connection.recv()

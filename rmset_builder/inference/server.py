@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import pickle
 import secrets
-import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
-from multiprocessing.connection import Connection, Listener, wait
+from multiprocessing.connection import Connection, Listener
 
+from rmset_builder.core.child_processes import belong_to_parent, interruptions_wait
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.opened_once import OpenedOnce
 from rmset_builder.inference.channel import SharedMemory
 from rmset_builder.inference.runners import Runner, SharedBatchRunner
 from rmset_builder.inference.session import Device, ServerAddress, open_session
@@ -35,7 +34,8 @@ def model_server(device: Device) -> Iterator[Device]:
     address = ServerAddress(f"\0rmset-{secrets.token_hex(16)}", secrets.token_bytes(32))
     ready, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(address, device, theirs), daemon=True, name="models")
-    process.start()
+    with interruptions_wait():
+        process.start()
     theirs.close()
     try:
         with contextlib.suppress(EOFError):
@@ -49,36 +49,16 @@ def model_server(device: Device) -> Iterator[Device]:
             process.join()
 
 
-class _Models:
-    """The models that were asked for, each opened once."""
-
-    def __init__(self, device: Device) -> None:
-        self._device = device
-        self._lock = threading.Lock()
-        self._opened: dict[bytes, Future[Runner]] = {}
-
-    def get(self, wanted: bytes) -> Runner:
-        """The runner of a pickled pair of graph and batch."""
-        with self._lock:
-            is_new = wanted not in self._opened
-            runner = self._opened.setdefault(wanted, Future())
-        if is_new:
-            try:
-                graph_of, batch = pickle.loads(wanted)
-                runner.set_result(
-                    SharedBatchRunner(lambda rows: open_session(graph_of(rows), self._device), batch, self._device)
-                )
-            except BaseException as error:
-                runner.set_exception(error)
-        return runner.result()
+def _opened(wanted: bytes, device: Device) -> Runner:
+    """The runner of a pickled pair of graph and batch."""
+    graph_of, batch = pickle.loads(wanted)
+    return SharedBatchRunner(lambda rows: open_session(graph_of(rows), device), batch, device)
 
 
 def _serve(address: ServerAddress, device: Device, ready: Connection) -> None:
     """The server's life: a thread for every connection, until the process that started it ends it or ends."""
-    # Ctrl-C reaches every process of a terminal; jobs still need their models while they end in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    models = _Models(device)
+    belong_to_parent()
+    models = OpenedOnce[bytes, Runner](lambda wanted: _opened(wanted, device))
     with Listener(address.name, family="AF_UNIX", backlog=_BACKLOG, authkey=address.key) as listener:
         ready.send(None)
         ready.close()
@@ -90,7 +70,7 @@ def _serve(address: ServerAddress, device: Device, ready: Connection) -> None:
             threading.Thread(target=_attend, args=(connection, models), daemon=True).start()
 
 
-def _attend(connection: Connection, models: _Models) -> None:
+def _attend(connection: Connection, models: OpenedOnce[bytes, Runner]) -> None:
     """One client thread's requests."""
     memory: SharedMemory | None = None
     with connection, contextlib.suppress(EOFError, OSError):
@@ -118,10 +98,3 @@ def _attend(connection: Connection, models: _Models) -> None:
 def _told(error: Exception) -> RuntimeError:
     """ONNX Runtime's own exceptions cannot be sent."""
     return RuntimeError(f"{type(error).__name__}: {error}")
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.inference.ort import ort
+from rmset_builder.inference.ort import ERRORS_ONLY, ort
 
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 MEND_CUDA = "python -m pip install --force-reinstall --no-deps onnxruntime-gpu"
-
-_ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> 
     options = ort.SessionOptions()
     options.intra_op_num_threads = device.threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = ERRORS_ONLY
     # Threads that spin while they wait take the core away from decoding and JPEG encoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device.gpu is None:

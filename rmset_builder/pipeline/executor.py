@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from rmset_builder.core.child_processes import belong_to_parent, interruptions_wait
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.failures import NOT_WRITTEN, failed
@@ -122,7 +120,7 @@ class _Crew:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, spec, self._out), daemon=True)
-        with _interruptions_wait():
+        with interruptions_wait():
             process.start()
         theirs.close()
         worker = self._workers[ours] = _Worker(spec, process, ours)
@@ -182,25 +180,11 @@ class _Crew:
                 worker.process.join()
 
 
-@contextlib.contextmanager
-def _interruptions_wait() -> Iterator[None]:
-    """Ctrl-C is heard afterwards; a process that is started meanwhile is deaf to it from its first moment on."""
-    resource_tracker.ensure_running()  # which would let Ctrl-C through again if it were started later
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _work(pipe: Connection, spec: EngineSpec, out: Path) -> None:
     """A worker's life: videos come through the pipe until None or its end does."""
     with contextlib.suppress(KeyboardInterrupt, EOFError, ConnectionError):
-        # Ctrl-C reaches every process of a terminal; the one that was called decides what follows from it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        belong_to_parent()
         signal.signal(signal.SIGTERM, _stop)
-        threading.Thread(target=_die_with_parent, daemon=True).start()
         try:
             with open_engine(spec) as engine:
                 while (task := pipe.recv()) is not None:
@@ -213,10 +197,3 @@ def _stop(number: int, _: FrameType | None) -> None:
     """Leave everything in order, and do not be interrupted at that by a second request."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)

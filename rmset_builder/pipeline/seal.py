@@ -15,6 +15,7 @@ from rmset_builder.pipeline.algorithm import ALGORITHM
 _PACKAGE = Path(__file__).parents[1]
 # Rooms and modules; what only names, moves or tells is not among them.
 _DECIDING = (
+    "core/geometry.py",
     "video",
     "detection",
     "tracking",

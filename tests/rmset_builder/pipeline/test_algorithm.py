@@ -33,6 +33,7 @@ def test_the_code_that_decides_is_sealed() -> None:
 def test_all_that_decides_is_looked_at() -> None:
     names = {name for name, _ in deciding_sources()}
     assert names >= {
+        "core/geometry.py",
         "detection/scrfd.py",
         "faces/jpeg.py",
         "identity/clustering.py",
