@@ -35,16 +35,17 @@ from common import HERE, keep
 
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.core.priority_pool import Urgency, Workers
+from rmset_builder.detection.base import InputSize
 from rmset_builder.detection.multiscale import DetectorBank
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import arcface_crop
 from rmset_builder.faces.jpeg import decode_jpeg, encode_faces
 from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.engine import Engine, EngineSpec
 from rmset_builder.pipeline.extract import extract_video
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.schema import FaceRows
@@ -62,7 +63,7 @@ class CountingBank(DetectorBank):
         super().__init__(*args, **kwargs)
         self.calls: collections.Counter[InputSize] = collections.Counter()
 
-    def get(self, size: InputSize) -> Detector:
+    def get(self, size: InputSize) -> Scrfd:
         """The detector, once more."""
         self.calls[size] += 1
         return super().get(size)

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from common import keep, shared
 
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import align_face, arcface_crop
 from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks
 from rmset_builder.identity.embedder import Embedder
 from rmset_builder.identity.embeddings import unit
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 THRESHOLDS = (0.20, 0.25, 0.30, 0.36, 0.40, 0.45, 0.50)
 SOLID = IdentityRules.solid
@@ -30,7 +31,7 @@ SOLID = IdentityRules.solid
 def embed_photos(folder: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Embeddings of every photo with a face, and whose it is."""
     pack = load_pack()
-    detector = Detector(pack.detector, size=InputSize(192, 192), batch=1, device=Device(), threshold=0.4)
+    detector = Scrfd(pack.detector, size=InputSize(192, 192), batch=1, device=Device(), threshold=0.4)
     embedder = Embedder(pack.recogniser, batch=1, device=Device())
     vectors, people = [], []
     for person, own in enumerate(sorted(p for p in folder.iterdir() if p.is_dir())):

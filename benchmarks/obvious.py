@@ -21,7 +21,7 @@ from insightface.app import FaceAnalysis
 from insightface.utils import face_align
 from sklearn.cluster import DBSCAN
 
-from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.pipeline.model_pack import load_pack
 
 SIDE = 260
 

@@ -68,7 +68,7 @@ DOORS = {
     "rmset_builder.detection.multiscale",
     "rmset_builder.faces.align",
     "rmset_builder.fetching.catalog",
-    "rmset_builder.inference.model_pack",
+    "rmset_builder.pipeline.model_pack",
     "rmset_builder.inference.ort",
     "rmset_builder.inference.session",
     "rmset_builder.pipeline.engine",

@@ -24,10 +24,11 @@ from extraction import extract, identities, same_identities
 from thinning import errors, rows_of
 from watch import Watch
 
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 # Float32 summed in another order moves a score by 1e-5 or so; a face whose score lies that near a threshold may go
 # either way, and a keyframe with it. Beyond these bounds something else is wrong.
@@ -67,7 +68,7 @@ def outputs_apart(video: Path, device: Device) -> dict[str, float]:
     size = InputSize.for_picture(width, height, longest_side=640)
     found, embedded = [], []
     for where in (Device(), device):
-        detector = Detector(pack.detector, size=size, batch=16, device=where, threshold=0.5)
+        detector = Scrfd(pack.detector, size=size, batch=16, device=where, threshold=0.5)
         embedder = Embedder(pack.recogniser, batch=16, device=where)
         found.append(detector.detect([picture])[0])
         embedded.append(embedder.embed(crops))

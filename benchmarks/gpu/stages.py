@@ -33,17 +33,18 @@ from torchvision.io import encode_jpeg
 
 from rmset_builder.core.geometry import similarity_transform
 from rmset_builder.core.machine import usable_cores
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces import jpeg
 from rmset_builder.faces.align import template
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.runners import CallerRunner, SharedBatchRunner
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline import extract as extract_module
 from rmset_builder.pipeline import face_pipeline
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.inputs import find_sources
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.pipeline.one_video import run_one
 from rmset_builder.tracking.tracker import TrackLinker
 from rmset_builder.video.decode import FrameReader
@@ -59,7 +60,7 @@ SIDE = 260
 MEASURED: tuple[tuple[Any, str, str], ...] = (
     (FrameReader, "read_into", "decode: read a frame from ffmpeg"),
     (ChangeFinder, "advance", "decode: compare frames"),
-    (Detector, "detect", "detect: whole call"),
+    (Scrfd, "detect", "detect: whole call"),
     (CallerRunner, "run", "network: wait"),
     (SharedBatchRunner, "run", "network: wait"),
     (SharedBatchRunner, "_answer", "network: run a batch"),
@@ -191,7 +192,7 @@ def networks(video: Path, device: Device, seconds: float) -> dict[str, Any]:
     size = InputSize.for_picture(picture.shape[1], picture.shape[0], longest_side=640)
     scaled = np.ascontiguousarray(cv2.resize(picture, (size.width, size.height)))
     for batch in BATCHES:
-        detector = Detector(pack.detector, size=size, batch=batch, device=device, threshold=0.5)
+        detector = Scrfd(pack.detector, size=size, batch=batch, device=device, threshold=0.5)
         embedder = Embedder(pack.recogniser, batch=batch, device=device)
         rows = np.repeat(scaled[None], batch, 0)
         found[f"SCRFD {size.width} x {size.height}, batch {batch}"] = rate(

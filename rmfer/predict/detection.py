@@ -44,7 +44,7 @@ class PictureFaces:
     def __init__(self, models: str, device: torch.device) -> None:
         require_rmset()
         from rmset_builder.detection.multiscale import DetectorBank  # noqa: PLC0415
-        from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
+        from rmset_builder.pipeline.model_pack import load_pack  # noqa: PLC0415
         from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
 
         self._settings = ExtractSettings()

@@ -109,8 +109,8 @@ class Videos:
 
     def __init__(self, recogniser: Recogniser, models: str, device: torch.device, *, every: int = 1) -> None:
         require_rmset()
-        from rmset_builder.inference.model_pack import load_pack  # noqa: PLC0415
         from rmset_builder.pipeline.engine import EngineSpec, open_engine  # noqa: PLC0415
+        from rmset_builder.pipeline.model_pack import load_pack  # noqa: PLC0415
         from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
         from rmset_builder.video.ffmpeg import find_ffmpeg  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ from rmset_builder import __version__
 from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.doctor.checkup import NAME_WIDTH, examine, exit_code
 from rmset_builder.doctor.finding import Finding, Mark
-from rmset_builder.inference.model_pack import DEFAULT_PACK
+from rmset_builder.pipeline.model_pack import DEFAULT_PACK
 
 if TYPE_CHECKING:
     from rich.console import Console

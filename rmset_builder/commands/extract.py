@@ -15,12 +15,12 @@ from rich.console import Console
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.machine import find_memory, usable_cores
-from rmset_builder.inference.model_pack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
 from rmset_builder.inference.session import Device, require_cuda
 from rmset_builder.pipeline.engine import EngineSpec
 from rmset_builder.pipeline.executor import run
 from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.jobs import THREADS_PER_JOB, Jobs, default_jobs
+from rmset_builder.pipeline.model_pack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
 from rmset_builder.pipeline.planner import plan
 from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.results import Outcome, Result

@@ -20,8 +20,8 @@ import numpy as np
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import whole_file
 from rmset_builder.demo.scene import FPS, FRAMES, HEIGHT, PEOPLE, WIDTH, Image, Scene, build_scene, draw_frames
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
 from rmset_builder.video.ffmpeg_listing import listed
 

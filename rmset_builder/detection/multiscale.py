@@ -16,7 +16,9 @@ import numpy as np
 
 from rmset_builder.core.geometry import Array, iou_matrix
 from rmset_builder.core.opened_once import OpenedOnce
-from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
+from rmset_builder.detection.base import Detector, InputSize
+from rmset_builder.detection.detectors import kind_of_file
+from rmset_builder.detection.faces import Faces, Image
 from rmset_builder.inference.session import Device
 
 Scales = tuple[int, ...]
@@ -42,10 +44,20 @@ def base_side(width: int, height: int) -> int:
 
 
 class DetectorBank:
-    """Detectors of one model, one for each input size, opened when first asked for and shared by all videos."""
+    """Detectors of one model, one for each input size, opened when first asked for and shared by all videos.
+
+    Args:
+        model: the ONNX file of any kind in `detectors`.
+        batch: pictures that a detector takes at a time.
+        device: where to run.
+        threshold: faces below this score are left out.
+
+    Raises:
+        RmsetError: the file is of no kind that is known.
+    """
 
     def __init__(self, model: Path, *, batch: int, device: Device, threshold: float) -> None:
-        new = functools.partial(Detector, model, batch=batch, device=device, threshold=threshold)
+        new = functools.partial(kind_of_file(model).open, model, batch=batch, device=device, threshold=threshold)
         self._opened = OpenedOnce[InputSize, Detector](lambda size: new(size=size))
 
     def get(self, size: InputSize) -> Detector:

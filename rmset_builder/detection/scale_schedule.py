@@ -6,8 +6,8 @@ from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from rmset_builder.detection.faces import Faces
 from rmset_builder.detection.multiscale import ScaledDetector, Scales
-from rmset_builder.detection.scrfd import Faces
 from rmset_builder.video.frame_buffer import Window
 
 # The scales are chosen anew this many frames after a cut, and then after twice as many, as long as they still fit.

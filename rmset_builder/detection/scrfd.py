@@ -8,84 +8,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from rmset_builder.core.geometry import Array, suppress
-from rmset_builder.inference.graphs import batch_first, load_graph, merge_siblings, network_input
+from rmset_builder.core.geometry import Array
+from rmset_builder.detection.base import DetectorKind, InputSize, scaled_into
+from rmset_builder.detection.faces import Faces, Image
+from rmset_builder.inference.graphs import batch_first, graph_inputs, load_graph, merge_siblings, network_input
 from rmset_builder.inference.open_runner import open_runner
 from rmset_builder.inference.session import Device
 
-Image = npt.NDArray[np.uint8]
-
-NMS_THRESHOLD = 0.4
-_BGRA = 4
 _MEAN, _SCALE = 127.5, 1 / 128
-_MULTIPLE = 32
 # Number of outputs -> (strides, anchors per cell); outputs are scores, boxes, landmarks of each stride.
 _LAYOUTS = {9: ((8, 16, 32), 2), 15: ((8, 16, 32, 64, 128), 1)}
 
 
-@dataclass(frozen=True)
-class Faces:
-    """The faces of one picture, best first: ``boxes`` (n, 4) and ``landmarks`` (n, 10) source pixels, ``scores`` (n,).
-
-    Boxes are x0, y0, x1, y1; landmarks x, y of left eye, right eye, nose, left and right mouth corner. All float32.
-    """
-
-    boxes: Array
-    landmarks: Array
-    scores: Array
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def __getitem__(self, rows: Any) -> Self:
-        return type(self)(self.boxes[rows], self.landmarks[rows], self.scores[rows])
-
-    @classmethod
-    def none(cls) -> Self:
-        """No face."""
-        return cls(np.empty((0, 4), np.float32), np.empty((0, 10), np.float32), np.empty(0, np.float32))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """All faces of ``parts``, of which those that overlap a better one are left out."""
-        if len(parts) == 1:
-            return parts[0]
-        boxes, landmarks, scores = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "landmarks", "scores")
-        )
-        return cls(boxes, landmarks, scores)[suppress(boxes, scores, threshold=NMS_THRESHOLD)]
-
-
-@dataclass(frozen=True)
-class InputSize:
-    """The size of a detector's input in pixels, both sides multiples of 32."""
-
-    width: int
-    height: int
-
-    @classmethod
-    def for_picture(cls, width: int, height: int, *, longest_side: int) -> Self:
-        """The smallest input that holds a picture of ``width`` x ``height`` scaled to ``longest_side``.
-
-        Example:
-            >>> InputSize.for_picture(1280, 720, longest_side=640)
-            InputSize(width=640, height=384)
-        """
-        scale = longest_side / max(width, height)
-        return cls(*(max(1, -(-round(side * scale) // _MULTIPLE)) * _MULTIPLE for side in (width, height)))
-
-
-class Detector:
+class Scrfd:
     """SCRFD for pictures that are scaled into one fixed input.
 
     Safe to call from several threads at once.
@@ -108,9 +49,9 @@ class Detector:
         """The faces of each picture, (h, w, 4) uint8 BGRA or (h, w, 3) RGB; all of one call have the same shape."""
         if not pictures:
             return []
-        outputs, scale = self._run(pictures)
+        canvas, scale = scaled_into(self.size, pictures)
         return decode_outputs(
-            outputs,
+            self._runner.run(canvas),
             size=self.size,
             strides=self._strides,
             anchors=self._anchors,
@@ -120,32 +61,14 @@ class Detector:
 
     def surest(self, pictures: Sequence[Image]) -> Array:
         """The score of the surest face of each of n >= 1 pictures, (n,); the threshold where none reaches it."""
-        outputs, _ = self._run(pictures)
+        canvas, _ = scaled_into(self.size, pictures)
+        outputs = self._runner.run(canvas)
         highest = [scores.max(axis=(1, 2)) for scores in outputs[: len(self._strides)]]
         return np.asarray(np.max(highest, axis=0, initial=self.threshold), np.float32)
-
-    def _run(self, pictures: Sequence[Image]) -> tuple[list[Array], float]:
-        """The network's outputs for pictures of one shape, and input pixels per pixel of theirs."""
-        height, width = pictures[0].shape[:2]
-        inner_width, inner_height = fit_inside(width, height, self.size)
-        canvas = np.zeros((len(pictures), self.size.height, self.size.width, 3), np.uint8)
-        for slot, picture in zip(canvas, pictures, strict=True):
-            scaled = cv2.resize(picture, (inner_width, inner_height))
-            slot[:inner_height, :inner_width] = (
-                cv2.cvtColor(scaled, cv2.COLOR_BGRA2RGB) if picture.shape[2] == _BGRA else scaled
-            )
-        return self._runner.run(canvas), inner_height / height
 
     def close(self) -> None:
         """Give back what the model holds."""
         self._runner.close()
-
-
-def fit_inside(width: int, height: int, size: InputSize) -> tuple[int, int]:
-    """Width and height of a picture scaled into ``size``, rounded as insightface rounds."""
-    if height / width > size.height / size.width:
-        return max(1, int(size.height * width / height)), size.height
-    return size.width, max(1, int(size.width * height / width))
 
 
 def decode_outputs(
@@ -190,8 +113,7 @@ def _best(levels: list[tuple[Array, Array, Array]], scale: float) -> Faces:
         return Faces.none()
     boxes, landmarks, scores = (np.concatenate(parts) for parts in zip(*levels, strict=True))
     boxes, landmarks = (boxes / scale).astype(np.float32), (landmarks / scale).astype(np.float32)
-    kept = suppress(boxes, scores, threshold=NMS_THRESHOLD)
-    return Faces(boxes[kept], landmarks[kept], scores[kept].astype(np.float32))
+    return Faces.best(boxes, landmarks, scores.astype(np.float32))
 
 
 @functools.cache
@@ -236,3 +158,10 @@ def _fixed_graph(path: Path, size: InputSize, batch: int) -> bytes:
         0, helper.make_tensor_value_info("rmset.frames", TensorProto.UINT8, [batch, size.height, size.width, 3])
     )
     return bytes(model.SerializeToString())
+
+
+def _fits(graph: onnx.GraphProto) -> bool:
+    return len(graph.output) in _LAYOUTS and len(graph_inputs(graph)) == 1
+
+
+KIND = DetectorKind("SCRFD with landmarks (9 or 15 outputs)", _fits, Scrfd)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.doctor.finding import Finding, Mark, failure, guarded, mend_of, reason
-from rmset_builder.inference.model_pack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
+from rmset_builder.pipeline.model_pack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
 
 _REINSTALL = "python -m pip install --force-reinstall --no-deps"
 _INSTALL_CUDA = f"{_REINSTALL} onnxruntime-gpu"

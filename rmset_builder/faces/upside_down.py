@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detection.scrfd import Detector, Image, InputSize
+from rmset_builder.detection.base import Detector, InputSize
+from rmset_builder.detection.faces import Image
 from rmset_builder.faces.jpeg import decode_jpeg
 from rmset_builder.faces.spool import Spool
 

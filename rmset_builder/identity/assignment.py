@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detection.scrfd import Detector
+from rmset_builder.detection.base import Detector
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import upside_down_tracks

@@ -37,7 +37,7 @@ def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelPr
             f"{path} cannot be read as an ONNX model ({error})", remedy="fetch the model pack again"
         ) from error
     graph = model.graph
-    if len(_inputs(graph)) != 1 or len(graph.output) not in outputs:
+    if len(graph_inputs(graph)) != 1 or len(graph.output) not in outputs:
         allowed = " or ".join(map(str, outputs))
         raise RmsetError(
             f"{path} is not {kind} ({len(graph.output)} outputs)", remedy=f"use one with {allowed} output(s)"
@@ -50,7 +50,7 @@ def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelPr
 
 def network_input(model: onnx.ModelProto) -> Any:
     """The model's only input."""
-    return _inputs(model.graph)[0]
+    return graph_inputs(model.graph)[0]
 
 
 def fix_shape(model: onnx.ModelProto, shape: Sequence[int]) -> None:
@@ -192,6 +192,7 @@ def _opset(model: onnx.ModelProto) -> int:
     return int(next(opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")))
 
 
-def _inputs(graph: Any) -> list[Any]:
+def graph_inputs(graph: Any) -> list[Any]:
+    """The inputs of a graph that are not its weights: older files list both."""
     weights = {tensor.name for tensor in graph.initializer}
     return [value for value in graph.input if value.name not in weights]

@@ -13,8 +13,8 @@ from rmset_builder.core.imports import import_large
 from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.detection.multiscale import DetectorBank
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.model_pack import ModelPack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import ModelPack
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.video.nvdec import NvDecoder
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmset_builder.core.priority_pool import Urgency, Workers
+from rmset_builder.detection.faces import Faces
 from rmset_builder.detection.multiscale import ScaledDetector, Scales
 from rmset_builder.detection.scale_schedule import ScaleChooser
-from rmset_builder.detection.scrfd import Faces
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.jpeg import EncodedFaces, encode_faces
 from rmset_builder.faces.spool import Spool

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detection.scrfd import Faces
+from rmset_builder.detection.faces import Faces
 from rmset_builder.tracking.tracker import Keyframe, LinkRules, match
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array, covered_share, iou_matrix
-from rmset_builder.detection.scrfd import Faces
+from rmset_builder.detection.faces import Faces
 from rmset_builder.video.shots import Settled
 
 Pairs = npt.NDArray[np.intp]

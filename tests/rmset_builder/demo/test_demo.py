@@ -29,8 +29,8 @@ from rmset_builder.demo.scene import (
     draw_frames,
     layout_at,
 )
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
 
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import iou_matrix
 from rmset_builder.demo.compose import find_photo
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.faces import Faces, Image
 from rmset_builder.detection.multiscale import DetectorBank, ScaledDetector, Scales, base_side, cheapest_cover
-from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
-from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 Scaler = Callable[[Image], ScaledDetector]
 
@@ -189,7 +191,7 @@ def test_no_scale_is_finer_than_the_picture_is_large(scaled: Scaler) -> None:
 def test_what_several_scales_find_is_joined(photo: Image, scaled: Scaler) -> None:
     found = scaled(photo).detect(photo, (320, 640))
     single = [
-        Detector(
+        Scrfd(
             load_pack().detector,
             size=InputSize.for_picture(1280, 886, longest_side=side),
             batch=1,

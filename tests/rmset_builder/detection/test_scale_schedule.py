@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from rmset_builder.demo.compose import find_photo
+from rmset_builder.detection.faces import Image
 from rmset_builder.detection.multiscale import DetectorBank, ScaledDetector
 from rmset_builder.detection.scale_schedule import ScaleChooser, WindowScales
-from rmset_builder.detection.scrfd import Image
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.tracking.keyframes import first_frames
 from rmset_builder.video.frame_buffer import Window
 from rmset_builder.video.shots import Changes

@@ -13,9 +13,11 @@ from insightface.model_zoo.scrfd import SCRFD
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize, fit_inside
-from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.detection.base import InputSize, fit_inside
+from rmset_builder.detection.faces import Faces, Image
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.inference.session import Device, open_session
+from rmset_builder.pipeline.model_pack import load_pack
 
 MASHUPS = ("wall9", "film11", "crowd19", "edit12")
 PEOPLE = 6
@@ -32,9 +34,9 @@ def scrfd() -> SCRFD:
     return SCRFD(model_file=path, session=open_session(path, Device()))
 
 
-def make(width: int, height: int, *, batch: int = 1, threshold: float = 0.5) -> Detector:
+def make(width: int, height: int, *, batch: int = 1, threshold: float = 0.5) -> Scrfd:
     size = InputSize(width, height)
-    return Detector(load_pack().detector, size=size, batch=batch, device=Device(), threshold=threshold)
+    return Scrfd(load_pack().detector, size=size, batch=batch, device=Device(), threshold=threshold)
 
 
 def by_insightface(scrfd: SCRFD, picture: Image, size: InputSize, threshold: float) -> Faces:
@@ -210,7 +212,7 @@ def test_a_model_that_is_no_detector_is_refused() -> None:
     with pytest.raises(
         RmsetError, match=r"is not an SCRFD detector with landmarks \(1 outputs\); use one with 9 or 15"
     ):
-        Detector(recogniser, size=InputSize(320, 320), batch=1, device=Device(), threshold=0.5)
+        Scrfd(recogniser, size=InputSize(320, 320), batch=1, device=Device(), threshold=0.5)
 
 
 def test_a_detector_without_landmarks_is_refused(tmp_path: Path) -> None:
@@ -218,7 +220,7 @@ def test_a_detector_without_landmarks_is_refused(tmp_path: Path) -> None:
     del model.graph.output[6:]
     onnx.save(model, tmp_path / "det.onnx")
     with pytest.raises(RmsetError, match=r"det\.onnx is not an SCRFD detector with landmarks \(6 outputs\)"):
-        Detector(tmp_path / "det.onnx", size=InputSize(320, 320), batch=1, device=Device(), threshold=0.5)
+        Scrfd(tmp_path / "det.onnx", size=InputSize(320, 320), batch=1, device=Device(), threshold=0.5)
 
 
 @pytest.mark.shared(*(f"mashups/{name}.mp4" for name in MASHUPS))

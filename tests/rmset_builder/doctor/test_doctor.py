@@ -16,7 +16,7 @@ from rmset_builder.commands.doctor import lines_of
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.doctor import checkup, ffmpeg, models, packages
 from rmset_builder.doctor.finding import Finding, Mark, guarded
-from rmset_builder.inference.model_pack import load_pack
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.video import nvdec
 from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
 

@@ -7,7 +7,9 @@ from insightface.utils import face_align
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, Faces, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.faces import Faces
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import (
     ARCFACE_SIDE,
     ARCFACE_TEMPLATE,
@@ -20,8 +22,8 @@ from rmset_builder.faces.align import (
     template,
 )
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 # insightface calls what skimage has given another name.
 pytestmark = pytest.mark.filterwarnings("ignore:.estimate. is deprecated:FutureWarning")
@@ -37,7 +39,7 @@ def photo() -> Image:
 @pytest.fixture(scope="module")
 def faces(photo: Image) -> Faces:
     size = InputSize(640, 448)
-    return Detector(load_pack().detector, size=size, batch=1, device=Device(), threshold=0.5).detect([photo])[0]
+    return Scrfd(load_pack().detector, size=size, batch=1, device=Device(), threshold=0.5).detect([photo])[0]
 
 
 def norm_crop(photo: Image, landmarks: Array) -> Image:

@@ -13,36 +13,38 @@ import pytest
 
 from rmset_builder.demo.compose import find_photo
 from rmset_builder.demo.scene import Image
-from rmset_builder.detection.scrfd import Detector, Faces, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.faces import Faces
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import align_face
 from rmset_builder.faces.upside_down import INPUT_SIZE, SURER, surer_when_turned, upside_down_note
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 Finished = Callable[..., object]
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(load_pack().detector, size=INPUT_SIZE, batch=1, device=Device(), threshold=0.2)
+def detector() -> Scrfd:
+    return Scrfd(load_pack().detector, size=INPUT_SIZE, batch=1, device=Device(), threshold=0.2)
 
 
 def photo_faces(turned: bool) -> tuple[Image, Faces]:
     photo = np.asarray(cv2.cvtColor(cv2.imread(str(find_photo())), cv2.COLOR_BGR2RGB), np.uint8)
     picture = np.ascontiguousarray(photo[::-1, ::-1]) if turned else photo
-    whole = Detector(load_pack().detector, size=InputSize(640, 448), batch=1, device=Device(), threshold=0.5)
+    whole = Scrfd(load_pack().detector, size=InputSize(640, 448), batch=1, device=Device(), threshold=0.5)
     return picture, whole.detect([picture])[0]
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_upright_faces_and_others(detector: Detector, turned: bool) -> None:
+def test_upright_faces_and_others(detector: Scrfd, turned: bool) -> None:
     picture, found = photo_faces(turned)
     assert len(found) >= 2, "the detector sees faces either way"
     surer = surer_when_turned([align_face(picture, marks, side=260) for marks in found.landmarks], detector)
     assert (surer >= SURER).all() if turned else (surer < 0).all(), surer
 
 
-def test_a_picture_without_a_face_is_not_upside_down(detector: Detector) -> None:
+def test_a_picture_without_a_face_is_not_upside_down(detector: Scrfd) -> None:
     assert surer_when_turned([np.full((260, 260, 3), 90, np.uint8)], detector).tolist() == [0]
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import Image, align_face
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.jpeg import encode_jpeg
@@ -24,8 +25,8 @@ from rmset_builder.identity.assignment import People, find_people
 from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.identity.embedder import Embedder
 from rmset_builder.identity.purity import PurityRules
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.tracking.tracker import TrackRows
 
 RULES = IdentityRules(same_person=0.40, solid=12, join=0.30, twice=0.75, doubt=0.20)
@@ -249,7 +250,7 @@ class Cast:
     def find(self, *tracks: tuple[int, Seat, range, float], least_frames: int = 1) -> People:
         """``tracks`` are a person, their column and row, the frames they are there, and the detector's score."""
         embedder = Embedder(load_pack().recogniser, batch=4, device=Device())
-        detector = Detector(load_pack().detector, size=INPUT_SIZE, batch=1, device=Device(), threshold=0.2)
+        detector = Scrfd(load_pack().detector, size=INPUT_SIZE, batch=1, device=Device(), threshold=0.2)
         parts, pictures = [], []
         for number, (person, (column, row), frames, score) in enumerate(tracks):
             values = np.zeros((len(frames), 15), np.float32)
@@ -289,7 +290,7 @@ class Cast:
 @pytest.fixture
 def cast(tmp_path: Path) -> Cast:
     photo = np.asarray(cv2.cvtColor(cv2.imread(str(find_photo())), cv2.COLOR_BGR2RGB), np.uint8)
-    detector = Detector(load_pack().detector, size=InputSize(640, 448), batch=1, device=Device(), threshold=0.5)
+    detector = Scrfd(load_pack().detector, size=InputSize(640, 448), batch=1, device=Device(), threshold=0.5)
     faces = detector.detect([photo])[0]
     return Cast([align_face(photo, landmarks, side=SIDE) for landmarks in faces.landmarks], tmp_path)
 

@@ -11,10 +11,11 @@ from insightface.utils import face_align
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.identity.embedder import Embedder, Image, faces_worth_embedding
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
+from rmset_builder.pipeline.model_pack import load_pack
 
 # insightface calls what skimage has given another name.
 pytestmark = pytest.mark.filterwarnings("ignore:.estimate. is deprecated:FutureWarning")
@@ -25,7 +26,7 @@ def crops() -> list[Image]:
     """The six people of insightface's photo, as ArcFace wants them."""
     photo = cv2.cvtColor(cv2.imread(str(find_photo())), cv2.COLOR_BGR2RGB)
     size = InputSize(640, 448)
-    detector = Detector(load_pack().detector, size=size, batch=1, device=Device(), threshold=0.5)
+    detector = Scrfd(load_pack().detector, size=size, batch=1, device=Device(), threshold=0.5)
     (faces,) = detector.detect([np.asarray(photo, np.uint8)])
     found = [np.asarray(face_align.norm_crop(photo, points.reshape(5, 2))) for points in faces.landmarks]
     assert len(found) == 6

@@ -13,15 +13,16 @@ import numpy.typing as npt
 import pytest
 
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import align_face
 from rmset_builder.faces.jpeg import encode_jpeg
 from rmset_builder.faces.spool import Spool
 from rmset_builder.identity.embedder import Embedder
 from rmset_builder.identity.embeddings import FaceEmbeddings
 from rmset_builder.identity.purity import PurityRules, TrackPurifier, changing, probes
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.video.shots import SLOW_REACH
 
 Frames = npt.NDArray[np.int32]
@@ -33,7 +34,7 @@ NONE = np.empty(0, np.int32)
 @pytest.fixture(scope="module")
 def aligned() -> list[npt.NDArray[np.uint8]]:
     photo = np.asarray(cv2.cvtColor(cv2.imread(str(find_photo())), cv2.COLOR_BGR2RGB), np.uint8)
-    detector = Detector(load_pack().detector, size=InputSize(640, 448), batch=1, device=Device(), threshold=0.5)
+    detector = Scrfd(load_pack().detector, size=InputSize(640, 448), batch=1, device=Device(), threshold=0.5)
     return [align_face(photo, landmarks, side=260) for landmarks in detector.detect([photo])[0].landmarks]
 
 

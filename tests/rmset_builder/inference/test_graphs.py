@@ -16,7 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, Faces, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.faces import Faces
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.inference.graphs import (
     batch_first,
     fix_shape,
@@ -26,8 +28,8 @@ from rmset_builder.inference.graphs import (
     unroll_prelu,
     widen_groups,
 )
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 Values = npt.NDArray[np.float32]
 
@@ -322,7 +324,7 @@ def test_detectors_that_put_the_batch_last_find_the_same_in_batches(tmp_path: Pa
     pictures = [photo, half, np.ascontiguousarray(photo[:, ::-1]), np.zeros_like(photo), np.roll(photo, 64, axis=1)]
 
     def found(path: Path, batch: int) -> list[Faces]:
-        detector = Detector(path, size=InputSize(640, 448), batch=batch, device=Device(), threshold=0.3)
+        detector = Scrfd(path, size=InputSize(640, 448), batch=batch, device=Device(), threshold=0.3)
         return [faces for start in range(0, 5, batch) for faces in detector.detect(pictures[start : start + batch])]
 
     single = found(load_pack().detector, 1)

@@ -14,12 +14,14 @@ from tripling_model import assert_tripled, rows_of, tripling
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.demo.compose import find_photo
-from rmset_builder.detection.scrfd import Detector, Faces, Image, InputSize
+from rmset_builder.detection.base import InputSize
+from rmset_builder.detection.faces import Faces, Image
+from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.open_runner import open_runner
 from rmset_builder.inference.runners import CallerRunner, Runner, SharedBatchRunner
 from rmset_builder.inference.session import Device, open_session
+from rmset_builder.pipeline.model_pack import load_pack
 
 BATCH = 4
 _PATIENCE_S = 30
@@ -216,8 +218,8 @@ def in_shared_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"rmset_builder.{module}.open_runner", open_shared)
 
 
-def detector(batch: int) -> Detector:
-    return Detector(load_pack().detector, size=InputSize(320, 224), batch=batch, device=Device(), threshold=0.3)
+def detector(batch: int) -> Scrfd:
+    return Scrfd(load_pack().detector, size=InputSize(320, 224), batch=batch, device=Device(), threshold=0.3)
 
 
 def from_many_threads(call: Callable[[list[Image]], Sequence[Any]], pictures: list[Image]) -> list[tuple[int, Any]]:

@@ -6,7 +6,6 @@ import pytest
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.inference import session
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import (
     CPU_PROVIDER,
     CUDA_PROVIDER,
@@ -16,6 +15,7 @@ from rmset_builder.inference.session import (
     open_session,
     output_names,
 )
+from rmset_builder.pipeline.model_pack import load_pack
 
 
 def test_a_device_has_a_name() -> None:

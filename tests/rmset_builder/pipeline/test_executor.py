@@ -23,11 +23,11 @@ import rmset_builder
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.fetching.catalog import Provenance
-from rmset_builder.inference.model_pack import ModelPack, load_pack
 from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.executor import WORKER_DIED, run
+from rmset_builder.pipeline.model_pack import ModelPack, load_pack
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.shared_models import shared_models

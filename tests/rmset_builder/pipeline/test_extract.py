@@ -28,8 +28,8 @@ from insightface.model_zoo.scrfd import SCRFD
 
 from rmset_builder.demo.scene import FPS, HEIGHT, PEOPLE, TILE_HEIGHT, TILE_WIDTH, WIDTH, Image, is_present, layout_at
 from rmset_builder.faces.align import align_face, template
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device, open_session
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
 

@@ -21,8 +21,8 @@ import pytest
 from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.pipeline.extract import extract_video
+from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.shards.videos_table import TABLE_NAME, VideoRecord, read_videos
 from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.ids import video_id

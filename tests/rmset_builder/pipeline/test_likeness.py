@@ -17,8 +17,8 @@ from rmset_builder.faces.align import arcface_crop
 from rmset_builder.faces.jpeg import decode_jpeg
 from rmset_builder.identity.embedder import Embedder
 from rmset_builder.identity.embeddings import unit
-from rmset_builder.inference.model_pack import load_pack
 from rmset_builder.inference.session import Device
+from rmset_builder.pipeline.model_pack import load_pack
 
 MakeClip = Callable[..., Path]
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import covered_share
-from rmset_builder.detection.scrfd import Faces
+from rmset_builder.detection.faces import Faces
 from rmset_builder.tracking.keyframes import Glance, KeyframeRules, find_keyframes
 from rmset_builder.tracking.tracker import Keyframe, LinkRules
 from rmset_builder.video.shots import Settled

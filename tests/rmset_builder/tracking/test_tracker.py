@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmset_builder.core.geometry import Array
-from rmset_builder.detection.scrfd import Faces
+from rmset_builder.detection.faces import Faces
 from rmset_builder.tracking.tracker import (
     Keyframe,
     LinkRules,

