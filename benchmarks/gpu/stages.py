@@ -46,6 +46,7 @@ from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.pipeline.one_video import run_one
+from rmset_builder.shards import videos_table
 from rmset_builder.tracking.tracker import TrackLinker
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.ffmpeg import find_ffmpeg
@@ -69,7 +70,7 @@ MEASURED: tuple[tuple[Any, str, str], ...] = (
     (Embedder, "embed", "embed: whole call"),
     (extract_module, "find_people", "identities: all, embedding included"),
     (extract_module, "write_shards", "write shards"),
-    (extract_module, "sha256_of", "hash the source"),
+    (videos_table, "sha256_of", "hash the source"),
 )
 
 

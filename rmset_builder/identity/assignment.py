@@ -54,6 +54,11 @@ class People:
     dropped: dict[str, int] = field(default_factory=dict)
     dropped_identities: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def tracks(self) -> int:
+        """How many tracks there are."""
+        return int(self.track.max()) + 1 if len(self.track) else 0
+
 
 def find_people(
     found: FoundFaces,

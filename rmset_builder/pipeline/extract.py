@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,29 +11,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rmset_builder import __version__
-from rmset_builder.core.files import mtime_ns, sha256_of, whole_file
+from rmset_builder.core.files import whole_file
 from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.detection.multiscale import ScaledDetector
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import INPUT_SIZE, upside_down_note
 from rmset_builder.identity.assignment import UPSIDE_DOWN, People, find_people
-from rmset_builder.inference.ort import ort
 from rmset_builder.pipeline.engine import Engine
 from rmset_builder.pipeline.face_pipeline import FaceFinder, FaceRules
+from rmset_builder.pipeline.made_with import made_with
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.checked_parquet import write_checked
 from rmset_builder.shards.layout import identities_path
 from rmset_builder.shards.schema import FaceRows
-from rmset_builder.shards.videos_table import VideoRecord
+from rmset_builder.shards.videos_table import SourceFile, VideoRecord
 from rmset_builder.shards.writer import write_shards
 from rmset_builder.video.decode import FrameReader
-from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.filtergraph import picture_note
 from rmset_builder.video.info import VideoInfo
-from rmset_builder.video.presentation_times import duration_s, frame_rate, in_order
+from rmset_builder.video.presentation_times import Timeline
 
 NO_FACES = "no-faces"
 
@@ -69,9 +66,7 @@ def extract_video(
             engine.detectors, width=reader.width, height=reader.height, det_threshold=settings.det_threshold
         )
         found = FaceFinder(reader, detector, engine.workers, _face_rules(settings)).run(spool, progress)
-        stated = reader.times_s()
-        fps = frame_rate(stated, info.fps)
-        times, times_note = in_order(stated, fps)
+        timeline = Timeline.of(reader.times_s(), info.fps)
         people = find_people(
             found,
             spool,
@@ -82,84 +77,52 @@ def extract_video(
             faces_per_track=settings.faces_per_track,
             rules=rules.identity,
             purity=rules.purity,
-            least_frames=_least_frames(settings, fps, len(times)),
+            least_frames=_least_frames(settings, timeline),
         )
-        source_sha256 = sha256_of(task.path)
+        source = SourceFile.of(task.path)
         metadata = {
             "rmset.video": task.video,
             "rmset.group": task.provenance.group,
             "rmset.frames": str(reader.count),
             "rmset.identities": str(len(people.embedding)),
-            "rmset.source_sha256": source_sha256,
+            "rmset.source_sha256": source.source_sha256,
             "rmset.models_sha256": spec.pack.sha256,
             "rmset.settings_sha256": settings.sha256,
             "rmset.settings": settings.model_dump_json(),
         }
 
         def block(start: int, stop: int) -> FaceRows:
-            return _face_rows(found, people, spool, times, slice(start, stop))
+            return _face_rows(found, people, spool, timeline.times, slice(start, stop))
 
         paths = write_shards(out, task.video, len(people.rows), block, metadata)
     _write_identities(identities_path(out, task.video), task.video, people)
-    stat = task.path.stat()
-    provenance = task.provenance
-    return VideoRecord(
-        id=task.video,
-        source=str(task.path.absolute()),
-        source_bytes=stat.st_size,
-        source_mtime_ns=mtime_ns(stat),
-        source_sha256=source_sha256,
-        title=provenance.title,
-        url=provenance.url,
-        licence=provenance.licence,
-        group=provenance.group,
-        keyword=provenance.keyword,
-        fps=round(fps, 6),
+    notes = (
+        info.track_note,
+        timeline.note,
+        picture_note(info.traits),
+        upside_down_note(people.dropped.get(UPSIDE_DOWN, 0), len(people.rows)),
+        reader.complaints(),
+    )
+    return VideoRecord.joined(
+        task.video,
+        source,
+        task.provenance,
+        made_with(spec),
+        fps=round(timeline.fps, 6),
         width=reader.width,
         height=reader.height,
         frames=reader.count,
-        duration_s=round(duration_s(times, fps), 6),
+        duration_s=round(timeline.duration_s, 6),
         identities=len(people.embedding),
-        tracks=int(people.track.max()) + 1 if len(people.track) else 0,
+        tracks=people.tracks,
         faces=len(people.rows),
         shards=len(paths),
         reason="" if len(people.rows) else NO_FACES,
-        message="; ".join(
-            filter(
-                None,
-                [
-                    info.track_note,
-                    times_note,
-                    picture_note(info.traits),
-                    upside_down_note(people.dropped.get(UPSIDE_DOWN, 0), len(people.rows)),
-                    reader.complaints(),
-                ],
-            )
-        ),
+        message="; ".join(filter(None, notes)),
         dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
         detected_frames=found.keyframes,
         seconds_spent=round(time.monotonic() - began, 3),
-        rmset_version=__version__,
-        versions_json=versions_json(),
-        models=spec.pack.name,
-        models_sha256=spec.pack.sha256,
-        settings_sha256=settings.sha256,
     )
-
-
-def versions_json() -> str:
-    """The versions of what decides a face's pixels and numbers, as a JSON object."""
-    import cv2  # noqa: PLC0415  only its version is wanted
-
-    versions = {
-        "python": platform.python_version(),
-        "ffmpeg": find_ffmpeg().version,
-        "onnxruntime": ort.__version__,
-        "opencv": cv2.__version__,
-        "numpy": np.__version__,
-        "pyarrow": pa.__version__,
-    }
-    return json.dumps(versions, sort_keys=True)
 
 
 def _face_rules(settings: ExtractSettings) -> FaceRules:
@@ -172,9 +135,10 @@ def _face_rules(settings: ExtractSettings) -> FaceRules:
     )
 
 
-def _least_frames(settings: ExtractSettings, fps: float, frames: int) -> int:
+def _least_frames(settings: ExtractSettings, timeline: Timeline) -> int:
     """The frames an identity must be seen in: ``min_presence_s``, or the rule's share of a short video."""
-    return max(1, round(min(settings.min_presence_s * fps, settings.rules.identity.shortest_share * frames)))
+    share = settings.rules.identity.shortest_share * len(timeline.times)
+    return max(1, round(min(settings.min_presence_s * timeline.fps, share)))
 
 
 def _face_rows(

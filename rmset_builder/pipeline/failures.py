@@ -50,10 +50,10 @@ def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> V
     before = read_videos(out).get(task.video)
     if before is not None and before.state == DONE:
         return None
-    record = VideoRecord(
-        id=task.video,
+    record = VideoRecord.joined(
+        task.video,
+        task.provenance,
         source=str(task.path.absolute()),
-        **vars(task.provenance),
         state=FAILED,
         reason=fault.reason,
         message=str(fault),

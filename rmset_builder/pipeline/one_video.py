@@ -18,7 +18,6 @@ from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.layout import lock_path, unfinished_files, work_folder
 from rmset_builder.shards.videos_table import update_videos
-from rmset_builder.video.info import VideoInfo
 
 
 def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int], None]) -> Result:
@@ -35,7 +34,7 @@ def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int],
     """
     began = time.monotonic()
     try:
-        info = VideoInfo.from_path(task.path)
+        info = task.current_header()
         with _workplace(out, task.video) as work:
             record = extract_video(task, info, engine, out=out, work=work, progress=advance)
             update_videos(out, record)

@@ -9,14 +9,14 @@ from pathlib import Path
 from rmset_builder.core.errors import VideoError
 from rmset_builder.core.files import mtime_ns, sha256_of
 from rmset_builder.pipeline.results import Outcome, Result
-from rmset_builder.pipeline.task import Task
+from rmset_builder.pipeline.task import Task, read_headers
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.videos_table import DONE, VideoRecord, read_videos, update_videos
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The videos that need work, and the results of those that do not."""
+    """The videos that need work, with their headers, and the results of those that do not."""
 
     work: list[Task] = field(default_factory=list)
     kept: list[Result] = field(default_factory=list)
@@ -45,7 +45,7 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
             found.faults.append(Result(task.video, Outcome.FAILED, fault=_id_taken(task, record)))
         else:
             found.work.append(task)
-    return found
+    return dataclasses.replace(found, work=read_headers(found.work))
 
 
 def _same_file(task: Task, record: VideoRecord) -> bool:

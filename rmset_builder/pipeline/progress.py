@@ -10,10 +10,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rmset_builder.core.errors import VideoError
 from rmset_builder.pipeline.results import Result
 from rmset_builder.pipeline.task import Task
-from rmset_builder.video.info import VideoInfo
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -32,13 +30,13 @@ class ProgressReporter:
     """Shows frames, frames per second, faces and the time left, per video and over all.
 
     Args:
-        tasks: all videos that will be worked on; their headers tell how long they are.
+        tasks: all videos that will be worked on, with their headers, which tell how long they are.
         console: where to write; bars where it is a terminal.
     """
 
     def __init__(self, tasks: list[Task], console: Console) -> None:
         self._console = console
-        self._expected = {task.video: _expected_frames(task) for task in tasks}
+        self._expected = {task.video: task.expected_frames for task in tasks}
         self._running: dict[str, _Running] = {}
         self._began = self._last_line = time.monotonic()
         self._ended = self._ended_frames = self._ended_faces = 0
@@ -137,10 +135,3 @@ class ProgressReporter:
 
 def _count(frames: int, promised: int | None) -> str:
     return f"{frames:,}" if promised is None else f"{frames:,}/{promised:,}"
-
-
-def _expected_frames(task: Task) -> int | None:
-    try:
-        return VideoInfo.from_path(task.path).expected_frames or None
-    except VideoError:
-        return None

@@ -12,13 +12,46 @@ import pyarrow as pa
 from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.core.files import TEMPORARY_SUFFIX, whole_file
+from rmset_builder.core.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of, whole_file
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.damage import tell_damage
 
 TABLE_NAME = "videos.parquet"
 DONE = "done"
 FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """The columns that tell a video's file: its path, size, time of change in ns since 1970, and sha256."""
+
+    source: str
+    source_bytes: int
+    source_mtime_ns: int
+    source_sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> SourceFile:
+        """Of a file, which is read as a whole."""
+        source_sha256 = sha256_of(path)
+        status = path.stat()
+        return cls(
+            source=str(path.absolute()),
+            source_bytes=status.st_size,
+            source_mtime_ns=mtime_ns(status),
+            source_sha256=source_sha256,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeWith:
+    """The columns that tell what made the shards: versions, models and settings."""
+
+    rmset_version: str
+    versions_json: str
+    models: str
+    models_sha256: str
+    settings_sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +95,13 @@ class VideoRecord:
     models_sha256: str = ""
     settings_sha256: str = ""
     source_sha256: str = ""
+
+    @classmethod
+    def joined(cls, video: str, *parts: object, **columns: Any) -> VideoRecord:
+        """A record put together from objects that are some of its columns, and from single ones."""
+        for part in parts:
+            columns |= vars(part)
+        return cls(id=video, **columns)
 
 
 _ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(), "int": pa.int64()}

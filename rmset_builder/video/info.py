@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 
 from rmset_builder.core.errors import VideoError
+from rmset_builder.core.files import mtime_ns
 from rmset_builder.video.colour import ColourMatrix
 from rmset_builder.video.gif import mended_gif
 from rmset_builder.video.picture_traits import PictureTraits
@@ -42,6 +43,7 @@ class VideoInfo:
     that of all tracks together; 0.0 where unknown.
     ``plain_planes`` tells what the planes of a video mean that are of the usual kind (8 bit, colour at half size,
     limited range, standard colours, even sides); None where they are of another. ``traits`` tells what else is unusual.
+    ``file_bytes`` and ``file_mtime_ns`` are the file's size and time of change when this was read.
 
     Example:
         >>> VideoInfo.from_path(Path("wall9.mp4")).fps  # doctest: +SKIP
@@ -62,6 +64,8 @@ class VideoInfo:
     track_note: str
     plain_planes: ColourMatrix | None
     traits: PictureTraits
+    file_bytes: int
+    file_mtime_ns: int
 
     @property
     def expected_frames(self) -> int:
@@ -75,10 +79,10 @@ class VideoInfo:
         Raises:
             VideoError: the path is no readable file, no video, or holds no picture track.
         """
-        _check_file(path)
+        status = _check_file(path)
         try:
             with open_container(path) as container:
-                return cls._from_container(path, container)
+                return cls._from_container(path, container, status)
         except (av.FFmpegError, ValueError, OSError) as error:
             raise VideoError(
                 "not-a-video",
@@ -86,8 +90,16 @@ class VideoInfo:
                 remedy="fetch it again if it was cut short, or leave it out",
             ) from error
 
+    def is_current(self) -> bool:
+        """Whether the file is still the one that this was read from, as far as its size and time of change tell."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        return (status.st_size, mtime_ns(status)) == (self.file_bytes, self.file_mtime_ns)
+
     @classmethod
-    def _from_container(cls, path: Path, container: av.container.InputContainer) -> VideoInfo:
+    def _from_container(cls, path: Path, container: av.container.InputContainer, status: os.stat_result) -> VideoInfo:
         stream, note = pick_stream(container)
         if stream is None and any(s.codec_context is None for s in container.streams.video):
             raise VideoError(
@@ -118,6 +130,8 @@ class VideoInfo:
             track_note=note,
             plain_planes=_plain_planes(stream.codec_context) if traits.wide_colour is None else None,
             traits=traits,
+            file_bytes=status.st_size,
+            file_mtime_ns=mtime_ns(status),
         )
 
 
@@ -159,7 +173,7 @@ def file_url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path) -> os.stat_result:
     try:
         status = path.stat()
     except PermissionError as error:
@@ -174,6 +188,7 @@ def _check_file(path: Path) -> None:
         raise VideoError("no-rights", f"{path} may not be read", remedy=f"run: chmod u+r {path}")
     if status.st_size == 0:
         raise VideoError("empty-file", f"{path} is empty (0 bytes)", remedy="fetch it again")
+    return status
 
 
 def reason_of(error: Exception) -> str:

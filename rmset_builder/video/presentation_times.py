@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +18,33 @@ _USUAL_RATE = 25.0
 _LONGEST_REORDER = 16
 _LATE_PERIODS = 2.5
 _LONG_GAP_S = 60.0
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When a video's frames are shown.
+
+    Attributes:
+        times: (n,) seconds, never running backwards.
+        fps: frames a second.
+        note: for people, where the file's own times were not in order; else empty.
+    """
+
+    times: Times
+    fps: float
+    note: str
+
+    @classmethod
+    def of(cls, stated: Times, stated_fps: float) -> Self:
+        """The timeline of a file that states these times (n,) in seconds, and this rate, 0 where it has none."""
+        fps = frame_rate(stated, stated_fps)
+        times, note = in_order(stated, fps)
+        return cls(times, fps, note)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame's time to one frame period after the last one's."""
+        return duration_s(self.times, self.fps)
 
 
 def frame_rate(times: Times, stated: float) -> float:

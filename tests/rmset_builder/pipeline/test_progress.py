@@ -14,7 +14,7 @@ from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.results import Outcome, Result
-from rmset_builder.pipeline.task import Task
+from rmset_builder.pipeline.task import Task, read_headers
 from rmset_builder.video.info import VideoInfo
 
 FRAMES = 25
@@ -51,7 +51,7 @@ def promising(monkeypatch: pytest.MonkeyPatch, small_video: Path) -> Callable[[i
 
 
 def tasks(path: Path, *videos: str) -> list[Task]:
-    return [Task(video, path, Provenance()) for video in videos]
+    return read_headers(Task(video, path, Provenance()) for video in videos)
 
 
 def plain() -> tuple[Console, io.StringIO]:
