@@ -10,7 +10,6 @@ right, a bootstrap would claim to be certain.
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -75,12 +74,10 @@ def wilson(correct: int, count: int, *, level: float = LEVEL) -> Interval:
         >>> [round(bound, 3) for bound in wilson(0, 10)]
         [0.0, 0.278]
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share, weight = correct / count, z * z / count
-    middle = share + weight / 2
-    reach = z * np.sqrt(share * (1 - share) / count + weight / (4 * count))
-    low, high = (middle - reach) / (1 + weight), (middle + reach) / (1 + weight)
-    return Interval(max(0.0, float(low)), min(1.0, float(high)))
+    from scipy.stats import binomtest  # noqa: PLC0415  nearly a second, which no command's help should take
+
+    found = binomtest(correct, count).proportion_ci(confidence_level=level, method="wilson")
+    return Interval(float(found.low), float(found.high))
 
 
 def _between(values: npt.NDArray[np.float64], level: float) -> Interval:

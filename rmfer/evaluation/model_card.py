@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-import yaml
+from huggingface_hub import EvalResult, ModelCardData
 
 from rmfer import __version__
 from rmfer.evaluation import Interval, class_recalls
@@ -78,28 +78,28 @@ def _name(info: ModelInfo) -> str:
 
 def _header(name: str, info: ModelInfo, evaluations: Sequence[Evaluation]) -> str:
     results = [
-        {
-            "task": {"type": "image-classification", "name": "facial expression recognition"},
-            "dataset": {"name": found.benchmark, "type": _slug(found.benchmark), "split": found.place},
-            "metrics": [
-                {
-                    "type": "accuracy",
-                    "name": f"{what} accuracy, {found.info.which} epoch",
-                    "value": round(100 * value, 2),
-                }
-                for what, value in (("overall", found.overall), ("average", found.average))
-            ],
-        }
+        EvalResult(
+            task_type="image-classification",
+            task_name="facial expression recognition",
+            dataset_type=_slug(found.benchmark),
+            dataset_name=found.benchmark,
+            dataset_split=found.place,
+            metric_type="accuracy",
+            metric_name=f"{what} accuracy, {found.info.which} epoch",
+            metric_value=round(100 * value, 2),
+        )
         for found in evaluations
+        for what, value in (("overall", found.overall), ("average", found.average))
     ]
-    header: dict[str, Any] = {
-        "license": "other",
-        "library_name": "rmset-builder",
-        "pipeline_tag": "image-classification",
-        "tags": ["facial-expression-recognition", "rmfer", info.backbone],
-        "model-index": [{"name": name, "results": results}],
-    }
-    return yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
+    header = ModelCardData(
+        license="other",
+        library_name="rmset-builder",
+        pipeline_tag="image-classification",
+        tags=["facial-expression-recognition", "rmfer", info.backbone],
+        model_name=name,
+        eval_results=results,
+    )
+    return f"{header.to_yaml()}\n"
 
 
 def _summary(info: ModelInfo) -> str:

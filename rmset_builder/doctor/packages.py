@@ -13,10 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
+from packaging.requirements import Requirement
+from packaging.version import Version
+
 from rmset_builder.doctor.finding import Finding, Mark, reason
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_JAVASCRIPT = {"deno": (2, 3), "node": (22, 0)}
+OLDEST_JAVASCRIPT = {"deno": "2.3", "node": "22.0"}
 
 _DISTRIBUTION = "rmset-builder"
 # Other builds of the same modules, which serve as well.
@@ -24,22 +27,9 @@ _STAND_INS = {
     "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
     "onnxruntime": ("onnxruntime-gpu", "onnxruntime-silicon"),
 }
-_REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*(?P<bounds>[^;]*)")
-_BOUND = re.compile(r"(>=|==|<)\s*([\w.]+)(?!\*)")
 _MEND_OPENCV = "python -m pip install --force-reinstall --no-deps opencv-python-headless"
 _MEND_JAVASCRIPT = "python -m pip install --upgrade deno"
 _MEND_YT_DLP = 'python -m pip install --upgrade "yt-dlp[default]"'
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """A package that is needed, with its bounds as they are written, such as ``>=2.0``."""
-
-    name: str
-    bounds: str
-
-    def __str__(self) -> str:
-        return f"{self.name}{self.bounds}"
 
 
 def check_python() -> Finding:
@@ -63,13 +53,13 @@ def check_packages() -> Finding:
         installed = _installed(requirement.name)
         if installed is None:
             lack.append((requirement, f"{requirement.name} is missing"))
-        elif not meets(installed[1], requirement.bounds):
-            lack.append((requirement, f"{' '.join(installed)} is not {requirement.bounds}"))
+        elif not requirement.specifier.contains(installed[1], prereleases=True):
+            lack.append((requirement, f"{' '.join(installed)} is not {requirement.specifier}"))
         else:
             have.append(" ".join(installed))
     if not lack:
         return Finding(name, Mark.OK, ", ".join(have))
-    wanted = " ".join(f'"{requirement}"' for requirement, _ in lack)
+    wanted = " ".join(f'"{requirement.name}{requirement.specifier}"' for requirement, _ in lack)
     return Finding(name, Mark.FAIL, "; ".join(fault for _, fault in lack), f"python -m pip install {wanted}")
 
 
@@ -80,33 +70,8 @@ def main_requirements(declared: Iterable[str]) -> list[Requirement]:
         >>> [str(r) for r in main_requirements(["av>=15", "torch>=2.6; extra == 'train'"])]
         ['av>=15']
     """
-    plain = (line for line in declared if "extra" not in line.partition(";")[2])
-    matches = (_REQUIREMENT.match(line.strip()) for line in plain)
-    return [Requirement(match["name"], match["bounds"].strip()) for match in matches if match]
-
-
-def meets(version: str, bounds: str) -> bool:
-    """Whether a version satisfies bounds of the kinds ``>=``, ``==`` and ``<``; other kinds are left to pip.
-
-    Example:
-        >>> meets("2.10.1", ">=2.9"), meets("2.10.1", ">=2.9,<2.10")
-        (True, False)
-    """
-    have = version_numbers(version)
-    for kind, wanted in _BOUND.findall(bounds):
-        numbers = version_numbers(wanted)
-        if (kind == ">=" and have < numbers) or (kind == "<" and have >= numbers) or (kind == "==" and have != numbers):
-            return False
-    return True
-
-
-def version_numbers(version: str) -> tuple[int, ...]:
-    """The release numbers of a version without the zeros at their end, so that they compare as versions do."""
-    release = re.split(r"[^\d.]", version.removeprefix("v"), maxsplit=1)[0]
-    numbers = [int(number) for number in release.split(".") if number]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+    requirements = map(Requirement, declared)
+    return [one for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
 
 
 def check_opencv() -> Finding:
@@ -145,10 +110,10 @@ def find_javascript(seen: list[str] | None = None) -> Runtime | None:
         # pip puts deno beside Python, which is on the path only while the environment is active.
         path = shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))
         version = _program_version(path) if path else None
-        if path and version and version_numbers(version) >= oldest:
+        if path and version and Version(version) >= Version(oldest):
             return Runtime(program, version, path)
         if version and seen is not None:
-            seen.append(f"{program} {version} is older than {'.'.join(map(str, oldest))}")
+            seen.append(f"{program} {version} is older than {oldest}")
     return None
 
 

@@ -219,11 +219,6 @@ def batches_of_folders(ledger: Ledger, manifest: Manifest, beside: Path) -> Iter
         yield _of_group(ledger, group.name, ids)
 
 
-def asks_sites(manifest: Manifest) -> bool:
-    """Whether a manifest needs the network at all."""
-    return manifest.source != FOLDER
-
-
 def is_search(manifest: Manifest) -> bool:
     """Whether a manifest's videos are searched for."""
     return manifest.source not in (URL, FOLDER)
