@@ -95,19 +95,20 @@ def bound_libraries() -> None:
     set stays.
     """
     found = find_cores()
-    if found.amount < _bound_cores().amount:
+    if found.amount < bound_cores().amount:
         os.environ.setdefault("OMP_NUM_THREADS", str(found.amount))
 
 
 def _core_limits(root: Path, environment: Mapping[str, str]) -> Iterator[Limit]:
-    yield _bound_cores()
+    yield bound_cores()
     yield from core_limits(root)
     for job, variables in _SCHEDULERS:
         granted = (Limit(_number(environment, name) or 0, name) for name in variables if job in environment)
         yield from [limit for limit in granted if limit.amount][:1]
 
 
-def _bound_cores() -> Limit:
+def bound_cores() -> Limit:
+    """The cores that the system lets this process run on."""
     if hasattr(os, "process_cpu_count"):  # Python 3.13 and newer; heeds PYTHON_CPU_COUNT
         return Limit(os.process_cpu_count() or 1, "the cores that the process is bound to")
     if hasattr(os, "sched_getaffinity"):

@@ -112,6 +112,11 @@ class SharedBatchRunner:
         answers = [request.answer.result() for request in requests]
         return answers[0] if len(answers) == 1 else [np.concatenate(part) for part in zip(*answers, strict=True)]
 
+    @property
+    def waiting(self) -> int:
+        """How many batches or parts of one wait for the model, about."""
+        return self._waiting.qsize()
+
     def close(self) -> None:
         """End the thread after what waits."""
         self._waiting.put(None)

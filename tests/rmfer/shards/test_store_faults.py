@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -386,7 +387,9 @@ def test_more_shards_than_files_that_stay_open(
     monkeypatch.setattr("rmfer.shards.images.OPEN_FILES", 2)
     reader = ImageReader(open_index(tmp_path))
     assert [bytes(found) for found in reader.read_many(range(30))] == [picture(n, 16) for n in range(30)]  # type: ignore[arg-type]
-    assert len(reader._files) == 2
+    held = [file for file in psutil.Process().open_files() if Path(file.path).parent == tmp_path]
+    assert len(held) == 2
+    del reader
 
 
 def test_the_index_tells_what_it_is_of(folder: Path) -> None:

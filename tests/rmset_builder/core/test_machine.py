@@ -115,7 +115,7 @@ def test_threads_that_the_user_has_set_stay(half_a_core: Callable[[], object]) -
 
 def test_libraries_are_left_alone_where_nothing_is_less_than_it_seems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(machine, "find_cores", lambda: Usable(machine._bound_cores().amount, 128, ""))
+    monkeypatch.setattr(machine, "find_cores", lambda: Usable(machine.bound_cores().amount, 128, ""))
     machine.bound_libraries()
     assert "OMP_NUM_THREADS" not in os.environ
 

@@ -21,11 +21,18 @@ def test_a_read_that_waits_for_ever_is_interrupted() -> None:
 
 
 def test_what_comes_fast_enough_is_left_alone() -> None:
-    pulse = Pulse()
+    """Through several windows, in each of which the timer has looked."""
+    pulse, armed = Pulse(), set()
+    before, began = signal.getsignal(signal.SIGALRM), time.monotonic()
     with watchdog(pulse, window_s=0.2, least_bytes_per_s=10):
         for _ in range(30):
+            armed.add(signal.getitimer(signal.ITIMER_REAL)[1] > 0)
             time.sleep(0.02)
             pulse.bytes += 10
+    assert time.monotonic() - began > 2 * 0.2
+    assert armed == {True}
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_what_becomes_slow_is_given_up() -> None:

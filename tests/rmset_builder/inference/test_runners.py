@@ -165,7 +165,7 @@ def test_what_waits_while_the_model_runs_goes_into_one_batch(counts: Sequence[in
         for number, rows in enumerate(asked):
             waiting.append(pool.submit(runner.run, rows))
             expected = sum(-(-count // BATCH) for count in counts[: number + 1])
-            while runner._waiting.qsize() < expected:
+            while runner.waiting < expected:
                 threading.Event().wait(0.001)
         watched.gate.set()
         assert_tripled(first.result(timeout=_PATIENCE_S), rows_of(BATCH, seed=99))
@@ -183,7 +183,7 @@ def test_closing_answers_what_waits_and_ends_the_thread() -> None:
         first = pool.submit(runner.run, rows_of(BATCH, seed=99))
         assert watched.running.wait(_PATIENCE_S)
         waiting = [pool.submit(runner.run, rows_of(3, seed)) for seed in range(4)]
-        while runner._waiting.qsize() < 4:
+        while runner.waiting < 4:
             threading.Event().wait(0.001)
         closing_ = pool.submit(runner.close)
         watched.gate.set()

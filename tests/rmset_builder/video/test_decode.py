@@ -317,8 +317,9 @@ def test_one_or_many_threads_decode_the_same(small_video: Path) -> None:
 @pytest.mark.parametrize(("threads", "told"), [(1, 1), (3, 3), (0, usable_cores())])
 def test_ffmpeg_is_told_how_many_threads_to_use(small_video: Path, threads: int, told: int) -> None:
     """For decoding and for filters; by itself it would count cores, and know of no quota."""
-    with FrameReader(VideoInfo.from_path(small_video), threads=threads) as reader:
-        (child,) = [child for child in children() if child.pid == reader._process.pid]
+    before = {child.pid for child in children()}
+    with FrameReader(VideoInfo.from_path(small_video), threads=threads):
+        (child,) = [child for child in children() if child.pid not in before]
         words = child.cmdline()
     assert {words[at + 1] for at, word in enumerate(words) if word.endswith("threads")} == {str(told)}
     assert sum(word.endswith("threads") for word in words) == 2
