@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
+from rmset_builder.core.errors import RmsetError
 
-class RmferError(Exception):
-    """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
 
-    Args:
-        message: what is wrong; names the file or option.
-        remedy: what the user can do about it, ideally the exact command.
-    """
-
-    is_list = False
-    """Whether its text is a list of several lines."""
-
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+class RmferError(RmsetError):
+    """Wrong usage or a wrong environment for training, evaluating or predicting; see `RmsetError`."""
 
 
 class ShardError(RmferError):
@@ -40,6 +27,10 @@ class ShardError(RmferError):
         super().__init__(f"{where}: {message}", remedy=remedy)
         self.path = path
         self.row = row
+        self._fault = message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return functools.partial(type(self), remedy=self.remedy, row=self.row), (self.path, self._fault)
 
 
 class BenchmarkError(RmferError):
@@ -56,3 +47,7 @@ class BenchmarkError(RmferError):
     def __init__(self, where: str, message: str, *, remedy: str) -> None:
         super().__init__(f"{where}: {message}", remedy=remedy)
         self.where = where
+        self._fault = message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return functools.partial(type(self), remedy=self.remedy), (self.where, self._fault)

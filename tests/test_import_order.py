@@ -26,6 +26,7 @@ ORDERS = {
         "identity",
         "shards",
         "pipeline",
+        "api",
         "takedown",
         "verify",
         "reports",
@@ -39,7 +40,6 @@ ORDERS = {
     "rmfer": [
         "errors",
         "labels",
-        "files",
         "progress",
         "resuming",
         "data",
@@ -62,33 +62,19 @@ BOTH = pytest.mark.parametrize("package", ORDERS)
 
 # All that `rmfer` knows of the other package.
 DOORS = {
+    "rmset_builder.api",
     "rmset_builder.core.command_line",
     "rmset_builder.core.errors",
+    "rmset_builder.core.files",
     "rmset_builder.core.machine",
-    "rmset_builder.detection.multiscale",
-    "rmset_builder.faces.align",
-    "rmset_builder.fetching.catalog",
-    "rmset_builder.pipeline.model_pack",
     "rmset_builder.inference.ort",
-    "rmset_builder.inference.session",
-    "rmset_builder.pipeline.engine",
-    "rmset_builder.pipeline.one_video",
-    "rmset_builder.pipeline.settings",
-    "rmset_builder.pipeline.task",
     "rmset_builder.shards.checked_parquet",
     "rmset_builder.shards.checksums",
     "rmset_builder.shards.damage",
     "rmset_builder.shards.layout",
     "rmset_builder.shards.pages",
     "rmset_builder.shards.schema",
-    "rmset_builder.shards.videos_table",
     "rmset_builder.telemetry",
-    "rmset_builder.tracking.tracker",
-    "rmset_builder.video.decode",
-    "rmset_builder.video.ffmpeg",
-    "rmset_builder.video.ffmpeg_listing",
-    "rmset_builder.video.ids",
-    "rmset_builder.video.info",
 }
 
 

@@ -52,7 +52,8 @@ def command(
     # torch takes seconds to import, and --help does without.
     from rmfer.devices import named_device  # noqa: PLC0415
     from rmfer.model.saved import load_model  # noqa: PLC0415
-    from rmfer.predict.predictor import SUFFIXES, Predictor, video_suffixes  # noqa: PLC0415
+    from rmfer.predict.door import video_suffixes  # noqa: PLC0415
+    from rmfer.predict.predictor import SUFFIXES, Predictor  # noqa: PLC0415
     from rmfer.predict.recogniser import Recogniser  # noqa: PLC0415
     from rmfer.predict.sources import InputError, check_out, find_sources  # noqa: PLC0415
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from rmfer.predict.detection import PictureFaces
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face
 from rmfer.predict.sources import InputError
+
+if TYPE_CHECKING:
+    from rmset_builder.api import PictureFaces
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -50,7 +52,7 @@ def look_at(path: Path, recogniser: Recogniser, faces: PictureFaces | None) -> P
     if faces is None:
         return Picture(pixels, [Face(recogniser.probabilities([pixels])[0])])
     found = faces.find(pixels)
-    probabilities = recogniser.probabilities(found.aligned)
+    probabilities = recogniser.probabilities(found.pictures)
     return Picture(
         pixels,
         [

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from PIL import Image
@@ -17,16 +17,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rmfer.errors import RmferError
-from rmfer.files import whole_file
-from rmfer.predict.detection import PictureFaces, require_rmset
+from rmfer.predict.door import onnx_gpu, require_builder
 from rmfer.predict.drawing import annotate
 from rmfer.predict.pictures import look_at
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import told
 from rmfer.predict.sources import Source
-from rmfer.predict.videos import Progress as TellProgress
-from rmfer.predict.videos import Videos, VideoSummary
 from rmfer.progress import SECONDS_BETWEEN_LINES
+from rmset_builder.core.files import whole_file
+
+if TYPE_CHECKING:
+    from rmfer.predict.videos import Progress as TellProgress
+    from rmfer.predict.videos import Videos, VideoSummary
+    from rmset_builder.api import PictureFaces
 
 # Of what is written: pictures and videos, what they show, and what is seen in a video's frames.
 SUFFIXES = (".jpg", ".mp4", ".json", ".jsonl")
@@ -48,7 +51,7 @@ class Predictor:
     Args:
         recogniser: of aligned faces.
         models: the pack that finds faces; None: pictures are aligned faces already.
-        device: as for `PictureFaces`.
+        device: a GPU is used for finding faces too where ONNX Runtime can.
         out: folder to write to.
         every: of videos, every so many-th frame is recognised.
         draw: write pictures and videos with the faces marked.
@@ -63,7 +66,7 @@ class Predictor:
         self._videos: Videos | None = None
         self._open = ExitStack()
         if models is not None:
-            require_rmset()
+            require_builder()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +97,9 @@ class Predictor:
 
     def _picture(self, source: Source) -> Predicted:
         if self._faces is None and self._models is not None:
-            self._faces = self._open.enter_context(PictureFaces(self._models, self._device))
+            from rmset_builder.api import PictureFaces  # noqa: PLC0415
+
+            self._faces = self._open.enter_context(PictureFaces(self._models, gpu=onnx_gpu(self._device)))
         names = self._recogniser.names
         picture = look_at(source.path, self._recogniser, self._faces)
         marked = self._target(source, ".jpg")
@@ -109,8 +114,10 @@ class Predictor:
     def _video(self, source: Source, console: Console) -> Predicted:
         assert self._models is not None  # aligned pictures come without videos
         if self._videos is None:
+            from rmfer.predict.videos import Videos  # noqa: PLC0415
+
             self._videos = self._open.enter_context(
-                Videos(self._recogniser, self._models, self._device, every=self._every)
+                Videos(self._recogniser, self._models, gpu=onnx_gpu(self._device), every=self._every)
             )
         marked, lines = self._target(source, ".mp4"), self._target(source, ".jsonl")
         with _shown(source.path.name, console) as progress:
@@ -128,18 +135,6 @@ class Predictor:
 
     def _target(self, source: Source, suffix: str) -> Path:
         return self._out / f"{source.name}{suffix}"
-
-
-def video_suffixes() -> frozenset[str]:
-    """The suffixes of files that are taken for videos.
-
-    Raises:
-        RmferError: rmset_builder is not installed.
-    """
-    require_rmset()
-    from rmset_builder.video.info import VIDEO_SUFFIXES  # noqa: PLC0415
-
-    return VIDEO_SUFFIXES
 
 
 def _told_video(summary: VideoSummary, found: dict[str, Any]) -> str:

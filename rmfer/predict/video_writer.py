@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import RmferError
+from rmset_builder.api import find_ffmpeg, listed
 from rmset_builder.core.machine import usable_cores
 
 Pixels = npt.NDArray[np.uint8]
@@ -53,9 +54,6 @@ class VideoWriter:
             raise self._failed() from None
 
     def _start(self, width: int, height: int) -> subprocess.Popen[bytes]:
-        from rmset_builder.video.ffmpeg import find_ffmpeg  # noqa: PLC0415
-        from rmset_builder.video.ffmpeg_listing import listed  # noqa: PLC0415
-
         ffmpeg, threads = find_ffmpeg(), str(usable_cores())
         codec = _X264 if "libx264" in listed(ffmpeg, "encoders") else _MPEG4
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-framerate", f"{self._fps}"]

@@ -14,27 +14,21 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-import torch
 
-from rmfer.files import whole_file
-from rmfer.predict.detection import onnx_device, require_rmset, rmset_errors
 from rmfer.predict.drawing import annotate
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
-from rmset_builder.core.machine import usable_cores
+from rmset_builder.api import ExtractSettings, FrameReader, VideoError, VideoExtractor, VideoInfo, VideoRecord
+from rmset_builder.core.files import whole_file
 from rmset_builder.shards.checked_parquet import open_checked
-
-if TYPE_CHECKING:
-    from rmset_builder.pipeline.engine import Engine
-    from rmset_builder.shards.videos_table import VideoRecord
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
@@ -100,28 +94,17 @@ class Videos:
     Args:
         recogniser: of aligned faces.
         models: the pack, as for `PictureFaces`.
-        device: a GPU is used for finding faces too where ONNX Runtime can.
+        gpu: finds faces there; None: on the CPU.
         every: only each frame whose number this divides is recognised; in those between, what was found last is drawn.
 
     Raises:
-        RmferError: rmset_builder is not installed, there is no such pack, or no ffmpeg.
+        RmsetError: there is no such pack, or no ffmpeg.
     """
 
-    def __init__(self, recogniser: Recogniser, models: str, device: torch.device, *, every: int = 1) -> None:
-        require_rmset()
-        from rmset_builder.pipeline.engine import EngineSpec, open_engine  # noqa: PLC0415
-        from rmset_builder.pipeline.model_pack import load_pack  # noqa: PLC0415
-        from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
-        from rmset_builder.video.ffmpeg import find_ffmpeg  # noqa: PLC0415
-
+    def __init__(self, recogniser: Recogniser, models: str, *, gpu: int | None, every: int = 1) -> None:
         self._recogniser, self._every = recogniser, every
         # Whoever is seen at all is of interest here; shards leave out who is seen for less than a second.
-        settings = ExtractSettings(min_presence_s=0)
-        with rmset_errors(), ExitStack() as stack:
-            find_ffmpeg()
-            spec = EngineSpec(load_pack(models), settings, onnx_device(device), threads=usable_cores())
-            self._engine: Engine = stack.enter_context(open_engine(spec))
-            self._open = stack.pop_all()
+        self._extractor = VideoExtractor(models, gpu=gpu, settings=ExtractSettings(min_presence_s=0))
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +112,7 @@ class Videos:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._extractor.__exit__(kind, error, trace)
 
     def look_at(self, path: Path, lines: Path, video: Path | None, progress: Progress) -> VideoSummary:
         """Write what is found, one JSON line for each recognised frame with a face, and the video with it drawn in.
@@ -144,7 +127,7 @@ class Videos:
             InputError: the video cannot be read to its end; nothing is written.
         """
         lines.parent.mkdir(parents=True, exist_ok=True)
-        with rmset_errors(), tempfile.TemporaryDirectory(dir=lines.parent, prefix=".rmfer-predict-") as folder:
+        with tempfile.TemporaryDirectory(dir=lines.parent, prefix=".rmfer-predict-") as folder:
             record = self._extract(path, Path(folder), lambda done, total: progress("finding faces", done, total))
             rows = _rows(Path(folder), record.id)
             summary = VideoSummary(record.frames, record.fps)
@@ -163,23 +146,10 @@ class Videos:
         return summary
 
     def _extract(self, path: Path, folder: Path, progress: Callable[[int, int], None]) -> VideoRecord:
-        from rmset_builder.core.errors import VideoError  # noqa: PLC0415
-        from rmset_builder.fetching.catalog import Provenance  # noqa: PLC0415
-        from rmset_builder.pipeline.one_video import run_one  # noqa: PLC0415
-        from rmset_builder.pipeline.task import Task  # noqa: PLC0415
-        from rmset_builder.video.ids import video_id  # noqa: PLC0415
-        from rmset_builder.video.info import VideoInfo  # noqa: PLC0415
-
         try:
-            total = VideoInfo.from_path(path).expected_frames
-            task = Task(video_id(path), path, Provenance())
-            result = run_one(task, self._engine, folder, lambda frames, faces: progress(frames, max(frames, total)))
+            return self._extractor.extract(path, folder, progress=lambda done, total, _: progress(done, total))
         except VideoError as error:
             raise InputError(error.message, remedy=error.remedy) from error
-        if result.fault is not None:
-            raise InputError(result.fault.message, remedy=result.fault.remedy)
-        assert result.record is not None
-        return result.record
 
     def _recognised(self, rows: Iterator[list[_Row]], summary: VideoSummary) -> Frames:
         """Number, time and faces of each frame that has a face, in order."""
@@ -241,9 +211,6 @@ def _rows(folder: Path, video: str) -> Iterator[list[_Row]]:
 @contextmanager
 def _drawn(path: Path, out: Path, record: VideoRecord, names: tuple[str, ...]) -> Iterator[Callable[[Frames], Frames]]:
     """Yield a function that passes frames on and, beside it, writes the whole video with them drawn in."""
-    from rmset_builder.video.decode import FrameReader  # noqa: PLC0415
-    from rmset_builder.video.info import VideoInfo  # noqa: PLC0415
-
     with (
         FrameReader(VideoInfo.from_path(path)) as reader,
         whole_file(out) as temporary,

@@ -87,13 +87,18 @@ def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> 
     return session
 
 
+def cuda_is_there() -> bool:
+    """Whether this ONNX Runtime was built with CUDA; whether CUDA runs, only a session tells."""
+    return CUDA_PROVIDER in ort.get_available_providers()
+
+
 def require_cuda(gpu: int) -> None:
     """Make sure that this ONNX Runtime was built with CUDA; whether CUDA runs, only a session tells.
 
     Raises:
         RmsetError: it was not.
     """
-    if CUDA_PROVIDER not in ort.get_available_providers():
+    if not cuda_is_there():
         raise RmsetError(
             f"--gpu {gpu}: this ONNX Runtime has no CUDA, only {', '.join(ort.get_available_providers())}",
             remedy=f"run: {MEND_CUDA}",

@@ -17,12 +17,12 @@ from small_models import info_of, stirred_net, write_run
 from training_helpers import run
 
 from rmfer.labels import class_names
-from rmfer.predict.detection import PictureFaces
 from rmfer.predict.drawing import COLOURS, annotate, scale_for
 from rmfer.predict.pictures import read_picture
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face
 from rmfer.predict.sources import InputError, find_sources
+from rmset_builder.api import PictureFaces
 from rmset_builder.demo.compose import find_photo
 
 NAMES = class_names(8)
@@ -48,10 +48,10 @@ def test_six_people_on_a_photo(model: Path, tmp_path: Path) -> None:
     lefts = [face["box"][0] for face in told["faces"]]
     assert lefts == sorted(lefts)
     pixels = read_picture(photo)
-    with PictureFaces("offline", CPU) as faces:
+    with PictureFaces("offline") as faces:
         found = faces.find(pixels)
-    assert all(face.shape == (260, 260, 3) for face in found.aligned)
-    wanted = Recogniser(stirred_net(), info_of(), CPU).probabilities(found.aligned)
+    assert all(face.shape == (260, 260, 3) for face in found.pictures)
+    wanted = Recogniser(stirred_net(), info_of(), CPU).probabilities(found.pictures)
     for face, shares in zip(told["faces"], wanted, strict=True):
         assert face["score"] > 0.5
         assert list(face["probabilities"]) == list(NAMES)
@@ -72,7 +72,7 @@ def test_faces_are_aligned_as_shards_are(demo_video: Path, demo_shards: Path) ->
     number = 19  # at which the detector looked
     with av.open(str(demo_video)) as container:
         frame = next(f for n, f in enumerate(container.decode(video=0)) if n == number)
-    with PictureFaces("offline", CPU) as faces:
+    with PictureFaces("offline") as faces:
         found = faces.find(frame.to_ndarray(format="rgb24"))
     rows = [row for row in table.to_pylist() if row["frame"] == number]
     assert len(rows) == 6
@@ -80,7 +80,7 @@ def test_faces_are_aligned_as_shards_are(demo_video: Path, demo_shards: Path) ->
         nearest = np.abs(found.boxes - np.array(row["bbox"])).sum(axis=1).argmin()
         shard = cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_COLOR_RGB)
         # JPEG, and inputs of other sizes, in which a landmark may be a fraction of a pixel elsewhere.
-        assert np.abs(shard.astype(int) - found.aligned[nearest]).mean() < 4
+        assert np.abs(shard.astype(int) - found.pictures[nearest]).mean() < 4
 
 
 def test_a_video(model: Path, small_video: Path, tmp_path: Path) -> None:
