@@ -100,3 +100,19 @@ class RunLog:
         os.fsync(self._lines.fileno())
         self._board.flush()
         return self._lines.tell()
+
+
+def epoch_line(told: dict[str, Any], *, epochs: int, accuracies: dict[str, float]) -> str:
+    """An epoch in a line for people.
+
+    Args:
+        told: the epoch's event: number from 0, seconds, loss, and of the people of anchor sets where there are any.
+        epochs: how many there are.
+        accuracies: on the validation split, by name; empty where there are none.
+    """
+    line = f"epoch {told['epoch'] + 1} of {epochs}: {told['seconds']:,.0f} s, loss {told['loss']:.4f}"
+    if "people_p" in told:
+        line += f", P of {told['people_p']:.1f} people, P_imp of {told['people_p_imp']:.1f}"
+        line += f" (of one in {100 * told['one_person']:.0f} % of sets)"
+    named = ", ".join(f"{name} {100 * value:.2f} %" for name, value in accuracies.items())
+    return line + (f", validation {named}" if named else "")

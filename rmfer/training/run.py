@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.model.saved import ModelInfo
@@ -28,6 +29,15 @@ class Run:
     benchmark: Benchmark
     shards: Path | None = None
     presets: tuple[str, ...] = ()
+
+    def same(self, world_size: int) -> dict[str, Any]:
+        """What a run and its resumption must share; ``world_size`` processes train it."""
+        return {
+            "config": self.config.dump(),
+            "classes": self.benchmark.classes,
+            "benchmark": self.benchmark.digest,
+            "world_size": world_size,
+        }
 
 
 def model_info(
