@@ -7,7 +7,6 @@ from typing import NoReturn
 import click
 
 from rmfer import __version__
-from rmfer.errors import RmferError
 from rmset_builder.core.command_line import LazyGroup, run
 
 _COMMANDS = {
@@ -42,4 +41,4 @@ def rmfer(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run ``rmfer`` and exit with its code."""
     remedy = "smaller batches and pictures take less, and `rmset doctor` says how much there is"
-    run(rmfer, arguments, faults=RmferError, less_memory=remedy)
+    run(rmfer, arguments, less_memory=remedy)

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rmset_builder.core.errors import RmsetError
 
-class RmferError(Exception):
-    """Wrong usage or a wrong environment: nothing was done, the command ends with exit code 2.
 
-    Args:
-        message: what is wrong; names the file or option.
-        remedy: what the user can do about it, ideally the exact command.
-    """
-
-    is_list = False
-    """Whether its text is a list of several lines."""
-
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+class RmferError(RmsetError):
+    """Wrong usage or a wrong environment of the trainer."""
 
 
 class ShardError(RmferError):

@@ -8,7 +8,6 @@ import click
 
 from rmset_builder import __version__
 from rmset_builder.core.command_line import LazyGroup, run
-from rmset_builder.core.errors import RmsetError
 
 _COMMANDS = {
     "fetch": "Keywords to videos: search, judge, download, note everything.",
@@ -42,4 +41,4 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run ``rmset`` and exit with its code."""
     remedy = "fewer --jobs or --threads take less, and `rmset doctor` says how much there is"
     resumes = ", the same command goes on from there"
-    run(rmset, arguments, faults=RmsetError, less_memory=remedy, resumes=resumes)
+    run(rmset, arguments, less_memory=remedy, resumes=resumes)

@@ -39,8 +39,6 @@ ORDERS = {
     "rmfer": [
         "errors",
         "labels",
-        "files",
-        "progress",
         "resuming",
         "data",
         "devices",
@@ -64,7 +62,9 @@ BOTH = pytest.mark.parametrize("package", ORDERS)
 DOORS = {
     "rmset_builder.core.command_line",
     "rmset_builder.core.errors",
+    "rmset_builder.core.files",
     "rmset_builder.core.machine",
+    "rmset_builder.core.progress",
     "rmset_builder.detection.multiscale",
     "rmset_builder.faces.align",
     "rmset_builder.fetching.catalog",

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import RmferError, ShardError
-from rmfer.files import whole_file
 from rmfer.shards import AnchorSampler, AnchorSet, ImageReader, Index, SamplerSettings, open_index
 from rmset_builder.core.command_line import TextPath, echo, echo_path, something_is_done
+from rmset_builder.core.files import whole_file
 
 _SIDE, _COLUMNS, _GAP = 96, 25, 4
 _DEFAULT = SamplerSettings()

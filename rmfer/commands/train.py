@@ -12,10 +12,10 @@ from rich.console import Console
 
 from rmfer import __version__
 from rmfer.errors import RmferError
-from rmfer.files import whole_file
 from rmfer.training.config import TrainConfig
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
 from rmset_builder.core.command_line import TextPath, something_is_done
+from rmset_builder.core.files import whole_file
 
 _MISSING = "missing.txt"
 

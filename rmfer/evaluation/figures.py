@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rmfer.evaluation.accuracy import Counts, row_shares
-from rmfer.files import whole_file
+from rmset_builder.core.files import whole_file
 
 _INK, _GREY, _FAINT, _ON_DARK = "#1c1c1a", "#77776f", "#b9b9b3", "#dfe9f5"
 # Shares from which on a cell is so dark that its share is white, or its count wants to be darker.

@@ -14,8 +14,8 @@ from rmfer.evaluation import Interval, class_recalls
 from rmfer.evaluation.evaluate import Evaluation, Probabilities
 from rmfer.evaluation.figures import write_confusion
 from rmfer.evaluation.intervals import LEVEL
-from rmfer.files import whole_file
 from rmfer.labelled.split import Split
+from rmset_builder.core.files import whole_file
 from rmset_builder.shards.checked_parquet import write_checked
 
 

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from rmfer.errors import RmferError
-from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
+from rmset_builder.core.files import whole_file
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.inference.ort import ort
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from rmfer.errors import RmferError
-from rmfer.files import whole_file
 from rmfer.model.network import PARTS, RmferNet
+from rmset_builder.core.files import whole_file
 
 Weights = Mapping[str, Tensor]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -48,8 +46,7 @@ class PictureFaces:
         from rmset_builder.pipeline.settings import ExtractSettings  # noqa: PLC0415
 
         self._settings = ExtractSettings()
-        with rmset_errors():
-            pack = load_pack(models)
+        pack = load_pack(models)
         self._bank = DetectorBank(
             pack.detector, batch=1, device=onnx_device(device), threshold=self._settings.det_threshold_low
         )
@@ -99,17 +96,6 @@ def require_rmset() -> None:
             remedy="run: pip install rmset-builder; or, where pictures are aligned faces already, give --aligned",
         ) from error
     del rmset_builder
-
-
-@contextmanager
-def rmset_errors() -> Iterator[None]:
-    """Turn rmset_builder's errors into rmfer's, which the command line tells in a line."""
-    from rmset_builder.core.errors import RmsetError  # noqa: PLC0415
-
-    try:
-        yield
-    except RmsetError as error:
-        raise RmferError(error.message, remedy=error.remedy) from error
 
 
 def onnx_device(device: torch.device) -> Device:

@@ -22,13 +22,13 @@ import numpy.typing as npt
 import simplejpeg
 import torch
 
-from rmfer.files import whole_file
-from rmfer.predict.detection import onnx_device, require_rmset, rmset_errors
+from rmfer.predict.detection import onnx_device, require_rmset
 from rmfer.predict.drawing import annotate
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
+from rmset_builder.core.files import whole_file
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.shards.checked_parquet import open_checked
 
@@ -117,7 +117,7 @@ class Videos:
         self._recogniser, self._every = recogniser, every
         # Whoever is seen at all is of interest here; shards leave out who is seen for less than a second.
         settings = ExtractSettings(min_presence_s=0)
-        with rmset_errors(), ExitStack() as stack:
+        with ExitStack() as stack:
             find_ffmpeg()
             spec = EngineSpec(load_pack(models), settings, onnx_device(device), threads=usable_cores())
             self._engine: Engine = stack.enter_context(open_engine(spec))
@@ -144,7 +144,7 @@ class Videos:
             InputError: the video cannot be read to its end; nothing is written.
         """
         lines.parent.mkdir(parents=True, exist_ok=True)
-        with rmset_errors(), tempfile.TemporaryDirectory(dir=lines.parent, prefix=".rmfer-predict-") as folder:
+        with tempfile.TemporaryDirectory(dir=lines.parent, prefix=".rmfer-predict-") as folder:
             record = self._extract(path, Path(folder), lambda done, total: progress("finding faces", done, total))
             rows = _rows(Path(folder), record.id)
             summary = VideoSummary(record.frames, record.fps)

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from rmfer.files import fsync_folder
 from rmfer.shards.shard_files import Stamp
+from rmset_builder.core.files import fsync_folder
 from rmset_builder.shards.checksums import broken_files, write_sums
 
 ARRAYS: Mapping[str, type[np.generic]] = {

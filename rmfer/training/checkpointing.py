@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from rmfer.errors import RmferError
-from rmfer.files import whole_file
 from rmfer.resuming import refuse_differences
 from rmfer.training.config import FREE_ON_RESUME
+from rmset_builder.core.files import whole_file
 
 FORMAT = 1
 CHECKPOINT = "last.ckpt"

@@ -14,10 +14,10 @@ from rmfer.evaluation import FOLDER, class_recalls
 from rmfer.evaluation.evaluate import Evaluation, Probabilities, by_rules, evaluate
 from rmfer.evaluation.files import write_evaluation, write_table
 from rmfer.evaluation.model_card import model_card
-from rmfer.files import whole_file
 from rmfer.labels import class_names
 from rmfer.model.saved import ModelInfo, load_model
 from rmfer.training.run import Run
+from rmset_builder.core.files import whole_file
 
 RESULTS = "results.json"
 CARD = "MODEL_CARD.md"

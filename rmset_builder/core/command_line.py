@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from rmset_builder.core.errors import one_line
+from rmset_builder.core.errors import RmsetError, one_line
 from rmset_builder.core.imports import import_large
 from rmset_builder.core.machine import bound_libraries
 from rmset_builder.core.output import OutputError, guard_output
@@ -92,9 +92,7 @@ def echo_path(path: Path) -> None:
         click.echo(os.fsencode(path) if hasattr(sys.stdout, "buffer") else str(path))
 
 
-def run(
-    group: click.Group, arguments: list[str] | None, *, faults: type[Exception], less_memory: str, resumes: str = ""
-) -> NoReturn:
+def run(group: click.Group, arguments: list[str] | None, *, less_memory: str, resumes: str = "") -> NoReturn:
     """Run a group of commands and exit with its code.
 
     0 done; 1 some items failed; 2 wrong usage or environment, nothing was done; 130 interrupted; 141 whoever read the
@@ -103,7 +101,6 @@ def run(
     Args:
         group: the commands.
         arguments: of the command line; None for this process's.
-        faults: what its commands raise where usage or environment are wrong.
         less_memory: what takes less memory, for the message where it ran out.
         resumes: how to go on after an interruption, for its message.
     """
@@ -113,18 +110,10 @@ def run(
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bound_libraries()
-    sys.exit(_code(group, arguments, state, faults=faults, less_memory=less_memory, resumes=resumes))
+    sys.exit(_code(group, arguments, state, less_memory=less_memory, resumes=resumes))
 
 
-def _code(
-    group: click.Group,
-    arguments: list[str],
-    state: Run,
-    *,
-    faults: type[Exception],
-    less_memory: str,
-    resumes: str,
-) -> int:
+def _code(group: click.Group, arguments: list[str], state: Run, *, less_memory: str, resumes: str) -> int:
     name = group.name or ""
     try:
         guard_output()
@@ -157,13 +146,13 @@ def _code(
     except Exception as error:
         if state.debug:
             raise
-        click.echo(f"{name}: {_told(error, faults)}", err=True)
+        click.echo(f"{name}: {_told(error)}", err=True)
     return SOME_FAILED if state.done else NOTHING_DONE
 
 
-def _told(error: Exception, faults: type[Exception]) -> str:
-    if isinstance(error, faults):
-        lines = str(error).split("\n") if getattr(error, "is_list", False) else [str(error)]
+def _told(error: Exception) -> str:
+    if isinstance(error, RmsetError):
+        lines = str(error).split("\n") if error.is_list else [str(error)]
         return "\n".join(map(one_line, lines))
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str) and not _is_text(error.object):
         return _not_text(error.object)
