@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
@@ -27,10 +26,6 @@ class ShardError(RmferError):
         super().__init__(f"{where}: {message}", remedy=remedy)
         self.path = path
         self.row = row
-        self._fault = message
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return functools.partial(type(self), remedy=self.remedy, row=self.row), (self.path, self._fault)
 
 
 class BenchmarkError(RmferError):
@@ -47,7 +42,3 @@ class BenchmarkError(RmferError):
     def __init__(self, where: str, message: str, *, remedy: str) -> None:
         super().__init__(f"{where}: {message}", remedy=remedy)
         self.where = where
-        self._fault = message
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return functools.partial(type(self), remedy=self.remedy), (self.where, self._fault)

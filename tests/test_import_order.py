@@ -40,7 +40,6 @@ ORDERS = {
     "rmfer": [
         "errors",
         "labels",
-        "progress",
         "resuming",
         "data",
         "devices",
@@ -67,6 +66,7 @@ DOORS = {
     "rmset_builder.core.errors",
     "rmset_builder.core.files",
     "rmset_builder.core.machine",
+    "rmset_builder.core.progress",
     "rmset_builder.inference.ort",
     "rmset_builder.shards.checked_parquet",
     "rmset_builder.shards.checksums",

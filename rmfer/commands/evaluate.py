@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 
 from rmfer.evaluation import FOLDER
-from rmfer.progress import counted
 from rmset_builder.core.command_line import echo, something_is_done
+from rmset_builder.core.progress import counted
 
 if TYPE_CHECKING:
     from rmfer.labelled.benchmark import Benchmark

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rmfer.errors import RmferError
 from rmfer.predict.door import onnx_gpu, require_builder
@@ -23,8 +22,8 @@ from rmfer.predict.pictures import look_at
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import told
 from rmfer.predict.sources import Source
-from rmfer.progress import SECONDS_BETWEEN_LINES
 from rmset_builder.core.files import whole_file
+from rmset_builder.core.progress import Reporter
 
 if TYPE_CHECKING:
     from rmfer.predict.videos import Progress as TellProgress
@@ -148,20 +147,12 @@ def _told_video(summary: VideoSummary, found: dict[str, Any]) -> str:
 @contextmanager
 def _shown(name: str, console: Console) -> Iterator[TellProgress]:
     """Yield what tells of a video's progress: a bar on a terminal, elsewhere a line now and then."""
-    if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bars:
-            bar = bars.add_task(name)
-            yield lambda what, done, total: bars.update(
-                bar, description=f"{name}: {what}", completed=done, total=total or None
-            )
-        return
-    last = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Reporter(console, *columns) as reporter:
+        bar = reporter.add(name, total=100)
 
-    def tell(what: str, done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            console.print(f"{name}: {what}, {done:,} of {total:,} frames", highlight=False, soft_wrap=True)
+        def tell(what: str, done: int, total: int) -> None:
+            reporter.update(bar, description=f"{name}: {what}", completed=done, total=total or None)
+            reporter.line(f"{name}: {what}, {done:,} of {total:,} frames")
 
-    yield tell
+        yield tell

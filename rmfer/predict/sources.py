@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from rmfer.errors import RmferError
+from rmset_builder.core.errors import one_line
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -16,8 +17,7 @@ class InputError(RmferError):
     """One picture or video cannot be looked at; the others go on and the command ends with exit code 1."""
 
     def __str__(self) -> str:
-        # A file's name may hold anything, line breaks too.
-        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in super().__str__())
+        return one_line(super().__str__())
 
 
 @dataclass(frozen=True)

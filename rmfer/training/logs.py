@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID, TextColumn
 from torch.utils.tensorboard import SummaryWriter
 
-_SECONDS_BETWEEN_LINES = 10.0
+from rmset_builder.core.progress import Reporter, usual_columns
 
 
 class RunLog:
@@ -28,8 +27,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path | None, console: Console, *, offset: int = 0, step: int = 0) -> None:
-        self._console, self._last_line = console, time.monotonic()
-        self._bars: Progress | None = None
+        self._shown = Reporter(console, *usual_columns(), TextColumn("{task.fields[told]}"))
         self._bar: TaskID | None = None
         self._lines = self._board = None
         if folder is None:
@@ -39,36 +37,30 @@ class RunLog:
         self._lines.truncate(offset)
         self._lines.seek(0, os.SEEK_END)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
-        if console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bars = Progress(*columns, TextColumn("{task.fields[told]}"), console=console, transient=True)
 
     def __enter__(self) -> Self:
-        if self._bars is not None:
-            self._bars.start()
+        if self._lines is not None:
+            self._shown.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
         if self._lines is not None:
+            self._shown.__exit__(kind, error, trace)
             self._lines.close()
         if self._board is not None:
             self._board.close()
 
     def begin_epoch(self, epoch: int, epochs: int, step: int, steps: int) -> None:
         """An epoch (from 0) of ``steps`` steps begins, or goes on at ``step``."""
-        if self._bars is not None:
-            if self._bar is not None:
-                self._bars.remove_task(self._bar)
-            self._bar = self._bars.add_task(f"epoch {epoch + 1}/{epochs}", total=steps, completed=step, told="")
+        if self._lines is not None:
+            self._shown.remove(self._bar)
+            self._bar = self._shown.add(f"epoch {epoch + 1}/{epochs}", total=steps, completed=step, told="")
 
     def advance(self, step: int) -> None:
         """So many steps of the epoch are done."""
-        if self._bars is not None and self._bar is not None:
-            self._bars.update(self._bar, completed=step)
+        self._shown.update(self._bar, completed=step)
 
     def write(self, event: str, values: dict[str, Any], *, step: int) -> None:
         """Keep an event with its ``values``; numbers become curves, ``step`` counting all steps so far."""
@@ -85,13 +77,10 @@ class RunLog:
         if self._lines is None:
             return
         if now_and_then:
-            if self._bars is not None and self._bar is not None:
-                self._bars.update(self._bar, told=line)
-                return
-            if time.monotonic() - self._last_line < _SECONDS_BETWEEN_LINES:
-                return
-        self._last_line = time.monotonic()
-        self._console.print(line, highlight=False, soft_wrap=True)
+            self._shown.update(self._bar, told=line)
+            self._shown.line(line)
+        else:
+            self._shown.say(line)
 
     def offset(self) -> int:
         """Bytes written so far, all of them on the disk."""

@@ -113,14 +113,7 @@ def run(group: click.Group, arguments: list[str] | None, *, less_memory: str, re
     sys.exit(_code(group, arguments, state, less_memory=less_memory, resumes=resumes))
 
 
-def _code(
-    group: click.Group,
-    arguments: list[str],
-    state: Run,
-    *,
-    less_memory: str,
-    resumes: str,
-) -> int:
+def _code(group: click.Group, arguments: list[str], state: Run, *, less_memory: str, resumes: str) -> int:
     name = group.name or ""
     try:
         guard_output()

@@ -1,8 +1,7 @@
-"""The two kinds of failure a user can meet, each a single line that says what is wrong and how to mend it."""
+"""The kinds of failure a user can meet, each a single line that says what is wrong and how to mend it."""
 
 from __future__ import annotations
 
-import functools
 import re
 
 # How a name's bytes come that are no text in the locale; they may be text in UTF-8 all the same.
@@ -40,8 +39,8 @@ class RmsetError(Exception):
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        # An exception's own way to another process knows nothing of keywords.
-        return functools.partial(type(self), remedy=self.remedy), (self.message,)
+        # An exception's own way to another process calls its class with the message, whatever else the class wants.
+        return self.__class__.__new__, (self.__class__, *self.args), vars(self)
 
 
 class ManyFaultsError(RmsetError):
@@ -62,9 +61,6 @@ class VideoError(RmsetError):
     def __init__(self, reason: str, message: str, *, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.reason = reason
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return functools.partial(type(self), remedy=self.remedy), (self.reason, self.message)
 
     def __str__(self) -> str:
         return one_line(super().__str__())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,7 +13,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -23,12 +21,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from rmset_builder.core.progress import Reporter
 from rmset_builder.fetching.collect import Fate, Result
 from rmset_builder.fetching.faults import NOT_WRITTEN, PROXY, UNREACHED, FetchError
 from rmset_builder.fetching.ids import plain
 from rmset_builder.fetching.ledger import Video
 
-_SECONDS_BETWEEN_LINES = 10.0
 # Where a site does not say how long to leave it alone; YouTube's own word is "up to an hour".
 _DEFAULT_PAUSE_S = 3600.0
 _STYLE = {Fate.WOULD_FETCH: "green", Fate.KEPT: "cyan"} | dict.fromkeys((Fate.FAILED, Fate.GONE, Fate.BLOCKED), "red")
@@ -38,62 +36,50 @@ class DownloadProgress:
     """What is done now; bytes, speed and time left of a download. Where there is no terminal, a line now and then."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
         self._video: Video | None = None
-        self._last_line = time.monotonic()
         self._bar: TaskID | None = None
-        self._bars = Progress(
+        self._shown = Reporter(
+            console,
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
         )
 
     def status(self, text: str) -> None:
         """What is done now, in a few words."""
         if self._bar is None:
-            self._bar = self._bars.add_task(text, total=None)
-        self._bars.update(self._bar, description=text)
-        self._line(text)
+            self._bar = self._shown.add(text, total=None)
+        self._shown.update(self._bar, description=text)
+        self._shown.line(text)
 
     def begin(self, video: Video) -> None:
         """A download begins."""
         self.end()
         self._video = video
-        self._bar = self._bars.add_task(video.id, total=None)
+        self._bar = self._shown.add(video.id, total=None)
 
     def advance(self, done: int, total: int) -> None:
         """So many bytes are there, of so many expected (0 where unknown)."""
-        if self._bar is not None:
-            self._bars.update(self._bar, completed=done, total=total or None)
+        self._shown.update(self._bar, completed=done, total=total or None)
         if self._video is not None:
             of = f" of {total / 1e6:,.1f}" if total else ""
-            self._line(f"{self._video.id}: {done / 1e6:,.1f}{of} MB")
-
-    def _line(self, text: str) -> None:
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = now
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._shown.line(f"{self._video.id}: {done / 1e6:,.1f}{of} MB")
 
     def end(self) -> None:
         """The download is over."""
-        if self._bar is not None:
-            self._bars.remove_task(self._bar)
+        self._shown.remove(self._bar)
         self._bar = self._video = None
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        self._shown.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        self._shown.__exit__(kind, value, trace)
 
 
 def line_of(result: Result, folder: str) -> str:

@@ -8,12 +8,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from rmset_builder.core.progress import Reporter
 from rmset_builder.pipeline.results import Result
 from rmset_builder.pipeline.task import Task
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass
@@ -35,26 +34,20 @@ class ProgressReporter:
     """
 
     def __init__(self, tasks: list[Task], console: Console) -> None:
-        self._console = console
         self._expected = {task.video: task.expected_frames for task in tasks}
         self._running: dict[str, _Running] = {}
-        self._began = self._last_line = time.monotonic()
+        self._began = time.monotonic()
         self._ended = self._ended_frames = self._ended_faces = 0
-        self._bars: Progress | None = None
-        self._overall: TaskID | None = None
-        if console.is_terminal:
-            self._bars = Progress(
-                TextColumn("{task.description}", justify="left"),
-                BarColumn(),
-                TextColumn("{task.fields[count]} frames"),
-                TextColumn("{task.fields[rate]:.1f} frames/s"),
-                TextColumn("{task.fields[faces]:,} faces"),
-                TimeRemainingColumn(),
-                console=console,
-                transient=True,
-            )
-            if len(tasks) > 1:
-                self._overall = self._new_bar("all videos", self._all_frames)
+        self.shown = Reporter(
+            console,
+            TextColumn("{task.description}", justify="left"),
+            BarColumn(),
+            TextColumn("{task.fields[count]} frames"),
+            TextColumn("{task.fields[rate]:.1f} frames/s"),
+            TextColumn("{task.fields[faces]:,} faces"),
+            TimeRemainingColumn(),
+        )
+        self._overall = self._new_bar("all videos", self._all_frames) if len(tasks) > 1 else None
 
     def begin(self, task: Task) -> None:
         """A video's turn has come."""
@@ -72,22 +65,21 @@ class ProgressReporter:
         rate = frames / max(now - running.began, 1e-9)
         done = self._ended_frames + self._running_frames
         overall = done / max(now - self._began, 1e-9)
-        if self._bars is not None:
-            self._show(running.bar, frames, promised, rate=rate, faces=faces)
-            all_faces = self._ended_faces + sum(other.faces for other in self._running.values())
-            self._show(self._overall, done, self._all_frames, rate=overall, faces=all_faces)
-        elif now - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = now
+        self._show(running.bar, frames, promised, rate=rate, faces=faces)
+        all_faces = self._ended_faces + sum(other.faces for other in self._running.values())
+        self._show(self._overall, done, self._all_frames, rate=overall, faces=all_faces)
+
+        def line() -> str:
             of = "" if promised is None else f" of {promised:,}"
             left = ""
             if self._all_frames is not None:
                 left = f", {max(self._all_frames - done, 0) / max(overall, 1e-9):,.0f} s left in all"
-            self._console.print(
+            return (
                 f"{task.video}: {frames:,}{of} frames, {rate:.1f} frames/s, {faces:,} faces; "
-                f"{self._ended:,} of {len(self._expected):,} videos ended, {overall:.1f} frames/s{left}",
-                highlight=False,
-                soft_wrap=True,
+                f"{self._ended:,} of {len(self._expected):,} videos ended, {overall:.1f} frames/s{left}"
             )
+
+        self.shown.line(line)
 
     def end(self, result: Result) -> None:
         """A video is finished."""
@@ -96,20 +88,14 @@ class ProgressReporter:
         self._ended_frames += running.frames
         self._ended_faces += running.faces
         self._expected[result.video] = running.frames  # whatever the header promised
-        if self._bars is not None:
-            if running.bar is not None:
-                self._bars.remove_task(running.bar)
-            self._show(self._overall, self._ended_frames + self._running_frames, self._all_frames)
+        self.shown.remove(running.bar)
+        self._show(self._overall, self._ended_frames + self._running_frames, self._all_frames)
 
     def _new_bar(self, name: str, promised: int | None) -> TaskID | None:
-        if self._bars is None:
-            return None
-        return self._bars.add_task(name, total=promised, count=_count(0, promised), rate=0.0, faces=0)
+        return self.shown.add(name, total=promised, count=_count(0, promised), rate=0.0, faces=0)
 
     def _show(self, bar: TaskID | None, frames: int, promised: int | None, **fields: Any) -> None:
-        if self._bars is not None and bar is not None:
-            count = _count(frames, promised)
-            self._bars.update(bar, completed=frames, total=promised, count=count, **fields)
+        self.shown.update(bar, completed=frames, total=promised, count=_count(frames, promised), **fields)
 
     @property
     def _running_frames(self) -> int:
@@ -122,15 +108,13 @@ class ProgressReporter:
         return sum(known) if len(known) == len(self._expected) else None
 
     def __enter__(self) -> Self:
-        if self._bars is not None:
-            self._bars.start()
+        self.shown.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+        self.shown.__exit__(kind, value, trace)
 
 
 def _count(frames: int, promised: int | None) -> str:

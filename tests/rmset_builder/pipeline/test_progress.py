@@ -70,10 +70,9 @@ def done(task: Task) -> Result:
 
 def shown(reporter: ProgressReporter, text: io.StringIO) -> list[str]:
     """The bars as they stand now, a line each."""
-    assert reporter._bars is not None
     text.seek(0)
     text.truncate()
-    reporter._bars.refresh()
+    reporter.shown.refresh()
     last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
     return [line.strip() for line in re.split(r"[\r\n]+", last) if line.strip()]
 
