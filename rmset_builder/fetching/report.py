@@ -23,10 +23,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from rmset_builder.fetching.catalog import Video
 from rmset_builder.fetching.collect import Fate, Result
 from rmset_builder.fetching.faults import NOT_WRITTEN, PROXY, UNREACHED, FetchError
 from rmset_builder.fetching.ids import plain
-from rmset_builder.fetching.ledger import Video
 
 _SECONDS_BETWEEN_LINES = 10.0
 # Where a site does not say how long to leave it alone; YouTube's own word is "up to an hour".

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from rmset_builder.core.files import whole_file
-from rmset_builder.fetching.ledger import PRUNED
+from rmset_builder.fetching.catalog import PRUNED
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.layout import ShardFile, identities_path
 from rmset_builder.shards.metadata import ShardMetadata, read_metadata

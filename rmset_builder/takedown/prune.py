@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import fsync_folder
-from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
+from rmset_builder.fetching.catalog import PRUNED, Video
+from rmset_builder.fetching.ledger import PARTIAL_FOLDER, Ledger, now
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
 from rmset_builder.shards.check import schema_fault
 from rmset_builder.shards.checked_parquet import open_checked

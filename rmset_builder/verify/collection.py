@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import sha256_of
-from rmset_builder.fetching.catalog import CATALOG_NAME
-from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
+from rmset_builder.core.jsonl import read_lines
+from rmset_builder.fetching.catalog import CATALOG_NAME, FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
 from rmset_builder.shards.check import ShardFindings, check_shard
 from rmset_builder.shards.checked_parquet import read_checked
@@ -107,7 +107,7 @@ def _check_ledger(videos: Path, found: Verified) -> None:
     if not path.exists():
         found.notes.append(f"{videos}: no {CATALOG_NAME}, so there is nothing to hold its files against")
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip() and parse_row(line) is None:
             found.faults.append(f"{path}:{number}: no row of a ledger; delete the line")
 

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rmset_builder.fetching.ledger import FETCHED, Ledger, Video
+from rmset_builder.fetching.catalog import FETCHED, Video
+from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.shards.checked_parquet import write_checked
 from rmset_builder.shards.layout import find_shards

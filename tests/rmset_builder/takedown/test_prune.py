@@ -13,7 +13,8 @@ import pytest
 from collection import FRAMES, JPEGS, PEOPLE, ROWS, Collection
 
 from rmset_builder.core.errors import RmsetError, VideoError
-from rmset_builder.fetching.ledger import Ledger, read_rows
+from rmset_builder.fetching.catalog import read_rows
+from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.reports.stats import collect
 from rmset_builder.shards import writer
 from rmset_builder.shards.layout import find_shards
