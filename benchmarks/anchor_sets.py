@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,35 +64,19 @@ def repeat(shards: Path, out: Path, faces: int) -> int:
             target = out / f"{video}_{copy}-{part}.parquet"
             table = pq.ParquetFile(source)
             total += table.metadata.num_rows
-            rename(source, target, video.encode(), f"{video}_{copy}")
+            rename(source, target, f"{video}_{copy}")
         copy += 1
     return total
 
 
-def rename(source: Path, target: Path, _: bytes, video: str) -> None:
+def rename(source: Path, target: Path, video: str) -> None:
     """A shard under another video's name, its footer too."""
-    from rmset_builder.shards.checked_parquet import open_checked  # noqa: PLC0415
-    from rmset_builder.shards.schema import FaceRows  # noqa: PLC0415
+    from rmset_builder.shards.metadata import read_metadata  # noqa: PLC0415
+    from rmset_builder.shards.reader import read_blocks  # noqa: PLC0415
     from rmset_builder.shards.writer import write_shard  # noqa: PLC0415
 
-    file = open_checked(source)
-    metadata = {
-        key.decode(): value.decode()
-        for key, value in file.metadata.metadata.items()
-        if key.startswith(b"rmset.") and key != b"rmset.schema"
-    }
-
-    def blocks() -> Iterator[FaceRows]:
-        for batch in file.iter_batches(256):
-            numbers = ("frame", "identity", "track", "time_s", "det_score", "sharpness")
-            yield FaceRows(
-                **{name: batch[name].to_numpy() for name in numbers},
-                bbox=np.asarray(batch["bbox"].flatten()).reshape(-1, 4),
-                landmarks=np.asarray(batch["landmarks"].flatten()).reshape(-1, 10),
-                images=batch["image"].field("bytes").to_pylist(),
-            )
-
-    write_shard(target, video, blocks(), {**metadata, "rmset.video": video})
+    _, metadata = read_metadata(source)
+    write_shard(target, video, read_blocks(source), replace(metadata, video=video))
 
 
 def forget(folder: Path) -> None:

@@ -19,22 +19,22 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from rmfer.data.augment import RMSET_MEAN, RMSET_STD
-from rmset_builder.shards.checked_parquet import read_checked
+from rmset_builder.shards.reader import read_blocks
 
 
 def write(shards: Path, out: Path) -> list[Path]:
     """The faces of ``shards`` in the authors' layout; the tables' paths."""
     tables = []
     for shard in sorted(shards.glob("*-0*.parquet")):
-        table = read_checked(shard, ["video", "frame", "identity", "track", "image"])
         folder = out / shard.stem
         folder.mkdir(parents=True)
         rows = []
-        columns = (table[name].to_pylist() for name in ("frame", "identity", "track", "image"))
-        for frame, identity, track, image in zip(*columns, strict=True):
-            path = folder / f"{frame:06d}_{identity}_{track}.jpg"
-            path.write_bytes(image["bytes"])
-            rows.append((shard.stem, frame, identity, str(path)))
+        for block in read_blocks(shard):
+            columns = (values.tolist() for values in (block.frame, block.identity, block.track))
+            for frame, identity, track, image in zip(*columns, block.images, strict=True):
+                path = folder / f"{frame:06d}_{identity}_{track}.jpg"
+                path.write_bytes(image)
+                rows.append((shard.stem, frame, identity, str(path)))
         tables.append(out / f"{shard.stem}.pkl")
         pd.DataFrame(rows, columns=["video", "frameNum", "faceID", "filePath"]).to_pickle(tables[-1])
     return tables

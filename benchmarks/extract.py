@@ -30,7 +30,6 @@ from typing import Any
 import cv2
 import numpy as np
 import psutil
-import pyarrow.parquet as pq
 from common import HERE, keep
 
 from rmset_builder.core.machine import usable_cores
@@ -48,7 +47,10 @@ from rmset_builder.pipeline.extract import extract_video
 from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
-from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.metadata import ShardMetadata
+from rmset_builder.shards.reader import read_blocks
+from rmset_builder.shards.schema import FaceRows, joined, taken
 from rmset_builder.shards.writer import write_shards
 from rmset_builder.video.decode import Frame, FrameReader
 from rmset_builder.video.info import VideoInfo
@@ -140,32 +142,24 @@ def stages_alone(video: Path, threads: int, rounds: int, folder: Path) -> dict[s
             return detector.detect([picture_of(frames[number % len(frames)], size)])
 
         seconds["detect"] = timed(lambda: list(pool.map(detect, range(len(calls)))), rounds)
-        table = pq.read_table(folder / f"{video.stem}-00000.parquet")
-        pictures = table["image"].combine_chunks().field("bytes").to_pylist()
-        chosen = [pictures[i] for i in np.linspace(0, len(pictures) - 1, embedder.count).astype(int)]
+        rows = joined(list(read_blocks(shard_path(folder, video.stem, 0))))
+        chosen = [rows.images[i] for i in np.linspace(0, len(rows) - 1, embedder.count).astype(int)]
 
         def embed(picture: bytes) -> object:
             return embedder.embed([arcface_crop(decode_jpeg(picture))])
 
         seconds["embed"] = timed(lambda: list(pool.map(embed, chosen)), rounds)
-        landmarks = np.asarray(table["landmarks"].combine_chunks().flatten()).reshape(-1, 10)
-        by_frame = np.split(landmarks, np.flatnonzero(np.diff(table["frame"].to_numpy())) + 1)
+        by_frame = np.split(rows.landmarks, np.flatnonzero(np.diff(rows.frame)) + 1)
 
         def encode(number: int) -> object:
             return encode_faces(frames[number % len(frames)], by_frame[number], side=260, quality=95)
 
         seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, range(len(by_frame)))), rounds)
-    columns = {
-        name: table[name].to_numpy() for name in ("frame", "identity", "track", "time_s", "det_score", "sharpness")
-    }
-    boxes = np.asarray(table["bbox"].combine_chunks().flatten()).reshape(-1, 4)
 
     def block(start: int, stop: int) -> FaceRows:
-        part = slice(start, stop)
-        numbers = {name: values[part] for name, values in columns.items()}
-        return FaceRows(**numbers, bbox=boxes[part], landmarks=landmarks[part], images=pictures[part])
+        return taken(rows, np.arange(start, stop))
 
-    seconds["write"] = timed(lambda: write_shards(folder, "again", record.faces, block, {}), rounds)
+    seconds["write"] = timed(lambda: write_shards(folder, "again", record.faces, block, ShardMetadata()), rounds)
     return seconds
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from common import keep
 
-from rmset_builder.fetching.ledger import FAILED, FETCHED, FILTERED, GONE, Video
+from rmset_builder.fetching.catalog import FAILED, FETCHED, FILTERED, GONE, Video
 from rmset_builder.fetching.ytdlp import version
 
 VIDEOS, KEYWORDS, RUNS = 1000, 25, 7

@@ -31,10 +31,12 @@ import pyarrow.parquet as pq
 from common import keep
 
 from rmset_builder.reports.paper import TABLE_2, Counts, add_up
+from rmset_builder.shards.columns import PICTURES
 from rmset_builder.shards.layout import shard_path
-from rmset_builder.shards.schema import ROWS_PER_GROUP, shard_schema
+from rmset_builder.shards.metadata import ShardMetadata
+from rmset_builder.shards.schema import COLUMNS, ROWS_PER_GROUP, FaceRows, shard_schema, to_batch
 from rmset_builder.shards.videos_table import SCHEMA, TABLE_NAME, VideoRecord
-from rmset_builder.shards.writer import _LEAVES_WITH_STATISTICS, ROWS_PER_SHARD
+from rmset_builder.shards.writer import ROWS_PER_SHARD
 
 PICTURE = b"\xff\xd8" + bytes(62) + b"\xff\xd9"
 PAGE_BYTES = 64  # less than a picture, so that each fills a page
@@ -87,10 +89,11 @@ def write_video(folder: Path, number: int, video: Video, page_each: bool) -> Non
     parts = -(-len(frame) // ROWS_PER_SHARD)
     for part in range(parts):
         rows = slice(part * ROWS_PER_SHARD, (part + 1) * ROWS_PER_SHARD)
-        told = {"video": video.id, "group": video.group, "frames": video.frames, "identities": video.identities}
-        told |= {"part": part, "parts": parts}
-        schema = shard_schema({f"rmset.{key}": str(value) for key, value in told.items()})
-        table = columns(video.id, frame[rows], identity[rows], schema)
+        told = ShardMetadata(
+            video=video.id, group=video.group, frames=video.frames, identities=video.identities, part=part, parts=parts
+        )
+        schema = shard_schema(told.to_strings())
+        batch = to_batch(video.id, face_rows(frame[rows], identity[rows]), schema)
         small: dict[str, Any] = {"data_page_size": PAGE_BYTES, "write_batch_size": 1} if page_each else {}
         numbers = "none" if page_each else "zstd"
         with pq.ParquetWriter(
@@ -98,35 +101,27 @@ def write_video(folder: Path, number: int, video: Video, page_each: bool) -> Non
             schema,
             compression={name: "none" if name == "image" else numbers for name in schema.names},
             use_dictionary=["video"],
-            write_statistics=_LEAVES_WITH_STATISTICS,
+            write_statistics=[column.leaf for column in COLUMNS.values() if column.kind is not PICTURES],
             write_page_index=True,
             write_page_checksum=True,
             **small,
         ) as writer:
-            writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP)
 
 
-def columns(video: str, frame: Any, identity: Any, schema: pa.Schema) -> pa.Table:
-    """A shard's rows; only frame and identity tell anything."""
+def face_rows(frame: Any, identity: Any) -> FaceRows:
+    """Rows of which only frame and identity tell anything."""
     n = len(frame)
-    zeros = pa.array(np.zeros(n, np.float32))
-    pictures = pa.array([PICTURE] * n, pa.binary())
-    return pa.Table.from_arrays(
-        [
-            pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([video])),
-            pa.array(frame),
-            pa.array(identity),
-            pa.array(np.zeros(n, np.int32)),
-            pa.array(np.zeros(n)),
-            pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(n * 4, np.float32)), 4),
-            pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(n * 10, np.float32)), 10),
-            zeros,
-            zeros,
-            pa.StructArray.from_arrays(
-                [pictures, pa.array([None] * n, pa.string())], fields=list(schema.field("image").type)
-            ),
-        ],
-        schema=schema,
+    return FaceRows(
+        frame=frame,
+        identity=identity,
+        track=np.zeros(n, np.int32),
+        time_s=np.zeros(n),
+        bbox=np.zeros((n, 4), np.float32),
+        landmarks=np.zeros((n, 10), np.float32),
+        det_score=np.zeros(n, np.float32),
+        sharpness=np.zeros(n, np.float32),
+        images=[PICTURE] * n,
     )
 
 

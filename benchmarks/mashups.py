@@ -19,9 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pyarrow.parquet as pq
 from common import keep, shared
 
+from rmset_builder.shards.reader import read_columns
 from rmset_builder.shards.videos_table import read_videos
 
 HAMILTON = "face_recognition/short_hamilton_clip.mp4"
@@ -110,11 +110,11 @@ def impure_tracks(shards: Path, video: Path) -> int:
             tiles.setdefault(int(row["frame"]), []).append((row["identity"], place))
     people: dict[int, set[str]] = {}
     for path in sorted(shards.glob(f"{video.stem}-*.parquet")):
-        for face in pq.read_table(path, columns=["frame", "track", "bbox"]).to_pylist():
-            left, top, right, bottom = face["bbox"]
+        columns = (values.tolist() for values in read_columns(path, "frame", "track", "bbox"))
+        for frame, track, (left, top, right, bottom) in zip(*columns, strict=True):
             x, y = (left + right) / 2, (top + bottom) / 2
-            there = (who for who, (x0, y0, x1, y1) in tiles.get(face["frame"], ()) if x0 <= x < x1 and y0 <= y < y1)
-            people.setdefault(face["track"], set()).update(itertools.islice(there, 1))
+            there = (who for who, (x0, y0, x1, y1) in tiles.get(frame, ()) if x0 <= x < x1 and y0 <= y < y1)
+            people.setdefault(track, set()).update(itertools.islice(there, 1))
     return sum(len(names - {"film"}) > 1 for names in people.values())
 
 

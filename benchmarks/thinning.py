@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 from common import keep, shared
 from mashups import load
 
 from rmset_builder.core.geometry import iou_matrix
+from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.reader import read_columns
 from rmset_builder.shards.videos_table import read_videos
 
 SAME_FACE = 0.3
@@ -33,10 +34,8 @@ Floats = npt.NDArray[np.float64]
 
 def rows_of(folder: Path, video: str) -> dict[int, tuple[Floats, Floats]]:
     """Boxes (n, 4) and landmarks (n, 10) by frame."""
-    table = pq.read_table(folder / f"{video}-00000.parquet", columns=["frame", "bbox", "landmarks"])
-    frame = table["frame"].to_numpy()
-    boxes = np.asarray(table["bbox"].combine_chunks().flatten(), np.float64).reshape(-1, 4)
-    landmarks = np.asarray(table["landmarks"].combine_chunks().flatten(), np.float64).reshape(-1, 10)
+    frame, *places = read_columns(shard_path(folder, video, 0), "frame", "bbox", "landmarks")
+    boxes, landmarks = (np.asarray(values, np.float64) for values in places)
     return {int(f): (boxes[frame == f], landmarks[frame == f]) for f in np.unique(frame)}
 
 

@@ -72,7 +72,9 @@ DOORS = {
     "rmset_builder.shards.checksums",
     "rmset_builder.shards.damage",
     "rmset_builder.shards.layout",
+    "rmset_builder.shards.metadata",
     "rmset_builder.shards.pages",
+    "rmset_builder.shards.reader",
     "rmset_builder.shards.schema",
     "rmset_builder.telemetry",
 }

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+
+from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.reader import read_columns
 
 _CELL = 16
 _PAIRS = 1_000_000
@@ -42,11 +44,10 @@ def same_identities(first: Path, second: Path, video: str) -> float:
     """Share of pairs of faces, matched by place, on which two folders agree whether they are one person."""
     labels: list[dict[tuple[int, int, int], int]] = []
     for folder in (first, second):
-        table = pq.read_table(folder / f"{video}-00000.parquet", columns=["frame", "identity", "bbox"])
-        boxes = np.asarray(table["bbox"].combine_chunks().flatten()).reshape(-1, 4)
+        frame, identity, boxes = read_columns(shard_path(folder, video, 0), "frame", "identity", "bbox")
         places = ((boxes[:, :2] + boxes[:, 2:]) / 2 // _CELL).astype(int)
-        keys = zip(table["frame"].to_pylist(), places[:, 0].tolist(), places[:, 1].tolist(), strict=True)
-        labels.append(dict(zip(keys, table["identity"].to_pylist(), strict=True)))
+        keys = zip(frame.tolist(), places[:, 0].tolist(), places[:, 1].tolist(), strict=True)
+        labels.append(dict(zip(keys, identity.tolist(), strict=True)))
     both = sorted(labels[0].keys() & labels[1].keys())
     a, b = (np.array([side[key] for key in both]) for side in labels)
     rng = np.random.default_rng(0)
@@ -56,5 +57,5 @@ def same_identities(first: Path, second: Path, video: str) -> float:
 
 def identities(folder: Path, video: str) -> int:
     """How many people a video's shard names."""
-    table = pq.read_table(folder / f"{video}-00000.parquet", columns=["identity"])
-    return len(set(table["identity"].to_pylist()) - {-1})
+    (identity,) = read_columns(shard_path(folder, video, 0), "identity")
+    return len(set(identity.tolist()) - {-1})

@@ -28,7 +28,7 @@ from rmfer.predict.sources import InputError
 from rmfer.predict.video_writer import VideoWriter
 from rmset_builder.api import ExtractSettings, FrameReader, VideoError, VideoExtractor, VideoInfo, VideoRecord
 from rmset_builder.core.files import whole_file
-from rmset_builder.shards.checked_parquet import open_checked
+from rmset_builder.shards.reader import read_blocks
 
 Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
@@ -36,8 +36,6 @@ Progress = Callable[[str, int, int], None]
 # Number, time in seconds and faces of frames, in order.
 Frames = Iterator[tuple[int, float, list[Face]]]
 
-_COLUMNS = ["frame", "identity", "track", "time_s", "bbox", "det_score", "image"]
-_ROWS_AT_A_TIME = 256
 _NOTHING: Probabilities = np.empty(0, np.float32)
 
 
@@ -191,21 +189,13 @@ class Videos:
 def _rows(folder: Path, video: str) -> Iterator[list[_Row]]:
     """The faces of a video's shards, some at a time, in the order of frames."""
     for path in sorted(folder.glob(f"{video}-?????.parquet")):
-        with open_checked(path) as file:
-            for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=_COLUMNS):
-                if batch.num_rows:
-                    yield [
-                        _Row(
-                            row["frame"],
-                            row["time_s"],
-                            row["identity"],
-                            row["track"],
-                            tuple(row["bbox"]),
-                            row["det_score"],
-                            row["image"]["bytes"],
-                        )
-                        for row in batch.to_pylist()
-                    ]
+        for block in read_blocks(path):
+            numbers = (block.frame, block.time_s, block.identity, block.track, block.bbox, block.det_score)
+            columns = (values.tolist() for values in numbers)
+            yield [
+                _Row(frame, time_s, identity, track, tuple(box), score, picture)
+                for frame, time_s, identity, track, box, score, picture in zip(*columns, block.images, strict=True)
+            ]
 
 
 @contextmanager

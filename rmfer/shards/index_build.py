@@ -94,8 +94,8 @@ def _read(folder: Path, shard: Stamp, known: _Known) -> Result:
     path = folder / shard.name
     try:
         _, metadata = read_metadata(path)
-        parts = metadata.get("rmset.parts", "")
-        return read_columns(path), int(parts) if parts.isascii() and parts.isdigit() and len(parts) < 6 else 0
+        # A number beyond what a name can tell is none.
+        return read_columns(path), metadata.parts if metadata.parts and metadata.parts < 100_000 else 0
     except ShardError as error:
         return error
 

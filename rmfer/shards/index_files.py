@@ -16,14 +16,15 @@ import numpy.typing as npt
 from rmfer.shards.shard_files import Stamp
 from rmset_builder.core.files import fsync_folder
 from rmset_builder.shards.checksums import broken_files, write_sums
+from rmset_builder.shards.schema import COLUMNS
 
-ARRAYS: Mapping[str, type[np.generic]] = {
+ARRAYS: Mapping[str, npt.DTypeLike] = {
     "shard_start": np.int64,
     "video_start": np.int64,
     "video_person": np.int64,
     "person_start": np.int64,
-    "frame": np.int32,
-    "identity": np.int32,
+    "frame": COLUMNS["frame"].kind.dtype,
+    "identity": COLUMNS["identity"].kind.dtype,
     "offset": np.int64,
     "size": np.int32,
     "person_row": np.int32,

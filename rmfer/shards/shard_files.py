@@ -16,13 +16,14 @@ from rmfer.errors import RmferError, ShardError
 from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.damage import tell_damage
 from rmset_builder.shards.layout import parse_shard_name, shard_name
+from rmset_builder.shards.metadata import ShardMetadata, version_fault
 from rmset_builder.shards.pages import OffsetIndex, PageError, locate_pages, open_page, row_groups
 from rmset_builder.shards.pages import read_footer as footer_of
-from rmset_builder.shards.schema import SCHEMA_VERSION
+from rmset_builder.shards.schema import COLUMNS, SCHEMA_VERSION
 
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
 
-_PICTURES = "image.bytes"
+_FRAME, _IDENTITY, _PICTURE = (COLUMNS[name] for name in ("frame", "identity", "image"))
 _FIRST_PAGE_BYTES = 1 << 20
 
 
@@ -113,8 +114,8 @@ def read_footer(handle: int, path: Path, size: int) -> bytes:
         raise ShardError(path, str(error), remedy=EXTRACT_AGAIN) from error
 
 
-def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
-    """Number of rows and key-value metadata of a shard.
+def read_metadata(path: Path) -> tuple[int, ShardMetadata]:
+    """Number of rows and metadata of a shard.
 
     Raises:
         ShardError: it is not whole, or of another schema version, or holds another video than its name says.
@@ -132,14 +133,15 @@ def read_columns(path: Path) -> ShardColumns:
     rows, _ = _checked(path, file)
     try:
         indexes = _picture_indexes(path, file.metadata.schema)
-        numbers = file.read(columns=["frame", "identity"])
-        frame, identity = (numbers[name].to_numpy() for name in ("frame", "identity"))
+        numbers = file.read(columns=[_FRAME.name, _IDENTITY.name])
+        frame, identity = (numbers[column.name].to_numpy() for column in (_FRAME, _IDENTITY))
         offset, size = _pages(path, indexes)
     except (pa.ArrowException, OSError, PageError, IndexError, ValueError, RecursionError) as error:
         raise ShardError(path, f"is damaged ({tell_damage(path, error)})", remedy=EXTRACT_AGAIN) from error
     if not len(frame) == len(identity) == len(offset) == rows:
         raise ShardError(path, "is damaged (its columns differ in length)", remedy=EXTRACT_AGAIN)
-    if frame.dtype != np.int32 or identity.dtype != np.int32 or (rows and min(frame.min(), identity.min()) < 0):
+    usual = frame.dtype == _FRAME.kind.dtype and identity.dtype == _IDENTITY.kind.dtype
+    if not usual or (rows and min(frame.min(), identity.min()) < 0):
         raise ShardError(path, "has frames or identities that are no numbers from 0", remedy=EXTRACT_AGAIN)
     step = np.diff(frame.astype(np.int64))
     if ((step < 0) | ((step == 0) & (np.diff(identity) < 0))).any():
@@ -173,20 +175,14 @@ def _open(path: Path) -> Any:
         raise ShardError(path, fault, remedy=EXTRACT_AGAIN) from error
 
 
-def _checked(path: Path, file: Any) -> tuple[int, dict[str, str]]:
-    stored = (file.metadata.metadata or {}).items()
-    metadata = {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in stored}
-    version = metadata.get("rmset.schema", "none")
-    if version != str(SCHEMA_VERSION):
-        raise ShardError(
-            path,
-            f"has rmset.schema {version}, this program reads {SCHEMA_VERSION}",
-            remedy="extract the video again, or use the version of rmfer that goes with it",
-        )
+def _checked(path: Path, file: Any) -> tuple[int, ShardMetadata]:
+    metadata = ShardMetadata.from_footer(file.metadata.metadata)
+    if metadata.schema != SCHEMA_VERSION:
+        remedy = "extract the video again, or use the version of rmfer that goes with it"
+        raise ShardError(path, version_fault(metadata), remedy=remedy)
     named = parse_shard_name(path)
-    video = named.video if named else ""
-    if metadata.get("rmset.video", video) != video:
-        fault = f"holds the video {metadata['rmset.video']!r}, not the one it is named after"
+    if metadata.video not in (None, named.video if named else ""):
+        fault = f"holds the video {metadata.video!r}, not the one it is named after"
         raise ShardError(path, fault, remedy="give it its own name back")
     return file.metadata.num_rows, metadata
 
@@ -194,9 +190,9 @@ def _checked(path: Path, file: Any) -> tuple[int, dict[str, str]]:
 def _picture_indexes(path: Path, schema: Any) -> list[OffsetIndex]:
     """Where the offset indexes of the pictures lie, a row group each, their storage checked."""
     names = [schema.column(number).path for number in range(len(schema))]
-    if _PICTURES not in names or not {"frame", "identity"} <= set(names):
+    if not {_FRAME.leaf, _IDENTITY.leaf, _PICTURE.leaf} <= set(names):
         raise ShardError(path, "has not the columns of a shard", remedy=EXTRACT_AGAIN)
-    column = names.index(_PICTURES)
+    column = names.index(_PICTURE.leaf)
     with path.open("rb") as file:
         groups = row_groups(read_footer(file.fileno(), path, os.fstat(file.fileno()).st_size))
     found = list[OffsetIndex]()

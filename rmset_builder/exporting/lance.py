@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.exporting.faces import read_batches
 from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.reader import read_batches, telling
 from rmset_builder.shards.schema import shard_schema
 
 NAME = "faces.lance"
@@ -34,11 +34,12 @@ class LanceWriter:
         def batches() -> Iterator[pa.RecordBatch]:
             nonlocal rows
             try:
-                for batch in read_batches(shard):
-                    rows += batch.num_rows
-                    narrow = [batch[name] for name in schema.names[1:-1]]
-                    columns = [batch["video"].cast(pa.string()), *narrow, batch["image"].field("bytes")]
-                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                with telling(shard):
+                    for batch in read_batches(shard.path):
+                        rows += batch.num_rows
+                        narrow = [batch[name] for name in schema.names[1:-1]]
+                        columns = [batch["video"].cast(pa.string()), *narrow, batch["image"].field("bytes")]
+                        yield pa.RecordBatch.from_arrays(columns, schema=schema)
             except RmsetError as error:
                 damaged.append(error)
                 raise

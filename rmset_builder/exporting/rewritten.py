@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from rmset_builder.exporting.faces import read_batches, to_rows
 from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.reader import read_blocks, telling
+from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.writer import write_shard
 
 
@@ -18,9 +19,12 @@ class ShardWriter:
 
     def add(self, shard: ShardFile, out: Path) -> int:
         """Write one shard; returns its number of rows."""
-        footer = pq.read_metadata(shard.path)
-        stored = {key.decode(): value.decode("utf-8", "replace") for key, value in footer.metadata.items()}
-        kept = {key: value for key, value in stored.items() if key.startswith("rmset.") and key != "rmset.schema"}
-        blocks = (to_rows(batch) for batch in read_batches(shard))
-        write_shard(out / shard.path.name, shard.video, blocks, kept)
-        return int(footer.num_rows)
+        rows, metadata = read_metadata(shard.path)
+        write_shard(out / shard.path.name, shard.video, _blocks(shard), metadata)
+        return rows
+
+
+def _blocks(shard: ShardFile) -> Iterator[FaceRows]:
+    # What fails in writing them is no damage of the shard.
+    with telling(shard):
+        yield from read_blocks(shard.path)

@@ -19,8 +19,8 @@ from rmset_builder.exporting.imagefolder import ImageFolderWriter
 from rmset_builder.exporting.lance import LanceWriter
 from rmset_builder.exporting.rewritten import ShardWriter
 from rmset_builder.exporting.webdataset import WebDatasetWriter
+from rmset_builder.shards.footers import read_footers
 from rmset_builder.shards.layout import ShardFile, find_shards
-from rmset_builder.shards.metadata import read_footers
 from rmset_builder.shards.videos_table import TABLE_NAME
 
 _LEDGER = ".export.json"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import urllib.parse
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.jsonl import append_rows, mend_end, parse_object, read_lines
+from rmset_builder.fetching.catalog import FILE_SITE, Video
 from rmset_builder.fetching.describe import number
 from rmset_builder.fetching.ids import plain, safe_id
-from rmset_builder.fetching.ledger import FILE_SITE, Ledger, Video, append_lines, mend_end, now
+from rmset_builder.fetching.ledger import Ledger, now
 from rmset_builder.fetching.ytdlp import Info, Session, version
 from rmset_builder.manifest.schema import FOLDER, URL, YOUTUBE, Manifest
 from rmset_builder.video.ids import distinct_id, video_id
@@ -94,9 +95,8 @@ class SearchLog:
         mend_end(log.path)
         if not log.path.exists():
             return log
-        for line in log.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for row in filter(None, map(parse_object, read_lines(log.path))):
             try:
-                row = json.loads(line)
                 key = (str(row["group"]), str(row["keyword"]), str(row["url"]))
                 log.known[key] = (int(row["count"]), [str(one) for one in row["results"]])
             except (ValueError, KeyError, TypeError):
@@ -111,7 +111,7 @@ class SearchLog:
     def add(self, search: Search, count: int, results: list[str]) -> None:
         """Note a search."""
         row = {**asdict(search), "count": count, "results": results, "yt_dlp": version(), "when": now()}
-        append_lines(self.path, [json.dumps(row, ensure_ascii=False)])
+        append_rows(self.path, [row])
         self.known[search.group, search.keyword, search.url] = (count, results)
 
 

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from rmset_builder.core.errors import VideoError
 from rmset_builder.core.files import sha256_of
-from rmset_builder.fetching import ledger as states
+from rmset_builder.fetching import catalog as states
 from rmset_builder.fetching.candidates import Batch
+from rmset_builder.fetching.catalog import DIRECT, FILE_SITE, Video
 from rmset_builder.fetching.describe import described, place_of, with_means
 from rmset_builder.fetching.faults import (
     HOPELESS,
@@ -25,7 +26,7 @@ from rmset_builder.fetching.faults import (
 from rmset_builder.fetching.filters import Refusal, Rules, judge
 from rmset_builder.fetching.heeding import Heeded
 from rmset_builder.fetching.ids import safe_id
-from rmset_builder.fetching.ledger import DIRECT, FILE_SITE, PARTIAL_FOLDER, Ledger, Video
+from rmset_builder.fetching.ledger import PARTIAL_FOLDER, Ledger
 from rmset_builder.fetching.local import open_local
 from rmset_builder.fetching.thumbnails import difference_hash, near_duplicate
 from rmset_builder.fetching.ytdlp import Access, OpenVideo, Session, polite_sleep

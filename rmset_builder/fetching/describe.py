@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import urllib.parse
 
+from rmset_builder.fetching.catalog import DIRECT, Video
 from rmset_builder.fetching.ids import plain
-from rmset_builder.fetching.ledger import DIRECT, Video
 from rmset_builder.fetching.ytdlp import Access, Info, version
 
 

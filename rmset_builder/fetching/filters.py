@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rmset_builder.fetching.ledger import FILE_SITE, Video
+from rmset_builder.fetching.catalog import FILE_SITE, Video
 from rmset_builder.manifest.schema import Filters
 
 ADULT = 18

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rmset_builder.core.errors import VideoError
+from rmset_builder.fetching.catalog import Video
 from rmset_builder.fetching.faults import FetchError, Verdict
-from rmset_builder.fetching.ledger import Video
 from rmset_builder.video.info import VideoInfo
 
 # What a file system says that knows no links, across two of them, or to a file of somebody else's.

@@ -14,7 +14,8 @@ from pydantic_core import PydanticCustomError
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import whole_file
 from rmset_builder.fetching.candidates import Batch
-from rmset_builder.fetching.ledger import BLOCKED, FILE_SITE, GONE, PRUNED, Ledger, Video
+from rmset_builder.fetching.catalog import BLOCKED, FILE_SITE, GONE, PRUNED, Video
+from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.manifest.faults import faults_of
 from rmset_builder.manifest.schema import FOLDER, URL, Manifest, Part, read_text, refusal
 from rmset_builder.manifest.yaml_lines import read_yaml

@@ -22,10 +22,10 @@ from rich.table import Table
 from rich.text import Text
 
 from rmset_builder.core.progress import Reporter
+from rmset_builder.fetching.catalog import Video
 from rmset_builder.fetching.collect import Fate, Result
 from rmset_builder.fetching.faults import NOT_WRITTEN, PROXY, UNREACHED, FetchError
 from rmset_builder.fetching.ids import plain
-from rmset_builder.fetching.ledger import Video
 
 # Where a site does not say how long to leave it alone; YouTube's own word is "up to an hour".
 _DEFAULT_PAUSE_S = 3600.0

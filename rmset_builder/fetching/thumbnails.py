@@ -6,7 +6,7 @@ import io
 import itertools
 from collections.abc import Iterable
 
-from rmset_builder.fetching.ledger import FETCHED, FOUND, Video
+from rmset_builder.fetching.catalog import FETCHED, FOUND, Video
 
 # Re-encoding a thumbnail changes one or two of 64 bits; of unrelated ones, half differ.
 MOST_BITS = 6

@@ -25,6 +25,7 @@ from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.checked_parquet import write_checked
 from rmset_builder.shards.layout import identities_path
+from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import SourceFile, VideoRecord
 from rmset_builder.shards.writer import write_shards
@@ -80,16 +81,16 @@ def extract_video(
             least_frames=_least_frames(settings, timeline),
         )
         source = SourceFile.of(task.path)
-        metadata = {
-            "rmset.video": task.video,
-            "rmset.group": task.provenance.group,
-            "rmset.frames": str(reader.count),
-            "rmset.identities": str(len(people.embedding)),
-            "rmset.source_sha256": source.source_sha256,
-            "rmset.models_sha256": spec.pack.sha256,
-            "rmset.settings_sha256": settings.sha256,
-            "rmset.settings": settings.model_dump_json(),
-        }
+        metadata = ShardMetadata(
+            video=task.video,
+            group=task.provenance.group,
+            frames=reader.count,
+            identities=len(people.embedding),
+            source_sha256=source.source_sha256,
+            models_sha256=spec.pack.sha256,
+            settings_sha256=settings.sha256,
+            settings=settings.model_dump_json(),
+        )
 
         def block(start: int, stop: int) -> FaceRows:
             return _face_rows(found, people, spool, timeline.times, slice(start, stop))

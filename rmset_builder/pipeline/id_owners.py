@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rmset_builder.core.files import is_file, sha256_of
-from rmset_builder.fetching.catalog import CATALOG_NAME, Provenance, read_catalog
-from rmset_builder.fetching.ledger import FETCHED, read_rows
+from rmset_builder.fetching.catalog import FETCHED, Provenance, read_catalog, rows_beside
 from rmset_builder.shards.videos_table import DONE, VideoRecord, storable
 from rmset_builder.video.ids import distinct_id, video_id, video_id_by_place
 
@@ -65,7 +64,7 @@ class IdOwners:
     def catalog(self, folder: Path) -> dict[str, str]:
         """The ids of the files that a folder's catalog knows, by file name."""
         if folder not in self._catalogs:
-            rows = read_rows(folder).values() if is_file(folder / CATALOG_NAME) else ()
+            rows = rows_beside(folder).values()
             fetched = (row for row in rows if row.state == FETCHED and Path(row.file).stem == row.id)
             self._catalogs[folder] = {row.file: row.id for row in fetched}
         return self._catalogs[folder]

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import whole_file
 from rmset_builder.reports.contact_drawing import Layout, PlacedVideo, blank, lay_out
 from rmset_builder.reports.exemplars import VideoPlan, plan_video
-from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.layout import ShardFile, find_shards
 from rmset_builder.shards.metadata import read_metadata
-from rmset_builder.shards.reader import unreadable
+from rmset_builder.shards.reader import read_columns, read_images, telling
 from rmset_builder.shards.videos_table import DONE, read_videos
 
 DEFAULT_COLUMNS = 12
@@ -112,12 +109,10 @@ def _plan(video: str, shards: tuple[ShardFile, ...], columns: int) -> VideoPlan:
     identities, times = [np.empty(0, np.int32)], [np.empty(0, np.float64)]
     for shard in shards:
         read_metadata(shard.path)
-        try:
-            table = read_checked(shard.path, ["identity", "time_s"])
-        except (pa.ArrowException, OSError) as error:
-            raise unreadable(shard, error) from error
-        identities.append(table["identity"].to_numpy())
-        times.append(table["time_s"].to_numpy())
+        with telling(shard):
+            identity, time_s = read_columns(shard.path, "identity", "time_s")
+        identities.append(identity)
+        times.append(time_s)
     return plan_video(
         video, shards, np.concatenate(identities), np.concatenate(times), columns=columns, most_rows=MOST_ROWS
     )
@@ -129,28 +124,14 @@ def _paste_faces(sheet: Image.Image, layout: Layout, placed: PlacedVideo) -> Non
         for row, top in zip(placed.plan.rows, placed.rows, strict=True)
         for column, pick in enumerate(row.picks)
     }
-    first = 0
+    first = 0  # the number of the shard's first row
     for shard in placed.plan.shards:
-        try:
-            with open_checked(shard.path) as file:
-                for row, jpeg in _read_images(file, places, first):
-                    sheet.paste(_thumbnail(jpeg, layout.size), places[row])
-                first += file.metadata.num_rows
-        except (pa.ArrowException, UnidentifiedImageError, OSError) as error:
-            raise unreadable(shard, error) from error
-
-
-def _read_images(file: Any, wanted: Iterable[int], first: int) -> Iterator[tuple[int, bytes]]:
-    """The JPEG files of the wanted rows, a row group at a time; ``first`` is the number of the file's first row."""
-    rows = np.sort(np.fromiter(wanted, np.int64))
-    for group in range(file.num_row_groups):
-        end = first + file.metadata.row_group(group).num_rows
-        inside = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)]
-        if len(inside):
-            images = file.read_row_group(group, columns=["image.bytes"])["image"].combine_chunks().field("bytes")
-            for row in inside:
-                yield int(row), images[int(row) - first].as_py()
-        first = end
+        rows, _ = read_metadata(shard.path)
+        own = {pick - first: place for pick, place in places.items() if first <= pick < first + rows}
+        with telling(shard):
+            for row, jpeg in read_images(shard.path, own):
+                sheet.paste(_thumbnail(jpeg, layout.size), own[row])
+        first += rows
 
 
 def _thumbnail(jpeg: bytes, size: int) -> Image.Image:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError, one_line
 from rmset_builder.reports.paper import TABLE_2, Counts, add_up
+from rmset_builder.shards.footers import compare, read_footers, restore
 from rmset_builder.shards.layout import find_shards
-from rmset_builder.shards.metadata import compare, read_footers, restore
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
 
 UNGROUPED = "ungrouped"

@@ -15,9 +15,9 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.damage import MOST_TOLD, Pages, describe, look_at_pages
 from rmset_builder.shards.layout import ShardFile
-from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.metadata import ShardMetadata, read_metadata
 from rmset_builder.shards.reader import read_blocks
-from rmset_builder.shards.schema import FaceRows, shard_schema
+from rmset_builder.shards.schema import COLUMNS, FaceRows
 
 Place = tuple[int, int, int]
 
@@ -48,14 +48,14 @@ def check_shard(shard: ShardFile, *, images: bool) -> ShardFindings:
         rows, metadata = read_metadata(shard.path)
         if (pages := look_at_pages(shard.path)).damages:
             return _damaged(found, shard, pages)
-        if fault := schema_fault(shard):
+        if fault := metadata.unclear() or schema_fault(shard):
             return _unreadable(found, fault)
-        found.identities = int(metadata.get("rmset.identities", "0"))
-        if metadata.get("rmset.part", str(shard.part)) != str(shard.part):
-            found.faults.append(f"it says it is part {metadata['rmset.part']}")
-        if (inside := metadata.get("rmset.video", shard.video)) != shard.video:
-            found.faults.append(f"it holds the video {inside}")
-        size, frames = _size(metadata), int(metadata.get("rmset.frames", "0"))
+        found.identities = metadata.identities or 0
+        if metadata.part not in (None, shard.part):
+            found.faults.append(f"it says it is part {metadata.part}")
+        if metadata.video not in (None, shard.video):
+            found.faults.append(f"it holds the video {metadata.video}")
+        size, frames = _size(metadata), metadata.frames or 0
         for block in read_blocks(shard.path, rows=4096):
             _check_block(block, found, frames)
             if images:
@@ -93,21 +93,21 @@ def schema_fault(shard: ShardFile) -> str:
         OSError: it cannot be read; so does pyarrow.ArrowException.
     """
     with open_checked(shard.path) as file:
-        schema, contract = file.schema_arrow, shard_schema({})
-    for wanted in contract:
-        if schema.get_field_index(wanted.name) < 0:
-            return f"the column {wanted.name} is missing"
-        if (kind := schema.field(wanted.name).type) != wanted.type:
-            return f"the column {wanted.name} is {kind}, not {wanted.type}"
+        schema = file.schema_arrow
+    for name, column in COLUMNS.items():
+        if schema.get_field_index(name) < 0:
+            return f"the column {name} is missing"
+        if (found := schema.field(name).type) != column.kind.arrow:
+            return f"the column {name} is {found}, not {column.kind.arrow}"
     names = read_checked(shard.path, ["video"])["video"].unique().to_pylist()
     strangers = [name for name in names if name != shard.video]
     return f"it holds rows of {strangers[0]}" if strangers else ""
 
 
-def _size(metadata: dict[str, str]) -> int:
+def _size(metadata: ShardMetadata) -> int:
     """The side of the pictures, 0 where the shard does not tell."""
     try:
-        return int(json.loads(metadata.get("rmset.settings", "{}")).get("image_size", 0))
+        return int(json.loads(metadata.settings or "{}").get("image_size", 0))
     except (ValueError, AttributeError):
         return 0
 
@@ -124,8 +124,7 @@ def _check_block(block: FaceRows, found: ShardFindings, frames: int) -> None:
         found.faults.append(f"frames outside 0 .. {frames - 1}")
     if (block.identity < 0).any():
         found.faults.append("negative identities")
-    numbers = (block.time_s, block.bbox, block.landmarks, block.det_score, block.sharpness)
-    if not all(np.isfinite(column).all() for column in numbers):
+    if not all(np.isfinite(values).all() for values in vars(block).values() if isinstance(values, np.ndarray)):
         found.faults.append("numbers that are not finite")
     found.first = found.first or _place(block, 0)
     found.last = _place(block, -1)

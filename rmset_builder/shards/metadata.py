@@ -1,36 +1,90 @@
-"""What shards say of themselves in their footers, and whether ``videos.parquet`` says the same; no picture is read."""
+"""What a shard tells of itself and its video: the key-value metadata of its footer."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.shards.layout import ShardFile
 from rmset_builder.shards.schema import SCHEMA_VERSION
-from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord
 
-READERS = 8
-
-
-@dataclass(frozen=True)
-class Footer:
-    """A shard's number of rows and its ``rmset.`` metadata, or the ``fault`` for which it cannot be trusted."""
-
-    shard: ShardFile
-    rows: int = 0
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    fault: str = ""
+_PREFIX = "rmset."
 
 
-def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
-    """Number of rows and the key-value metadata of a shard, from its footer alone.
+@dataclass(frozen=True, kw_only=True)
+class ShardMetadata:
+    """What a shard tells, each field under its name after ``rmset.``; None where it does not.
+
+    ``frames`` and ``identities`` are those of the whole video, whose shards are ``part`` 0 to ``parts`` - 1; hashes are
+    hexadecimal sha256, ``settings`` is JSON; ``pruned`` counts the people that were taken out. ``others`` has, word for
+    word, what this version does not know, and numbers that are none.
+    """
+
+    schema: int | None = SCHEMA_VERSION
+    video: str | None = None
+    group: str | None = None
+    frames: int | None = None
+    identities: int | None = None
+    source_sha256: str | None = None
+    models_sha256: str | None = None
+    settings_sha256: str | None = None
+    settings: str | None = None
+    part: int | None = None
+    parts: int | None = None
+    pruned: int | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_strings(cls, strings: Mapping[str, str]) -> Self:
+        """What the keys and values of a footer tell; keys of other programs are passed over."""
+        own = {key.removeprefix(_PREFIX): value for key, value in strings.items() if key.startswith(_PREFIX)}
+        known: dict[str, Any] = {name: int(own[name]) for name in _NUMBERS if _is_number(own.get(name, ""))}
+        known |= {name: own[name] for name in _TEXTS if name in own}
+        others = {key_of(name): value for name, value in own.items() if name not in known}
+        return cls(**{"schema": None, **known}, others=others)
+
+    @classmethod
+    def from_footer(cls, stored: Mapping[bytes, bytes] | None) -> Self:
+        """As `from_strings`, of what pyarrow gives; bytes that are no text become U+FFFD."""
+        pairs = (stored or {}).items()
+        return cls.from_strings({k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in pairs})
+
+    def to_strings(self) -> dict[str, str]:
+        """The keys and values of a footer."""
+        told = {key_of(name): getattr(self, name) for name in _FIELDS}
+        return {key: str(value) for key, value in told.items() if value is not None} | dict(self.others)
+
+    def text(self, name: str) -> str | None:
+        """What the footer has for a field, word for word, be it a number or not; None where there is nothing."""
+        return self.to_strings().get(key_of(name))
+
+    def unclear(self) -> str:
+        """Which number is none; empty if each is."""
+        wrong = [key_of(name) for name in _NUMBERS if key_of(name) in self.others]
+        return f"{wrong[0]} is {self.others[wrong[0]]!r}, which is no number" if wrong else ""
+
+
+_FIELDS = [name for name in get_type_hints(ShardMetadata) if name != "others"]
+_NUMBERS = [name for name in _FIELDS if get_type_hints(ShardMetadata)[name] == int | None]
+_TEXTS = [name for name in _FIELDS if name not in _NUMBERS]
+
+
+def key_of(name: str) -> str:
+    """The key of a field in a shard's footer."""
+    return f"{_PREFIX}{name}"
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def read_metadata(path: Path) -> tuple[int, ShardMetadata]:
+    """Number of rows and the metadata of a shard, from its footer alone.
 
     Raises:
         RmsetError: the file is not whole Parquet, or of another schema version.
@@ -42,123 +96,15 @@ def read_metadata(path: Path) -> tuple[int, dict[str, str]]:
             f"{path} is not a whole Parquet file ({str(error).splitlines()[0]})",
             remedy="delete it and run `rmset extract` again",
         ) from error
-    stored = {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in (footer.metadata or {}).items()}
-    version = stored.get("rmset.schema", "none")
-    if version != str(SCHEMA_VERSION):
+    metadata = ShardMetadata.from_footer(footer.metadata)
+    if metadata.schema != SCHEMA_VERSION:
         raise RmsetError(
-            f"{path} has rmset.schema {version}, this program reads {SCHEMA_VERSION}",
+            f"{path} {version_fault(metadata)}",
             remedy="extract the video again, or read it with the version of rmset that wrote it",
         )
-    return footer.num_rows, stored
+    return footer.num_rows, metadata
 
 
-def read_footers(shards: Sequence[ShardFile]) -> list[Footer]:
-    """The footers of ``shards`` in the order given, several read at a time."""
-    with ThreadPoolExecutor(READERS, thread_name_prefix="footer") as pool:
-        return list(pool.map(_read_footer, shards))
-
-
-def _read_footer(shard: ShardFile) -> Footer:
-    try:
-        rows, metadata = read_metadata(shard.path)
-    except RmsetError as error:
-        return Footer(shard, fault=str(error))
-    inside = metadata.get("rmset.video", shard.video)
-    if inside != shard.video:
-        fault = f"{shard.path} holds the video {inside!r}, not the one it is named after; give it its own name back"
-        return Footer(shard, fault=fault)
-    return Footer(shard, rows, {key: value for key, value in metadata.items() if key.startswith("rmset.")})
-
-
-def compare(folder: Path, records: Mapping[str, VideoRecord], footers: Iterable[Footer]) -> list[str]:
-    """Where the table of videos and the shards of ``folder`` contradict each other, a line for each fault."""
-    warnings: list[str] = []
-    shards = _by_video(footers)
-    for video in sorted(records.keys() | shards.keys()):
-        record, own = records.get(video), shards.get(video, [])
-        faults = [footer.fault for footer in own if footer.fault]
-        rows = sum(footer.rows for footer in own)
-        if record is None:
-            warnings.append(
-                f"{video}: {_count(len(own), 'shard')} without a row in {TABLE_NAME}, not counted; "
-                "`rmset extract` is still at it, or was stopped: run it on the video again"
-            )
-        elif record.state != DONE and own:
-            warnings.append(
-                f"{video}: {_count(len(own), 'shard')} left over, the video is {record.state} and not counted; "
-                f"remove them with: {_removal(folder, video)}"
-            )
-        elif faults:
-            warnings += faults
-        elif record.state == DONE and (rows, len(own)) != (record.faces, record.shards):
-            warnings.append(
-                f"{video}: {TABLE_NAME} has {_amount(record.faces, record.shards)}, "
-                f"the folder {_amount(rows, len(own))}; {_remedy(folder, video, record.source)}"
-            )
-    return warnings
-
-
-def restore(folder: Path, footers: Iterable[Footer]) -> tuple[list[VideoRecord], list[str]]:
-    """The records that ``footers`` tell of, where there is no table of videos, and what is wrong with them."""
-    records: list[VideoRecord] = []
-    warnings: list[str] = []
-    for video, own in _by_video(footers).items():
-        faults = [footer.fault for footer in own if footer.fault]
-        whole = [footer for footer in own if not footer.fault]
-        if whole and (contradiction := _contradiction(whole, len(own))):
-            faults.append(f"{video}: {contradiction}; {_remedy(folder, video)}")
-        if whole:
-            records.append(_record(video, whole))
-        warnings += faults
-    return records, warnings
-
-
-def _contradiction(whole: list[Footer], present: int) -> str:
-    for key in ("rmset.group", "rmset.frames", "rmset.identities", "rmset.parts"):
-        if len({footer.metadata.get(key) for footer in whole}) > 1:
-            return f"its shards disagree about {key}"
-    for key in ("rmset.frames", "rmset.identities", "rmset.parts"):
-        if _number(whole[0], key) is None:
-            return f"its shards do not tell {key}"
-    parts = _number(whole[0], "rmset.parts")
-    return "" if parts == present else f"{_count(present, 'shard')} instead of {parts:,}"
-
-
-def _record(video: str, whole: list[Footer]) -> VideoRecord:
-    return VideoRecord(
-        id=video,
-        group=whole[0].metadata.get("rmset.group", ""),
-        frames=_number(whole[0], "rmset.frames") or 0,
-        identities=_number(whole[0], "rmset.identities") or 0,
-        faces=sum(footer.rows for footer in whole),
-        shards=len(whole),
-    )
-
-
-def _number(footer: Footer, key: str) -> int | None:
-    text = footer.metadata.get(key, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _by_video(footers: Iterable[Footer]) -> dict[str, list[Footer]]:
-    videos: dict[str, list[Footer]] = {}
-    for footer in footers:
-        videos.setdefault(footer.shard.video, []).append(footer)
-    return videos
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _amount(faces: int, shards: int) -> str:
-    return f"{_count(faces, 'face')} in {_count(shards, 'shard')}"
-
-
-def _removal(folder: Path, video: str) -> str:
-    # Five question marks and no star: a star would also take the shards of a video whose id begins like this one.
-    return f"rm -f -- {shlex.quote(f'{folder}/{video}')}-?????.parquet"
-
-
-def _remedy(folder: Path, video: str, source: str = "") -> str:
-    return f"mend it with: {_removal(folder, video)} && rmset extract {shlex.quote(source) if source else 'VIDEO'}"
+def version_fault(metadata: ShardMetadata) -> str:
+    """What to say of a shard of another version of the schema."""
+    return f"has {key_of('schema')} {metadata.text('schema') or 'none'}, this program reads {SCHEMA_VERSION}"

@@ -1,8 +1,13 @@
-"""Shards read back block by block, as the columns they were written from."""
+"""The one place where a shard's rows become arrays, pictures or record batches again, every page's checksum compared.
+
+What goes wrong is raised as pyarrow has it; within `telling`, as an error that names video, rows and remedy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +19,71 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.damage import tell_damage
 from rmset_builder.shards.layout import ShardFile
-from rmset_builder.shards.schema import ROWS_PER_GROUP, FaceRows
+from rmset_builder.shards.schema import COLUMNS, ROWS_PER_GROUP, FaceRows, from_batch, joined, taken
 from rmset_builder.shards.videos_table import extract_again, read_videos
 
+_PICTURE = COLUMNS["image"]
 
-def read_column(path: Path, name: str) -> npt.NDArray[np.int32]:
-    """One column of whole numbers of a shard."""
-    column: npt.NDArray[np.int32] = read_checked(path, [name])[name].to_numpy()
-    return column
+
+def read_columns(path: Path, *names: str) -> tuple[npt.NDArray[Any], ...]:
+    """Columns of numbers of a shard by their names, (rows,) or (rows, width) each, of the contract's dtype."""
+    table = read_checked(path, names)
+    return tuple(COLUMNS[name].kind.from_arrow(table[name].combine_chunks()) for name in names)
+
+
+def read_batches(path: Path, rows: int = ROWS_PER_GROUP) -> Iterator[pa.RecordBatch]:
+    """The rows of a shard in order, so many at a time, as Arrow has them."""
+    with open_checked(path) as shard:
+        yield from shard.iter_batches(batch_size=rows, use_threads=False)
 
 
 def read_blocks(path: Path, rows: int = ROWS_PER_GROUP) -> Iterator[FaceRows]:
     """The rows of a shard in order, so many at a time."""
+    for batch in read_batches(path, rows):
+        yield from_batch(batch, FaceRows)
+
+
+def read_images(path: Path, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """The JPEG files of the ``wanted`` rows of a shard, each with its row; row groups without any are not read."""
+    rows, first = np.unique(np.fromiter(wanted, np.int64)), 0
     with open_checked(path) as shard:
-        for batch in shard.iter_batches(batch_size=rows, use_threads=False):
-            yield _face_rows(batch)
-
-
-def unreadable(shard: ShardFile, error: Exception) -> RmsetError:
-    """What to raise for ``error``, which reading ``shard`` raised: names video, rows and remedy."""
-    folder = shard.path.parent
-    try:
-        record = read_videos(folder).get(shard.video)
-    except RmsetError:  # the table has a fault of its own, told by whoever reads it
-        record = None
-    return RmsetError(
-        f"{shard.path} cannot be read (video {shard.video}, {tell_damage(shard.path, error)})",
-        remedy=extract_again(folder, record),
-    )
+        for group in range(shard.num_row_groups):
+            end = first + shard.metadata.row_group(group).num_rows
+            inside = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)]
+            if len(inside):
+                column = shard.read_row_group(group, columns=[_PICTURE.leaf])[_PICTURE.name].combine_chunks()
+                images = column.field("bytes")
+                for row in inside:
+                    yield int(row), images[int(row) - first].as_py()
+            first = end
 
 
 def without_identity(path: Path, identity: int) -> Iterator[FaceRows]:
     """The rows of a shard without one person's, whose followers move up, in blocks of the usual size."""
     kept: list[FaceRows] = []
     for block in read_blocks(path):
-        rows = np.flatnonzero(block.identity != identity)
-        kept.append(_taken(block, rows, block.identity[rows] - (block.identity[rows] > identity)))
+        others = taken(block, np.flatnonzero(block.identity != identity))
+        kept.append(replace(others, identity=others.identity - (others.identity > identity)))
         while sum(map(len, kept)) >= ROWS_PER_GROUP:
-            whole = _joined(kept)
-            everything = np.arange(len(whole))
-            yield _taken(whole, everything[:ROWS_PER_GROUP], whole.identity[:ROWS_PER_GROUP])
-            rest = everything[ROWS_PER_GROUP:]
-            kept = [_taken(whole, rest, whole.identity[rest])]
-    if kept and sum(map(len, kept)):
-        yield _joined(kept)
+            whole = joined(kept)
+            yield taken(whole, np.arange(ROWS_PER_GROUP))
+            kept = [taken(whole, np.arange(ROWS_PER_GROUP, len(whole)))]
+    if sum(map(len, kept)):
+        yield joined(kept)
 
 
-def _face_rows(batch: pa.RecordBatch) -> FaceRows:
-    def numbers(name: str) -> Any:
-        return batch.column(name).to_numpy(zero_copy_only=False)
-
-    def lists(name: str, size: int) -> npt.NDArray[np.float32]:
-        values: npt.NDArray[np.float32] = batch.column(name).flatten().to_numpy(zero_copy_only=False)
-        return values.reshape(-1, size)
-
-    return FaceRows(
-        frame=numbers("frame"),
-        identity=numbers("identity"),
-        track=numbers("track"),
-        time_s=numbers("time_s"),
-        bbox=lists("bbox", 4),
-        landmarks=lists("landmarks", 10),
-        det_score=numbers("det_score"),
-        sharpness=numbers("sharpness"),
-        images=batch.column("image").field("bytes").to_pylist(),
-    )
-
-
-def _taken(block: FaceRows, rows: npt.NDArray[np.intp], identity: npt.NDArray[np.int32]) -> FaceRows:
-    columns = {name: values[rows] for name, values in vars(block).items() if name not in ("images", "identity")}
-    return FaceRows(**columns, identity=identity.astype(np.int32), images=[block.images[row] for row in rows])
-
-
-def _joined(blocks: list[FaceRows]) -> FaceRows:
-    names = [name for name in vars(blocks[0]) if name != "images"]
-    columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
-    return FaceRows(**columns, images=[image for block in blocks for image in block.images])
+@contextmanager
+def telling(shard: ShardFile) -> Iterator[None]:
+    """Reading within the block raises RmsetError where ``shard`` is damaged: it names video, rows and remedy."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        folder = shard.path.parent
+        try:
+            record = read_videos(folder).get(shard.video)
+        except RmsetError:  # the table has a fault of its own, told by whoever reads it
+            record = None
+        raise RmsetError(
+            f"{shard.path} cannot be read (video {shard.video}, {tell_damage(shard.path, error)})",
+            remedy=extract_again(folder, record),
+        ) from error

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rmset_builder.core.errors import VideoError
 from rmset_builder.core.files import is_file, sha256_of
-from rmset_builder.fetching.catalog import CATALOG_NAME
-from rmset_builder.fetching.ledger import PRUNED, Video, read_rows
+from rmset_builder.fetching.catalog import CATALOG_NAME, PRUNED, Video, rows_beside
 from rmset_builder.pipeline.id_owners import takedown_ids
 from rmset_builder.pipeline.planner import Plan
 from rmset_builder.pipeline.results import Outcome, Result
@@ -47,7 +46,7 @@ def _fault(
         return _refusal(task, same.identity is None, same.why, out / TOMBSTONES_NAME)
     folder = task.path.parent
     if folder not in rows:
-        rows[folder] = read_rows(folder) if is_file(folder / CATALOG_NAME) else {}
+        rows[folder] = rows_beside(folder)
     for row in filter(None, map(rows[folder].get, names)):
         if row.state == PRUNED or row.pruned_identities:
             return _refusal(task, not row.pruned_identities, row.message, folder / CATALOG_NAME)

@@ -6,23 +6,21 @@ giving the same command again, and nothing that runs in between brings anybody b
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError, VideoError
-from rmset_builder.core.files import fsync_folder, whole_file
-from rmset_builder.fetching.ledger import PARTIAL_FOLDER, PRUNED, Ledger, Video, now
+from rmset_builder.core.files import fsync_folder
+from rmset_builder.fetching.catalog import PRUNED, Video
+from rmset_builder.fetching.ledger import PARTIAL_FOLDER, Ledger, now
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
 from rmset_builder.shards.check import schema_fault
-from rmset_builder.shards.checked_parquet import read_checked, write_checked
+from rmset_builder.shards.checked_parquet import open_checked
 from rmset_builder.shards.damage import describe, look_at_pages
 from rmset_builder.shards.layout import (
     ShardFile,
@@ -33,14 +31,11 @@ from rmset_builder.shards.layout import (
     unfinished_files,
     work_folder,
 )
-from rmset_builder.shards.metadata import read_metadata
-from rmset_builder.shards.reader import read_column, without_identity
-from rmset_builder.shards.videos_table import VideoRecord, extract_again, read_videos, remove_video, update_videos
-from rmset_builder.shards.writer import write_shard
-from rmset_builder.takedown.tombstones import Tombstone, add_tombstone, people_removed, read_tombstones, whole_videos
+from rmset_builder.shards.metadata import ShardMetadata, read_metadata
+from rmset_builder.shards.videos_table import VideoRecord, extract_again, read_videos, remove_video
+from rmset_builder.takedown.people import take_out, times_pruned
+from rmset_builder.takedown.tombstones import Tombstone, add_tombstone, read_tombstones, whole_videos
 from rmset_builder.video.folders import video_files
-
-PRUNED_KEY = "rmset.pruned"
 
 
 @dataclass
@@ -106,7 +101,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
             raise RmsetError(message, remedy="take the whole video down: the same command without --identity")
         side = identities_path(shards, video)
         _require_whole(shards, video, [*(shard.path for shard in own), *([side] if side.exists() else [])], stones)
-        pending = stones[min(_times_pruned(shard) for shard in own) :]
+        pending = stones[min(times_pruned(shard) for shard in own) :]
         removed.resumed = bool(pending)
         if not pending:
             same = next((s for s in stones if (s.identity, s.why) == (identity, why)), None)
@@ -116,7 +111,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
                     "the others have moved up since",
                     remedy="look at `rmset contact`, and word --why differently for another person",
                 )
-            count = int(read_metadata(own[0].path)[1].get("rmset.identities", "0"))
+            count = read_metadata(own[0].path)[1].identities or 0
             if not 0 <= identity < count:
                 people = f"its identities are 0 to {count - 1}" if count else "it has none"
                 raise RmsetError(f"no identity {identity} in {video}: {people}", remedy="look at them: rmset contact")
@@ -134,7 +129,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         removed.elsewhere = _elsewhere(record, videos)
         _delete(removed, _left_over(shards, video))
         before = sum(_rows(shard) for shard in own)
-        _take_out(shards, video, own, stones, record)
+        take_out(shards, video, own, stones, record)
         removed.faces = before - sum(_rows(shard) for shard in own)
     return removed
 
@@ -143,7 +138,7 @@ def _require_whole(shards: Path, video: str, paths: list[Path], stones: list[Tom
     """Nothing is rewritten from damaged pages: what was written of them would have checksums that are right."""
     for path in paths:
         try:
-            told = next(describe(path, look_at_pages(path).damages), "")
+            told = next(describe(path, look_at_pages(path).damages), "") or _unclear(path)
             if not told and (shard := parse_shard_name(path)):  # which a bit of the footer can change, too
                 told = schema_fault(shard)
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -158,6 +153,12 @@ def _require_whole(shards: Path, video: str, paths: list[Path], stones: list[Tom
             )
 
 
+def _unclear(path: Path) -> str:
+    """What a footer does not tell clearly; the wrong person would be taken out for it."""
+    with open_checked(path) as file:
+        return ShardMetadata.from_footer(file.metadata.metadata).unclear()
+
+
 def _tombstone_row(row: Video, why: str, sha256: str) -> Video:
     """What the ledger keeps of a video: by what it is known again, and what it was fetched for."""
     kept = {
@@ -166,84 +167,12 @@ def _tombstone_row(row: Video, why: str, sha256: str) -> Video:
     return Video(**kept, state=PRUNED, reason=PRUNED, message=why, sha256=sha256)
 
 
-def interrupted(shards: Path, own: list[ShardFile], tombstones: list[Tombstone]) -> bool:
-    """Whether the shards of one video still hold somebody who has a tombstone."""
-    wanted = people_removed(tombstones)
-    return any(_times_pruned(shard) < wanted[shard.video] for shard in own)
-
-
-def _take_out(
-    shards: Path, video: str, own: list[ShardFile], stones: list[Tombstone], record: VideoRecord | None
-) -> None:
-    """Apply the tombstones that have not been applied; the table first, the shards last, each file as a whole."""
-    columns = [(read_column(s.path, "identity"), read_column(s.path, "track")) for s in own]
-    pairs = [_followed(*pair, stones[_times_pruned(shard) :]) for shard, pair in zip(own, columns, strict=True)]
-    identity, track = (np.concatenate(each) for each in zip(*pairs, strict=True))
-    metadata = [read_metadata(shard.path)[1] for shard in own]
-    # The largest number among the parts is the one before this removal, where some parts are done and some not.
-    most = max(int(m.get("rmset.identities", "0")) + int(m.get(PRUNED_KEY, "0")) for m in metadata)
-    left = most - len(stones)
-    if record is not None:
-        dropped = json.loads(record.dropped_json)
-        gone = record.faces - len(identity)
-        dropped.setdefault("faces", {})[PRUNED] = dropped.get("faces", {}).get(PRUNED, 0) + gone
-        dropped.setdefault("identities", {})[PRUNED] = len(stones)
-        changed = dataclasses.replace(
-            record, identities=left, faces=len(identity), tracks=len(np.unique(track)),
-            dropped_json=json.dumps(dropped, sort_keys=True),
-        )  # fmt: skip
-        update_videos(shards, changed)
-    _shorten_identities(identities_path(shards, video), stones)
-    for shard in own:
-        for number in range(_times_pruned(shard), len(stones)):
-            person = stones[number].identity
-            if person is None:
-                continue
-            kept = {k: v for k, v in read_metadata(shard.path)[1].items() if k.startswith("rmset.")}
-            kept |= {"rmset.identities": str(most - number - 1), PRUNED_KEY: str(number + 1)}
-            write_shard(shard.path, video, without_identity(shard.path, person), kept)
-
-
-def _followed(
-    identity: np.ndarray[tuple[int], np.dtype[np.int32]],
-    track: np.ndarray[tuple[int], np.dtype[np.int32]],
-    stones: list[Tombstone],
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int32]], np.ndarray[tuple[int], np.dtype[np.int32]]]:
-    """What columns will hold once ``stones`` are applied."""
-    for stone in stones:
-        if stone.identity is not None:
-            keep = identity != stone.identity
-            identity, track = identity[keep], track[keep]
-            identity = identity - (identity > stone.identity)
-    return identity, track
-
-
-def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
-    """Take people out of the side file of mean embeddings; how many were taken out stands in its metadata."""
-    if not path.exists():
-        return
-    table = read_checked(path)
-    done = int((table.schema.metadata or {}).get(PRUNED_KEY.encode(), b"0"))
-    if done == len(stones):
-        return
-    for stone in stones[done:]:
-        table = table.filter(pa.array(table["identity"].to_numpy() != stone.identity))
-        table = table.set_column(1, "identity", pa.array(np.arange(len(table), dtype=np.int32)))
-    table = table.replace_schema_metadata({PRUNED_KEY: str(len(stones))})
-    with whole_file(path) as temporary:
-        write_checked(table, temporary)
-
-
 def _rows(shard: ShardFile) -> int:
     """The rows of a shard; none where it is torn."""
     try:
         return read_metadata(shard.path)[0]
     except RmsetError:
         return 0
-
-
-def _times_pruned(shard: ShardFile) -> int:
-    return int(read_metadata(shard.path)[1].get(PRUNED_KEY, "0"))
 
 
 def _note_in_ledger(ledger: Ledger | None, video: str, people: int, why: str) -> None:

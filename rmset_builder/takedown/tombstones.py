@@ -7,15 +7,14 @@ again at all, for that would bring the person back.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.fetching.ledger import append_lines, mend_end
+from rmset_builder.core.jsonl import append_rows, mend_end, read_lines
 
 TOMBSTONES_NAME = "pruned.jsonl"
 
@@ -43,7 +42,7 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
     path = shards / TOMBSTONES_NAME
     found: list[Tombstone] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = list(read_lines(path, errors="strict"))
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
@@ -73,7 +72,7 @@ def add_tombstone(shards: Path, tombstone: Tombstone) -> None:
     path = shards / TOMBSTONES_NAME
     shards.mkdir(parents=True, exist_ok=True)
     mend_end(path)
-    append_lines(path, [json.dumps(dataclasses.asdict(tombstone), ensure_ascii=False)])
+    append_rows(path, [asdict(tombstone)])
 
 
 def whole_videos(tombstones: Iterable[Tombstone]) -> set[str]:

@@ -14,17 +14,18 @@ import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import sha256_of
-from rmset_builder.fetching.catalog import CATALOG_NAME
-from rmset_builder.fetching.ledger import FETCHED, PRUNED, Video, parse_row, read_rows
+from rmset_builder.core.jsonl import read_lines
+from rmset_builder.fetching.catalog import CATALOG_NAME, FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
 from rmset_builder.shards.check import ShardFindings, check_shard
 from rmset_builder.shards.checked_parquet import read_checked
 from rmset_builder.shards.checksums import INDEX_FOLDER, SUMS_NAME, broken_files
 from rmset_builder.shards.damage import CHANGED, describe, look_at_pages
+from rmset_builder.shards.footers import compare, read_footers
 from rmset_builder.shards.layout import IDENTITIES_FOLDER, ShardFile, find_shards, identities_path
-from rmset_builder.shards.metadata import compare, read_footers
+from rmset_builder.shards.metadata import key_of
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
-from rmset_builder.takedown.prune import interrupted
+from rmset_builder.takedown.people import interrupted
 from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.video.folders import video_files
 
@@ -106,7 +107,7 @@ def _check_ledger(videos: Path, found: Verified) -> None:
     if not path.exists():
         found.notes.append(f"{videos}: no {CATALOG_NAME}, so there is nothing to hold its files against")
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip() and parse_row(line) is None:
             found.faults.append(f"{path}:{number}: no row of a ledger; delete the line")
 
@@ -185,15 +186,10 @@ def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[Sh
         record = records.get(footer.shard.video)
         if record is None or record.state != DONE:
             continue
-        for key, ours in (
-            ("rmset.frames", str(record.frames)),
-            ("rmset.identities", str(record.identities)),
-            ("rmset.source_sha256", record.source_sha256),
-            ("rmset.settings_sha256", record.settings_sha256),
-            ("rmset.models_sha256", record.models_sha256),
-        ):
-            if (theirs := footer.metadata.get(key, "")) != ours:
-                what = f"{key} is {theirs or 'absent'}, videos.parquet has {ours}"
+        for name in ("frames", "identities", "source_sha256", "settings_sha256", "models_sha256"):
+            theirs, ours = footer.metadata.text(name) or "", str(getattr(record, name))
+            if theirs != ours:
+                what = f"{key_of(name)} is {theirs or 'absent'}, videos.parquet has {ours}"
                 found.faults.append(f"{footer.shard.path}: {what}; {extract_again(shards, record)}")
 
 

@@ -10,6 +10,7 @@ import pytest
 from small_shards import Seen, picture
 
 from rmset_builder.shards import writer
+from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.writer import write_shards
 
@@ -40,6 +41,6 @@ def make_shards(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
                 images=[picture(first + n, size) for n in range(start, start + count)],
             )
 
-        return write_shards(folder, video, len(seen), block, {"rmset.video": video})
+        return write_shards(folder, video, len(seen), block, ShardMetadata(video=video))
 
     return make

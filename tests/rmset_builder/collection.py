@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rmset_builder.fetching.ledger import FETCHED, Ledger, Video
+from rmset_builder.fetching.catalog import FETCHED, Video
+from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.shards.checked_parquet import write_checked
 from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import VideoRecord, read_videos, update_videos
 from rmset_builder.shards.writer import write_shards
@@ -72,11 +74,10 @@ class Collection:
                 self._extract(video, sha256)
 
     def _extract(self, video: str, sha256: str) -> None:
-        metadata = {
-            "rmset.video": video, "rmset.group": "Anger", "rmset.frames": str(FRAMES), "rmset.identities": str(PEOPLE),
-            "rmset.source_sha256": sha256, "rmset.models_sha256": "m", "rmset.settings_sha256": SETTINGS.sha256,
-            "rmset.settings": SETTINGS.model_dump_json(),
-        }  # fmt: skip
+        metadata = ShardMetadata(
+            video=video, group="Anger", frames=FRAMES, identities=PEOPLE, source_sha256=sha256, models_sha256="m",
+            settings_sha256=SETTINGS.sha256, settings=SETTINGS.model_dump_json(),
+        )  # fmt: skip
         self.shards.mkdir(exist_ok=True)
         paths = write_shards(self.shards, video, ROWS, face_rows, metadata)
         (self.shards / "identities").mkdir(exist_ok=True)

@@ -103,7 +103,7 @@ def test_shards_again_in_todays_layout(source: Path, tmp_path: Path) -> None:
     assert [row["image"] for row in rows_of(tmp_path / "out")] == [row["image"] for row in before]
     for shard in find_shards(source):
         rows, told = read_metadata(tmp_path / "out" / shard.path.name)
-        assert (rows, told["rmset.video"]) == (read_metadata(shard.path)[0], shard.video)
+        assert (rows, told.video) == (read_metadata(shard.path)[0], shard.video)
         chunk = pq.read_metadata(tmp_path / "out" / shard.path.name).row_group(0).column(9)
         assert (chunk.compression, chunk.has_dictionary_page) == ("UNCOMPRESSED", False)
     assert (tmp_path / "out" / "videos.parquet").read_bytes() == (source / "videos.parquet").read_bytes()

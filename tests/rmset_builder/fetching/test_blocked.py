@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from mashup_site import Clip, Site
 
+from rmset_builder.fetching.catalog import Video, parse_row, read_rows
 from rmset_builder.fetching.collect import worth_another_try
 from rmset_builder.fetching.describe import place_of
-from rmset_builder.fetching.ledger import Ledger, Video, parse_row, read_rows
+from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.fetching.ytdlp import Access
 
 Run = Callable[..., Any]

@@ -12,7 +12,7 @@ import pytest
 from conftest import MANIFEST
 from mashup_site import Clip, Site
 
-from rmset_builder.fetching.ledger import read_rows
+from rmset_builder.fetching.catalog import read_rows
 
 Run = Callable[..., Any]
 Film = Callable[..., bytes]

@@ -14,8 +14,7 @@ import pytest
 import yaml
 from mashup_site import CC, Clip, Site
 
-from rmset_builder.fetching.catalog import read_catalog
-from rmset_builder.fetching.ledger import Video, read_rows
+from rmset_builder.fetching.catalog import Video, read_catalog, read_rows
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Film = Callable[..., bytes]

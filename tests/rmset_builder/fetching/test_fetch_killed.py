@@ -13,7 +13,7 @@ from typing import Any
 from mashup_site import Clip, Site
 
 from rmset_builder.core.files import sha256_of
-from rmset_builder.fetching.ledger import read_rows
+from rmset_builder.fetching.catalog import read_rows
 
 CLIPS, PADDING, KILLS = 10, 120_000, 10
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from rmset_builder.fetching.catalog import Video
 from rmset_builder.fetching.filters import Rules, is_creative_commons, judge
-from rmset_builder.fetching.ledger import Video
 from rmset_builder.manifest.schema import Filters
 
 CC = "Creative Commons Attribution license (reuse allowed)"

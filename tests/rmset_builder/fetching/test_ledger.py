@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.fetching.catalog import CATALOG_NAME, Provenance, read_catalog
-from rmset_builder.fetching.ledger import FETCHED, PARTIAL_FOLDER, Ledger, Video, mend_end, parse_row, read_rows
+from rmset_builder.fetching.catalog import CATALOG_NAME, FETCHED, Provenance, Video, parse_row, read_catalog, read_rows
+from rmset_builder.fetching.ledger import PARTIAL_FOLDER, Ledger
 
 ROW = Video(id="a", url="http://x/a", title="Überraschung 🎬", group="Anger", duration_s=7.5, state="failed", times=2)
 
@@ -45,17 +43,6 @@ def test_a_torn_last_line_is_taken_off(tmp_path: Path, cut: int) -> None:
     assert [json.loads(line)["id"] for line in lines(tmp_path)] == [*kept, "c"]
 
 
-@given(st.binary(max_size=40))
-def test_any_end_is_mended_and_no_whole_line_is_lost(tmp_path_factory: pytest.TempPathFactory, end: bytes) -> None:
-    path = tmp_path_factory.mktemp("ledger") / CATALOG_NAME
-    path.write_bytes(b'{"id": "a"}\n' + end)
-    mend_end(path)
-    content = path.read_bytes()
-    assert content.startswith(b'{"id": "a"}\n') and content.endswith(b"\n")
-    mend_end(path)
-    assert path.read_bytes() == content
-
-
 def test_rows_from_elsewhere_are_read_with_care(tmp_path: Path) -> None:
     for line in ("", "[]", "7", "{}", '{"id": ""}', '{"id": 7}', "{", "null"):
         assert parse_row(line) is None
@@ -66,6 +53,15 @@ def test_rows_from_elsewhere_are_read_with_care(tmp_path: Path) -> None:
     with pytest.raises(RmsetError, match="cannot be read"):
         (tmp_path / "folder" / CATALOG_NAME).mkdir(parents=True)
         read_rows(tmp_path / "folder")
+
+
+def test_a_title_with_a_separator_of_lines_stays_one_row_when_another_video_is_forgotten(tmp_path: Path) -> None:
+    odd = ROW.with_(id="odd", title="one\u2028two\u0085three\x0cfour")
+    with Ledger(tmp_path) as ledger:
+        ledger.record(odd, ROW)
+        ledger.forget(ROW.id, Video(id=ROW.id, state="pruned"))
+    assert read_rows(tmp_path)["odd"].title == odd.title
+    assert [row.state for row in read_rows(tmp_path).values()] == [odd.state, "pruned"]
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

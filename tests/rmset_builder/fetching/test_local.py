@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rmset_builder.fetching.ledger import read_rows
+from rmset_builder.fetching.catalog import read_rows
 from rmset_builder.video.ids import video_id
 
 Rmset = Callable[..., subprocess.CompletedProcess[str]]

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from rmset_builder.fetching.catalog import Video
 from rmset_builder.fetching.collect import Fate, Result, worth_another_try
 from rmset_builder.fetching.faults import FetchError, Verdict
-from rmset_builder.fetching.ledger import Video
 from rmset_builder.fetching.report import summary, when_to_go_on
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

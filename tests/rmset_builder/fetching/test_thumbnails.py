@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from rmset_builder.fetching.ledger import Video
+from rmset_builder.fetching.catalog import Video
 from rmset_builder.fetching.thumbnails import alike, difference_hash, near_duplicate
 
 

@@ -19,6 +19,7 @@ from rmset_builder.reports.contact_sheet import write_contact_sheet
 from rmset_builder.reports.exemplars import plan_video, spread
 from rmset_builder.shards import checked_parquet, writer
 from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import FAILED, VideoRecord, update_videos
 from rmset_builder.shards.writer import write_shards
@@ -57,7 +58,7 @@ def write(folder: Path, video: str, faces: Sequence[tuple[int, int]]) -> None:
             images=[jpeg_of(colour_of(identity, frame)) for frame, identity in chosen],
         )
 
-    write_shards(folder, video, len(faces), block, {})
+    write_shards(folder, video, len(faces), block, ShardMetadata())
 
 
 def pixels_of(path: Path) -> npt.NDArray[np.int64]:

@@ -18,9 +18,10 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.reports.formats import as_json, comma_separated, latex, markdown, plain, show
 from rmset_builder.reports.paper import NOTE, PRINTED_TOTAL, TABLE_2, Counts, add_up
 from rmset_builder.reports.stats import UNGROUPED, Table, collect, tabulate
+from rmset_builder.shards.footers import compare, read_footers
 from rmset_builder.shards.layout import find_shards, shard_path
-from rmset_builder.shards.metadata import compare, read_footers
-from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.metadata import ShardMetadata
+from rmset_builder.shards.schema import SCHEMA_VERSION, FaceRows
 from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
 from rmset_builder.shards.writer import write_shard
 
@@ -56,9 +57,8 @@ def shard(folder: Path, video: str, faces: int, part: int = 0, /, **metadata: ob
         images=[JPEG] * faces,
     )
     path = shard_path(folder, video, part)
-    write_shard(
-        path, video, iter([block] if faces else []), {f"rmset.{key}": str(value) for key, value in metadata.items()}
-    )
+    told = {f"rmset.{key}": str(value) for key, value in {"schema": SCHEMA_VERSION, **metadata}.items()}
+    write_shard(path, video, iter([block] if faces else []), ShardMetadata.from_strings(told))
     return path
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.shards import writer
 from rmset_builder.shards.layout import ShardFile, find_shards, parse_shard_name, shard_path
-from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.metadata import ShardMetadata, read_metadata
 from rmset_builder.shards.schema import FaceRows, shard_schema, to_batch
 from rmset_builder.shards.writer import write_shard, write_shards
 
@@ -67,7 +67,7 @@ def rows_of(paths: list[Path]) -> pa.Table:
 
 
 def test_the_schema_is_the_contract(tmp_path: Path) -> None:
-    (path,) = write_shards(tmp_path, "v", 5, face_rows, {"rmset.group": "Anger"})
+    (path,) = write_shards(tmp_path, "v", 5, face_rows, ShardMetadata(group="Anger"))
     stored = pq.read_schema(path)
     assert {name: stored.field(name).type for name in stored.names} == CONTRACT
     assert stored.names == list(CONTRACT), "in this order"
@@ -81,7 +81,7 @@ def test_the_schema_is_the_contract(tmp_path: Path) -> None:
 
 
 def test_every_value_comes_back_as_it_was(tmp_path: Path) -> None:
-    (path,) = write_shards(tmp_path, "a_video-1", 7, face_rows, {})
+    (path,) = write_shards(tmp_path, "a_video-1", 7, face_rows, ShardMetadata())
     table, rows = pq.read_table(path), face_rows(0, 7)
     assert table.column("video").to_pylist() == ["a_video-1"] * 7
     for name in ("frame", "identity", "track", "time_s", "det_score", "sharpness"):
@@ -110,7 +110,7 @@ def test_many_rows_are_parted_in_order(tmp_path: Path, rows: int) -> None:
         asked.append((start, stop))
         return face_rows(start, stop)
 
-    paths = write_shards(tmp_path, "v", rows, blocks, {})
+    paths = write_shards(tmp_path, "v", rows, blocks, ShardMetadata())
 
     parts = -(-rows // 10)
     assert paths == [tmp_path / f"v-{part:05d}.parquet" for part in range(parts)]
@@ -135,7 +135,7 @@ def test_the_usual_sizes_are_small_groups_and_large_shards() -> None:
 
 
 def test_one_picture_costs_one_small_read(tmp_path: Path) -> None:
-    (path,) = write_shards(tmp_path, "v", 600, face_rows, {})
+    (path,) = write_shards(tmp_path, "v", 600, face_rows, ShardMetadata())
     footer = pq.read_metadata(path)
     assert [footer.row_group(k).num_rows for k in range(3)] == [256, 256, 88]
     columns = {footer.row_group(0).column(k).path_in_schema: footer.row_group(0).column(k) for k in range(30 // 3 + 1)}
@@ -151,7 +151,7 @@ def test_a_video_without_faces_has_one_empty_shard(tmp_path: Path) -> None:
     def never(start: int, stop: int) -> FaceRows:
         raise AssertionError((start, stop))
 
-    (path,) = write_shards(tmp_path, "v", 0, never, {"rmset.frames": "9"})
+    (path,) = write_shards(tmp_path, "v", 0, never, ShardMetadata(frames=9))
     assert path.name == "v-00000.parquet"
     assert pq.read_table(path).num_rows == 0
     assert pq.read_schema(path).field("image").type == CONTRACT["image"]
@@ -161,9 +161,9 @@ def test_a_video_without_faces_has_one_empty_shard(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small")
 def test_parts_of_an_earlier_longer_version_are_removed(tmp_path: Path) -> None:
     for video in ("v", "v-2", "v2", "v-00001"):
-        write_shards(tmp_path, video, 35, face_rows, {})
+        write_shards(tmp_path, video, 35, face_rows, ShardMetadata())
     (tmp_path / "v-00003.parquet.bak").write_bytes(b"mine")
-    write_shards(tmp_path, "v", 12, face_rows, {})
+    write_shards(tmp_path, "v", 12, face_rows, ShardMetadata())
     left = {shard.path.name for shard in find_shards(tmp_path) if shard.video == "v"}
     assert left == {"v-00000.parquet", "v-00001.parquet"}
     for video in ("v-2", "v2", "v-00001"):
@@ -184,15 +184,15 @@ def failing_at(row: int) -> Callable[[int, int], FaceRows]:
 @pytest.mark.parametrize("row", [0, 5, 10, 25, 34])
 def test_a_failure_leaves_nothing_half_written(tmp_path: Path, row: int) -> None:
     with pytest.raises(OSError, match="the spool is gone"):
-        write_shards(tmp_path, "v", 35, failing_at(row), {})
+        write_shards(tmp_path, "v", 35, failing_at(row), ShardMetadata())
     assert names(tmp_path) == []
 
 
 @pytest.mark.usefixtures("small")
 def test_a_failure_leaves_the_earlier_version_as_it_was(tmp_path: Path) -> None:
-    before = {path: path.read_bytes() for path in write_shards(tmp_path, "v", 45, face_rows, {})}
+    before = {path: path.read_bytes() for path in write_shards(tmp_path, "v", 45, face_rows, ShardMetadata())}
     with pytest.raises(OSError, match="the spool is gone"):
-        write_shards(tmp_path, "v", 35, failing_at(34), {})
+        write_shards(tmp_path, "v", 35, failing_at(34), ShardMetadata())
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -208,19 +208,19 @@ def blocks(start, stop):
     if start >= 30:
         os._exit(9)
     return t.face_rows(start, stop)
-t.write_shards(Path({str(tmp_path)!r}), "v", 35, blocks, {{}})
+t.write_shards(Path({str(tmp_path)!r}), "v", 35, blocks, t.ShardMetadata())
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
     assert find_shards(tmp_path) == []
     assert names(tmp_path)
     assert all(name.startswith(".") and name.endswith(".tmp") for name in names(tmp_path))
-    write_shards(tmp_path, "v", 35, face_rows, {})
+    write_shards(tmp_path, "v", 35, face_rows, ShardMetadata())
     assert rows_of([shard.path for shard in find_shards(tmp_path)]).num_rows == 35
 
 
 @pytest.mark.usefixtures("small")
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    metadata = {"rmset.video": "v", "rmset.settings": '{"a":1}'}
+    metadata = ShardMetadata(video="v", settings='{"a":1}')
     one, two = (write_shards(tmp_path / name, "v", 35, face_rows, metadata) for name in "ab")
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
     again = write_shards(tmp_path / "a", "v", 35, face_rows, metadata)
@@ -229,10 +229,10 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_one_shard_of_given_blocks(tmp_path: Path) -> None:
     path = shard_path(tmp_path / "new", "v", 3)
-    write_shard(path, "v", iter([face_rows(0, 3), face_rows(3, 5)]), {"k": "v"})
+    write_shard(path, "v", iter([face_rows(0, 3), face_rows(3, 5)]), ShardMetadata(others={"rmset.k": "v"}))
     assert pq.read_table(path).column("frame").to_pylist() == [0, 0, 0, 1, 1]
     with pytest.raises(ZeroDivisionError):
-        write_shard(path, "v", (face_rows(0, 1 // zero) for zero in [0]), {})
+        write_shard(path, "v", (face_rows(0, 1 // zero) for zero in [0]), ShardMetadata())
     assert pq.read_metadata(path).num_rows == 5
 
 
@@ -273,16 +273,16 @@ def test_shards_are_found_in_order(tmp_path: Path) -> None:
 
 
 def test_a_footer_tells_rows_and_metadata(tmp_path: Path) -> None:
-    (path,) = write_shards(tmp_path, "v", 8, face_rows, {"rmset.group": "Überraschung"})
+    (path,) = write_shards(tmp_path, "v", 8, face_rows, ShardMetadata(group="Überraschung"))
     rows, metadata = read_metadata(path)
     assert rows == 8
-    assert metadata["rmset.group"] == "Überraschung"
-    assert metadata["rmset.schema"] == "1"
+    assert metadata.group == "Überraschung"
+    assert metadata.schema == 1
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
 def test_a_torn_shard_is_named_with_its_mend(tmp_path: Path, keep: int) -> None:
-    (path,) = write_shards(tmp_path, "v", 8, face_rows, {})
+    (path,) = write_shards(tmp_path, "v", 8, face_rows, ShardMetadata())
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(RmsetError, match=r"v-00000.parquet is not a whole Parquet file \(.+\); delete it and run"):
         read_metadata(path)

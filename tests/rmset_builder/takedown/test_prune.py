@@ -13,13 +13,14 @@ import pytest
 from collection import FRAMES, JPEGS, PEOPLE, ROWS, Collection
 
 from rmset_builder.core.errors import RmsetError, VideoError
-from rmset_builder.fetching.ledger import Ledger, read_rows
+from rmset_builder.fetching.catalog import read_rows
+from rmset_builder.fetching.ledger import Ledger
 from rmset_builder.reports.stats import collect
 from rmset_builder.shards import writer
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.metadata import read_metadata
 from rmset_builder.shards.videos_table import VideoRecord, read_videos, update_videos
-from rmset_builder.takedown import prune
+from rmset_builder.takedown import people, prune
 from rmset_builder.takedown.prune import prune_identity, prune_video
 from rmset_builder.takedown.tombstones import read_tombstones
 from rmset_builder.verify.collection import verify
@@ -51,8 +52,8 @@ def test_one_person_goes_and_the_others_move_up(place: Collection) -> None:
     assert place.table("two").equals(other)
     assert [shard.path for shard in find_shards(place.shards) if shard.video == "one"] == parts
     metadata = [read_metadata(path)[1] for path in parts]
-    assert {m["rmset.identities"] for m in metadata} == {str(PEOPLE - 1)}
-    assert [m["rmset.part"] for m in metadata] == [str(n) for n in range(len(parts))]
+    assert {m.identities for m in metadata} == {PEOPLE - 1}
+    assert [m.part for m in metadata] == list(range(len(parts)))
     record = place.record("one")
     assert (record.identities, record.faces, record.tracks) == (PEOPLE - 1, ROWS - FRAMES // 2, PEOPLE - 1)
     assert json.loads(record.dropped_json) == {"faces": {"pruned": FRAMES // 2}, "identities": {"pruned": 1}}
@@ -84,13 +85,36 @@ def test_the_same_command_twice_does_not_take_the_next_person(place: Collection)
     assert place.record("one").identities == PEOPLE - 1
 
 
+def test_nobody_is_taken_out_where_it_is_not_clear_who_was(place: Collection) -> None:
+    prune_identity(place.shards, place.videos, "one", 1, "asked", keep_file=True)
+    (*_, last) = (shard.path for shard in find_shards(place.shards) if shard.video == "one")
+    side = place.shards / "identities" / "one.parquet"
+    for path in (last, side):
+        content = path.read_bytes()
+        table = pq.read_table(path)
+        told = {**table.schema.metadata, b"rmset.pruned": b"l"}
+        pq.write_table(table.replace_schema_metadata(told), path)
+        before = {shard.path: shard.path.read_bytes() for shard in find_shards(place.shards)}
+        with pytest.raises(VideoError, match=r"rmset\.pruned is 'l', which is no number\), and nothing was taken out"):
+            prune_identity(place.shards, place.videos, "one", 0, "asked too", keep_file=True)
+        assert {shard.path: shard.path.read_bytes() for shard in find_shards(place.shards)} == before
+        assert len(read_tombstones(place.shards)) == 1
+        path.write_bytes(content)
+
+
 def test_a_removal_interrupted_anywhere_is_finished_by_the_next(
     place: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped at each of its steps in turn, and then given again, it ends as if it had never been stopped."""
-    steps = ["_note_in_ledger", "_delete", "update_videos", "_shorten_identities", "write_shard"]
-    for turn, step in enumerate(steps):
-        real, calls = getattr(prune, step), 0
+    steps = [
+        (prune, "_note_in_ledger"),
+        (prune, "_delete"),
+        (people, "update_videos"),
+        (people, "_shorten_identities"),
+        (people, "write_shard"),
+    ]
+    for turn, (module, step) in enumerate(steps):
+        real, calls = getattr(module, step), 0
 
         def stop(*arguments: Any, real: Any = real, step: str = step) -> Any:
             nonlocal calls
@@ -101,7 +125,7 @@ def test_a_removal_interrupted_anywhere_is_finished_by_the_next(
 
         video = "one" if turn < 3 else "two"
         with monkeypatch.context() as patch:
-            patch.setattr(prune, step, stop)
+            patch.setattr(module, step, stop)
             with pytest.raises(KeyboardInterrupt):
                 prune_identity(place.shards, place.videos, video, 0, step, keep_file=False)
         found = sound(place)
@@ -155,7 +179,7 @@ def test_an_interrupted_removal_comes_before_another(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(prune, "write_shard", stop)
+        patch.setattr(people, "write_shard", stop)
         with pytest.raises(KeyboardInterrupt):
             prune_identity(place.shards, place.videos, "one", 0, "first", keep_file=True)
     command = ("prune", place.shards, "--videos", place.videos, "--video", "one", "--identity", 2, "--why", "second")

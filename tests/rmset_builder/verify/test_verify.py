@@ -16,7 +16,7 @@ from PIL import Image
 
 from rmset_builder.shards import writer
 from rmset_builder.shards.layout import find_shards, shard_path
-from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.metadata import ShardMetadata, read_metadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
 from rmset_builder.shards.writer import write_shard
@@ -37,7 +37,7 @@ def faults(place: Collection, *, quick: bool = False) -> list[str]:
 def rewrite(place: Collection, change: Callable[[FaceRows], FaceRows], **metadata: str) -> None:
     """Write the shard of ``one`` anew with other rows or metadata."""
     path = shard_path(place.shards, "one", 0)
-    kept = {k: v for k, v in read_metadata(path)[1].items() if k.startswith("rmset.")}
+    told = read_metadata(path)[1].to_strings() | {k.replace("_", ".", 1): v for k, v in metadata.items()}
     rows = change(face_rows(0, ROWS))
 
     def blocks() -> Iterator[FaceRows]:
@@ -45,7 +45,7 @@ def rewrite(place: Collection, change: Callable[[FaceRows], FaceRows], **metadat
             part = slice(start, start + 256)
             yield FaceRows(**{name: values[part] for name, values in vars(rows).items()})
 
-    write_shard(path, "one", blocks(), kept | {k.replace("_", ".", 1): v for k, v in metadata.items()})
+    write_shard(path, "one", blocks(), ShardMetadata.from_strings(told))
 
 
 def changed(**columns: Any) -> Callable[[FaceRows], FaceRows]:
@@ -110,6 +110,8 @@ def test_what_is_wrong_inside_a_shard(place: Collection, change: Callable[[FaceR
     [
         ({"rmset_identities": "5"}, "5 are promised"),
         ({"rmset_frames": "201"}, "rmset.frames is 201, videos.parquet has 200"),
+        ({"rmset_frames": "2OO"}, "rmset.frames is '2OO', which is no number"),
+        ({"rmset_frames": "2OO"}, "rmset.frames is 2OO, videos.parquet has 200"),
         ({"rmset_source_sha256": "0"}, "rmset.source_sha256 is 0"),
         ({"rmset_part": "3"}, "it says it is part 3"),
         ({"rmset_video": "two"}, "it holds the video two"),

@@ -1,0 +1,96 @@
+"""People taken out of a video's shards, mean embeddings and row in the table: what has tombstones is applied to each.
+
+How many were taken out of a file stands in its metadata, so that a removal that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rmset_builder.core.files import whole_file
+from rmset_builder.fetching.catalog import PRUNED
+from rmset_builder.shards.checked_parquet import read_checked, write_checked
+from rmset_builder.shards.layout import ShardFile, identities_path
+from rmset_builder.shards.metadata import ShardMetadata, read_metadata
+from rmset_builder.shards.reader import read_columns, without_identity
+from rmset_builder.shards.schema import Int32s
+from rmset_builder.shards.videos_table import VideoRecord, update_videos
+from rmset_builder.shards.writer import write_shard
+from rmset_builder.takedown.tombstones import Tombstone, people_removed
+
+
+def times_pruned(shard: ShardFile) -> int:
+    """How many people were taken out of a shard."""
+    return read_metadata(shard.path)[1].pruned or 0
+
+
+def interrupted(shards: Path, own: list[ShardFile], tombstones: list[Tombstone]) -> bool:
+    """Whether the shards of one video still hold somebody who has a tombstone."""
+    wanted = people_removed(tombstones)
+    return any(times_pruned(shard) < wanted[shard.video] for shard in own)
+
+
+def take_out(
+    shards: Path, video: str, own: list[ShardFile], stones: list[Tombstone], record: VideoRecord | None
+) -> None:
+    """Apply the tombstones that were not applied yet; the table first, the shards last, each file as a whole."""
+    columns = [read_columns(shard.path, "identity", "track") for shard in own]
+    pairs = [
+        _followed(identity, track, stones[times_pruned(shard) :])
+        for shard, (identity, track) in zip(own, columns, strict=True)
+    ]
+    identity, track = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    metadata = [read_metadata(shard.path)[1] for shard in own]
+    # The largest number among the parts is the one before this removal, where some parts are done and some not.
+    most = max((one.identities or 0) + (one.pruned or 0) for one in metadata)
+    left = most - len(stones)
+    if record is not None:
+        dropped = json.loads(record.dropped_json)
+        gone = record.faces - len(identity)
+        dropped.setdefault("faces", {})[PRUNED] = dropped.get("faces", {}).get(PRUNED, 0) + gone
+        dropped.setdefault("identities", {})[PRUNED] = len(stones)
+        changed = replace(
+            record, identities=left, faces=len(identity), tracks=len(np.unique(track)),
+            dropped_json=json.dumps(dropped, sort_keys=True),
+        )  # fmt: skip
+        update_videos(shards, changed)
+    _shorten_identities(identities_path(shards, video), stones)
+    for shard in own:
+        for number in range(times_pruned(shard), len(stones)):
+            person = stones[number].identity
+            if person is None:
+                continue
+            _, told = read_metadata(shard.path)
+            told = replace(told, identities=most - number - 1, pruned=number + 1)
+            write_shard(shard.path, video, without_identity(shard.path, person), told)
+
+
+def _followed(identity: Int32s, track: Int32s, stones: list[Tombstone]) -> tuple[Int32s, Int32s]:
+    """What columns will hold once ``stones`` are applied."""
+    for stone in stones:
+        if stone.identity is not None:
+            keep = identity != stone.identity
+            identity, track = identity[keep], track[keep]
+            identity = identity - (identity > stone.identity)
+    return identity, track
+
+
+def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
+    """Take people out of the side file of mean embeddings; how many were taken out stands in its metadata."""
+    if not path.exists():
+        return
+    table = read_checked(path)
+    done = ShardMetadata.from_footer(table.schema.metadata).pruned or 0
+    if done == len(stones):
+        return
+    for stone in stones[done:]:
+        table = table.filter(pa.array(table["identity"].to_numpy() != stone.identity))
+        table = table.set_column(1, "identity", pa.array(np.arange(len(table), dtype=np.int32)))
+    table = table.replace_schema_metadata(ShardMetadata(schema=None, pruned=len(stones)).to_strings())
+    with whole_file(path) as temporary:
+        write_checked(table, temporary)
