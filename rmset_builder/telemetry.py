@@ -20,5 +20,5 @@ OFF = {
 
 
 def switch_off() -> None:
-    """Set `OFF` in this process's environment, whatever stood there."""
+    """Set the variables of `OFF` in this process's environment."""
     os.environ.update(OFF)

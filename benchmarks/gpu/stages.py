@@ -41,11 +41,11 @@ from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.runners import CallerRunner, SharedBatchRunner
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline import extract as extract_module
-from rmset_builder.pipeline import face_pipeline
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.model_pack import load_pack
 from rmset_builder.pipeline.one_video import run_one
+from rmset_builder.pipeline.stages import encode
 from rmset_builder.shards import videos_table
 from rmset_builder.tracking.tracker import TrackLinker
 from rmset_builder.video.decode import FrameReader
@@ -66,7 +66,7 @@ MEASURED: tuple[tuple[Any, str, str], ...] = (
     (SharedBatchRunner, "run", "network: wait"),
     (SharedBatchRunner, "_answer", "network: run a batch"),
     (TrackLinker, "advance", "link"),
-    (face_pipeline, "encode_faces", "align + JPEG of a frame's faces"),
+    (encode, "encode_faces", "align + JPEG of a frame's faces"),
     (Embedder, "embed", "embed: whole call"),
     (extract_module, "find_people", "identities: all, embedding included"),
     (extract_module, "write_shards", "write shards"),

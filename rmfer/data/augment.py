@@ -69,7 +69,7 @@ class AugmentPlan:
 
     @classmethod
     def of_set(cls, count: int, *, seed: int, epoch: int, number: int, purpose: int = AUGMENT) -> AugmentPlan:
-        """The plan for the ``count`` pictures of an anchor set or a batch; the same whoever asks, and when."""
+        """The plan for the ``count`` pictures of an anchor set or a batch; it depends on the arguments alone."""
         numbers = uniforms(count * _NUMBERS, seed=seed, epoch=epoch, number=number, purpose=purpose)
         numbers = numbers.reshape(count, _NUMBERS)
         choice = (numbers[:, 0] * 3).astype(np.int64)
@@ -97,7 +97,7 @@ class AugmentPlan:
 
 
 def augment(image: Image, plan: AugmentPlan, number: int) -> Image:
-    """``image`` (H, W, 3) uint8 RGB as entry ``number`` of ``plan`` wants it; ``image`` may be written over."""
+    """``image`` (H, W, 3) uint8 RGB changed as entry ``number`` of ``plan`` says; ``image`` may be written over."""
     if plan.kind[number] != JITTER:
         return _flip_or_gray(image, plan.kind[number])
     planes, out = np.stack(cv2.split(image)), np.empty(image.size, np.float32)
@@ -122,7 +122,7 @@ class Finisher:
         self._scale, self._shift = np.tile(self._normal, size)
 
     def finish(self, plan: AugmentPlan, number: int, out: npt.NDArray[np.float32]) -> None:
-        """Make ``out`` (H, W, 3) of ``pixels`` as entry ``number`` of ``plan`` wants it; ``pixels`` is written over."""
+        """Fill ``out`` (H, W, 3) from ``pixels``, which are written over, as entry ``number`` of ``plan`` says."""
         if plan.kind[number] == JITTER:
             cv2.split(self.pixels, list(self._planes))
             planes = self._planes.reshape(3, -1)

@@ -1,4 +1,4 @@
-"""Memory for batches, used again as soon as nobody holds the batch that was in it."""
+"""Memory for batches, used again once no reference to the batch that was in it is left."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def check_device(device: torch.device) -> None:
 
 
 class DeviceStage:
-    """Brings batches to a device and finishes them there; on a GPU beside whatever its main stream does.
+    """Copies batches to a device and finishes them there; on a GPU in a stream of its own.
 
     Args:
         device: where.

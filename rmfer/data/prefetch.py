@@ -102,7 +102,7 @@ class StepLoader(ABC, Generic[JobT, BatchT]):
 
     @abstractmethod
     def cancel(self, job: JobT) -> None:
-        """Let nobody begin what of it is not begun."""
+        """Cancel the parts that have not begun."""
 
     def set_epoch(self, epoch: int) -> None:
         """Go to the first step of ``epoch``."""

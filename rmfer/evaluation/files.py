@@ -1,4 +1,4 @@
-"""An evaluation as it is told and written down: lines, JSON, CSV, and the confusion matrix as a picture."""
+"""An evaluation written out: lines for people, JSON, CSV, and the confusion matrix as a picture."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def export_onnx(net: RmferNet, info: ModelInfo, path: Path) -> Exported:
 
 
 def onnx_metadata(info: ModelInfo) -> dict[str, str]:
-    """What whoever reads the file must know of its input and output; lists are JSON."""
+    """The metadata that a program needs to use the file: its input, output and classes; lists are JSON."""
     return {
         "classes": json.dumps(class_names(info.classes)),
         "mean": json.dumps(info.mean),

@@ -39,7 +39,7 @@ class Filling:
         return self.out.permute(0, 3, 1, 2)
 
     def cancel(self) -> None:
-        """Let nobody begin what is not begun."""
+        """Cancel the pictures that have not begun."""
         for piece in self.pieces:
             piece.cancel()
 

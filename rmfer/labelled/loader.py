@@ -1,4 +1,4 @@
-"""Labelled pictures as tensors, step by step, made ahead of whoever trains or evaluates."""
+"""Labelled pictures as tensors, step by step, prepared in the background."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class LabelledLoader(PictureLoader[LabelledBatch]):
 
 
 class EvalLoader(PictureLoader[LabelledBatch]):
-    """Every picture of a split once, in order, as it is; each loop does so anew.
+    """Every picture of a split once, in order, unchanged; each loop starts again.
 
     Args:
         split: to evaluate on.

@@ -1,1 +1,1 @@
-"""The losses of the paper as pure functions, float32 (or float64) whatever the network computes in."""
+"""The losses of the paper as pure functions, in float32 or float64 under autocast too."""

@@ -129,7 +129,7 @@ class _Unpickler(pickle.Unpickler):
         self._storage = storage
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for ``module.name``."""
+        """The harmless object that replaces ``module.name``."""
         module = "builtins" if module == "__builtin__" else module  # as protocol 2 calls it
         if (module, name) in _ALLOWED:
             return _ALLOWED[module, name]

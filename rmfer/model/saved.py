@@ -22,7 +22,7 @@ _FORMAT_KEY, _INFO_KEY = "rmfer.format", "rmfer.model"
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What weights alone do not tell.
+    """What is needed beside the weights to use a model.
 
     Attributes:
         backbone: its name in timm.

@@ -1,4 +1,4 @@
-"""Weights from a file on this machine into a network; whatever does not fit is named."""
+"""Loads weights from a file on this machine into a network; every weight that does not fit is named."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def write_weights(path: Path, weights: Weights, told: dict[str, str]) -> None:
-    """Write a .safetensors file with ``told`` in its header; it is whole afterwards, or as it was.
+    """Write a .safetensors file with ``told`` in its header, atomically.
 
     Raises:
         RmferError: the disk is full or the folder cannot be written to.

@@ -146,7 +146,7 @@ def _told_video(summary: VideoSummary, found: dict[str, Any]) -> str:
 
 @contextmanager
 def _shown(name: str, console: Console) -> Iterator[TellProgress]:
-    """Yield what tells of a video's progress: a bar on a terminal, elsewhere a line now and then."""
+    """Yield a function that shows a video's progress: a bar on a terminal, elsewhere a line now and then."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Reporter(console, *columns) as reporter:
         bar = reporter.add(name, total=100)

@@ -1,4 +1,4 @@
-"""What is found in pictures and videos, and how it is told."""
+"""What is found in pictures and videos, as JSON and as a line for people."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Index:
 
     @property
     def digest(self) -> str:
-        """What tells these shards from any other; copies of them have the same, whenever they were made."""
+        """A hash of the shards' contents; copies of them have the same."""
         return _digest(dataclasses.replace(shard, mtime_ns=0) for shard in self.shards)
 
     def place(self, row: int) -> tuple[Path, int]:

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 def build(
     folder: Path, shards: Sequence[Stamp], place: Path, *, older: Path | None = None, progress: Progress | None = None
 ) -> None:
-    """Write the index of ``shards`` to ``place``; a shard that cannot serve is left out and told of.
+    """Write the index of ``shards`` to ``place``; a shard that cannot be used is left out and reported.
 
     Args:
         folder: where the shards lie.
@@ -103,7 +103,7 @@ def _read(folder: Path, shard: Stamp, known: _Known) -> Result:
 def _in_order(
     folder: Path, shards: Sequence[Stamp], results: Sequence[Result], told: dict[str, Any]
 ) -> list[tuple[Stamp, ShardColumns]]:
-    """The shards that serve; the others, and those whose frames go back behind an earlier part's, are told of."""
+    """The shards that can be used; the others, and those whose frames overlap an earlier part's, are reported."""
     whole: list[tuple[Stamp, ShardColumns]] = []
     last, parts = -1, 0
     for shard, result in zip(shards, results, strict=True):

@@ -46,7 +46,7 @@ class IndexWriter:
 
 @contextmanager
 def new_index(place: Path, told: dict[str, Any]) -> Iterator[IndexWriter]:
-    """An index that is at ``place``, whole and with ``told`` as its JSON, after the block, or not at all."""
+    """A folder to write an index into; after the block it is at ``place`` with ``told`` as its JSON, or nothing is."""
     temporary = place.with_name(f".{place.name}.{os.getpid()}")
     temporary.mkdir()
     try:
@@ -70,7 +70,7 @@ def new_index(place: Path, told: dict[str, Any]) -> Iterator[IndexWriter]:
 
 
 def read_told(place: Path) -> dict[str, Any]:
-    """What `new_index` was told, its shards as `Stamp`."""
+    """The JSON that `new_index` wrote, its shards as `Stamp`."""
     told: dict[str, Any] = json.loads((place / "index.json").read_text())
     told["shards"] = [Stamp(*shard) for shard in told["shards"]]
     return told

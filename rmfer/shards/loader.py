@@ -1,4 +1,4 @@
-"""Anchor sets as tensors, step by step: drawn, read, decoded, augmented and normalised ahead of whoever trains."""
+"""Anchor sets as tensors, step by step: drawn, read, decoded, augmented and normalised in the background."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class AnchorLoader(StepLoader[_Job, AnchorBatch]):
         return AnchorBatch(job.epoch, job.step, images, tuple(job.sets), filling.plan, identities)
 
     def _mend(self, job: _Job) -> None:
-        """Wait for a step's pictures; sets in which some are missing are drawn anew without them."""
+        """Wait for a step's pictures; a set with unreadable pictures is drawn again without them."""
         count, avoid = self.sampler.settings.set_size, [set[int]() for _ in job.sets]
         filling = job.filling
         for _ in range(_REDRAWS):

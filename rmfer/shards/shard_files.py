@@ -29,7 +29,7 @@ _FIRST_PAGE_BYTES = 1 << 20
 
 @dataclass(frozen=True, order=True)
 class Stamp:
-    """What tells a shard from any other state of it: its name, size, time of change and its footer's CRC-32."""
+    """Identifies one state of a shard: its name, size, time of change and its footer's CRC-32."""
 
     video: str
     part: int

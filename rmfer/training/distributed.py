@@ -24,7 +24,7 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and tells the user."""
+        """Whether this process writes the files and prints."""
         return self.rank == 0
 
     def gather(self, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a run tells while it runs: JSON lines and TensorBoard on disk, bars or plain lines on stderr."""
+"""The log of a run: JSON lines and TensorBoard on disk, bars or plain lines on stderr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rmset_builder.core.progress import Reporter, usual_columns
 
 
 class RunLog:
-    """Writes ``log.jsonl`` and ``tensorboard/`` of a run folder, and tells the user.
+    """Writes ``log.jsonl`` and ``tensorboard/`` of a run folder, and shows the user how far it is.
 
     Args:
         folder: of the run; None: a process that is not the first, which keeps still.

@@ -41,7 +41,7 @@ class ChosenFaces(NamedTuple):
 
 
 class Objective(nn.Module):
-    """The network with its losses, so that whatever wraps modules (DDP) sees one forward for one step.
+    """The network with its losses as one module, so that DDP sees one forward for each step.
 
     Parts that no loss reaches are frozen: an optimiser must not decay them, nor DDP wait for them.
 

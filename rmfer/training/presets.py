@@ -61,7 +61,7 @@ def load_preset(name: str) -> Preset:
 
 
 def column_of(kind: str, classes: int) -> str | None:
-    """The preset of Table 8 that stands for a benchmark; None where none does."""
+    """The preset with Table 8's settings for a benchmark; None where it has none."""
     return _COLUMN_OF.get((kind, classes))
 
 

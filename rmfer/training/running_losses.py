@@ -40,7 +40,7 @@ class RunningLosses:
         check_losses(dict(zip(self._names, self._sums.tolist(), strict=True)), at)
 
     def take_means(self) -> dict[str, float]:
-        """The mean of each over the steps and processes; then begin anew."""
+        """The mean of each over the steps and processes; the sums start again from zero."""
         means = (self._ranks.sum(self._sums.clone()) / (self.steps * self._ranks.world_size)).tolist()
         self._sums.zero_()
         self.steps = 0

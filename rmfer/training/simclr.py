@@ -39,7 +39,7 @@ _AREA = (0.4, 1.0)
 
 
 class FacePairs:
-    """Two views of random faces of the shards, step by step; the same whoever asks, and when.
+    """Two views of random faces of the shards, step by step; they depend on the seed and the step alone.
 
     Args:
         shards: their folder.

@@ -36,7 +36,7 @@ _NARROWEST = 60
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.", show_default="off")
 @click.pass_context
 def command(ctx: click.Context, gpu: int | None, models: str, out: Path, as_json: bool) -> None:
-    """Is this machine fit for the job, and what would mend it?
+    """Check whether this machine is fit for the job, and say what would repair it.
 
     Exit codes: 0 `rmset extract` can work; 2 it cannot, and the lines marked FAIL say why.
     """

@@ -1,4 +1,4 @@
-"""``rmset verify``: are videos, shards and tables whole, and of one mind?"""
+"""``rmset verify``: are videos, shards and tables whole, and do they agree?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that Ctrl-C leaves to whoever started them, and that end with it."""
+"""Child processes that leave Ctrl-C to their parent and end when it ends."""
 
 from __future__ import annotations
 

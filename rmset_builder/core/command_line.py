@@ -80,7 +80,7 @@ def something_is_done() -> None:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print one line, whatever file names in it hold."""
+    """Print one line; line breaks and control characters of file names are replaced."""
     click.echo(one_line(text), err=err)
 
 

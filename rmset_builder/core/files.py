@@ -47,7 +47,7 @@ _ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 
 
 def as_address(path: Path) -> str:
-    """The address that ``path`` was given as, which is of no use where a file is wanted; empty where it is none."""
+    """The URL that was given in place of a file; empty where ``path`` is none."""
     # A path has no two slashes in a row.
     if _ADDRESS.match(str(path)) and not is_there(path):
         return _ADDRESS.sub(lambda found: found[0].replace(":/", "://"), str(path), count=1)

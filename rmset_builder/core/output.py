@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OutputError(Exception):
-    """Standard output took no more: its disk is full, say, or whoever read it has gone.
+    """Standard output cannot be written to: its disk is full, say, or the reader of a pipe has gone.
 
     Not an ``OSError``, so that nobody on the way takes it for a fault of the file that he was writing.
     """
@@ -26,7 +26,7 @@ class OutputError(Exception):
 
 
 class _Guarded(io.FileIO):
-    """An open descriptor whose first failure is told of as `OutputError`, or not at all; from then on it is deaf."""
+    """An open descriptor whose first failure raises `OutputError`, or nothing; later writes are dropped."""
 
     def __init__(self, descriptor: int, *, quiet: bool) -> None:
         super().__init__(descriptor, "w", closefd=False)

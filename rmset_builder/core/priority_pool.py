@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Urgency(enum.IntEnum):
-    """When work is wanted. More urgent work begins before all other; equally urgent work begins as it came."""
+    """How urgent work is. More urgent work begins first; equally urgent work begins in the order it was submitted."""
 
     AWAITED = 1
     """Somebody waits for it and can do nothing else meanwhile."""

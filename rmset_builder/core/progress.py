@@ -85,7 +85,7 @@ class Reporter:
 
 
 def usual_columns() -> list[ProgressColumn]:
-    """Of a bar: what it is of, how many of how many, and the time left."""
+    """A bar's columns: description, how many of how many, and the time left."""
     return [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
 
 

@@ -1,1 +1,1 @@
-"""Is this machine fit for ``rmset extract``, and what would mend it? A module for each kind of check."""
+"""Checks whether a machine is fit for ``rmset extract``; a module for each kind of check."""

@@ -1,4 +1,4 @@
-"""Is this machine fit for ``rmset extract``, and what would mend it?
+"""All checks of a machine, one after the other, and the exit code they lead to.
 
 Everything but the standard library is imported inside the checks, so that a missing package is a finding.
 """

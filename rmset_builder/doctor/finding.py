@@ -31,7 +31,7 @@ class Finding:
 
 
 def guarded(name: str, check: Callable[[], Finding]) -> Finding:
-    """Run a check; whatever it raises becomes a failure with the reason."""
+    """Run a check; an exception becomes a failed finding with the reason."""
     try:
         return check()
     except RmsetError as error:

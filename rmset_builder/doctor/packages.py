@@ -105,7 +105,7 @@ class Runtime:
 
 
 def find_javascript(seen: list[str] | None = None) -> Runtime | None:
-    """The first runtime that is new enough; those that are too old are told to ``seen``."""
+    """The first runtime that is new enough; those that are too old are appended to ``seen``."""
     for program, oldest in OLDEST_JAVASCRIPT.items():
         # pip puts deno beside Python, which is on the path only while the environment is active.
         path = shutil.which(program) or shutil.which(program, path=sysconfig.get_path("scripts"))

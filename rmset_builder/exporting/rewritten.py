@@ -1,4 +1,4 @@
-"""Shards again, in the layout this version writes, whatever compression and pages they had before."""
+"""Shards rewritten in the layout of this version, with its compression and pages."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Batch:
-    """Candidates in the order of their merit, by id; ``wanted`` of them are to be had, None for all.
+    """Ids of candidates, best first, of which ``wanted`` are to be downloaded; None for all.
 
     ``elsewhere`` counts results that belong to another group or keyword, which found them first.
     """

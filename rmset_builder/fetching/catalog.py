@@ -98,7 +98,7 @@ class Provenance:
 
     @classmethod
     def of(cls, video: Video) -> Self:
-        """What a row tells of it."""
+        """The provenance in a row."""
         return cls(**{one.name: getattr(video, one.name) for one in dataclasses.fields(cls)})
 
 
@@ -151,7 +151,7 @@ def read_rows(folder: Path) -> dict[str, Video]:
 
 
 def rows_beside(folder: Path) -> dict[str, Video]:
-    """As `read_rows`, for a folder of any videos: none where it lets nobody see whether it has a catalog."""
+    """As `read_rows`, for any folder of videos; empty where its rights hide whether there is a catalog."""
     return read_rows(folder) if is_file(folder / CATALOG_NAME) else {}
 
 

@@ -1,4 +1,4 @@
-"""The queue: candidate after candidate is looked at, judged and downloaded, until there are enough."""
+"""The queue: each candidate is checked, filtered and downloaded, until there are enough."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """One candidate's fate; ``video`` is its row, ``fault`` why it failed in this run."""
+    """One candidate's outcome; ``video`` is its row, ``fault`` why it failed in this run."""
 
     video: Video
     fate: Fate
@@ -92,7 +92,7 @@ class Options:
 
 @dataclass
 class Collector:
-    """Works through batches. ``heeded`` tells whether the queue had to stop, and which sites are left alone.
+    """Works through batches. ``heeded`` has whether the queue had to stop, and which sites are not asked any more.
 
     Args:
         ledger: where everything is noted.
@@ -111,7 +111,7 @@ class Collector:
     _downloads: int = field(default=0, init=False)
 
     def collect(self, batch: Batch) -> Iterator[Result]:
-        """The fates of a batch's candidates: first those that are here, then the others by rank.
+        """The outcomes of a batch's candidates: first those already downloaded, then the others by rank.
 
         Ends early when the queue must stop; nothing is yielded of candidates that were not reached.
         """

@@ -1,4 +1,4 @@
-"""A video's row out of what yt-dlp tells of it; nothing of that is believed to be of the type it should be."""
+"""A video's row from yt-dlp's metadata, in which every type is checked."""
 
 from __future__ import annotations
 

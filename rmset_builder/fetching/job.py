@@ -1,4 +1,4 @@
-"""One run of ``rmset fetch``: searches first, then every batch of candidates, each thing told as it happens."""
+"""One run of ``rmset fetch``: searches first, then every batch of candidates, reported as they end."""
 
 from __future__ import annotations
 

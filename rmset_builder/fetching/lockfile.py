@@ -63,7 +63,7 @@ class Lock(Part):
 
 @dataclass(frozen=True)
 class Attrition:
-    """What has become of a lock file's videos: ids by fate. All but ``same`` are losses.
+    """What has become of a lock file's videos: ids by outcome. All but ``same`` are losses.
 
     Those that are ``blocked`` where they were asked for are not gone: somebody elsewhere may have them.
     """

@@ -1,4 +1,4 @@
-"""What a site says in words: yt-dlp's message without addresses, quotations and names, and the reason it stands for.
+"""From yt-dlp's message to a reason: the message without addresses, quotations and names, and what it means.
 
 yt-dlp tells by its types and by HTTP statuses what it can (`faults.py`); what the sites themselves say, it passes on
 as text. `tests/rmset_builder/fetching/site_messages.py` holds such messages and the reason that each must get.
@@ -164,10 +164,10 @@ def site_words(message: str) -> str:
 
 
 def said_by_site(words: str) -> str:
-    """The reason that a site's words (`site_words`) stand for; empty where they say nothing known."""
+    """The reason that a site's words (`site_words`) mean; empty where they are not known."""
     return next((reason for reason, phrases in _SITE if phrases.search(words)), "")
 
 
 def said_by_yt_dlp(words: str) -> str:
-    """The reason that yt-dlp's own words stand for; empty where they say nothing known."""
+    """The reason that yt-dlp's own words mean; empty where they are not known."""
     return next((reason for reason, phrases in _YT_DLP if phrases.search(words)), "")

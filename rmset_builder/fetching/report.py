@@ -93,7 +93,7 @@ def line_of(result: Result, folder: str) -> str:
 
 
 def why(result: Result) -> str:
-    """The reason of a fate, with a colon before it; empty where there is none."""
+    """The reason of an outcome, after a colon; empty where there is none."""
     if result.fault is not None:
         return f": {result.fault.reason}: {result.fault}"
     if result.fate is Fate.SPARE or not result.video.reason:
@@ -102,7 +102,7 @@ def why(result: Result) -> str:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """A video's row and its fate in this run."""
+    """A video's row and its outcome in this run."""
     row = asdict(result.video)
     if result.fault is not None:
         row |= {"reason": result.fault.reason, "message": result.fault.message}
@@ -135,7 +135,7 @@ def dry_run_table(results: Iterable[Result]) -> Table:
 
 
 def summary(results: Iterable[Result]) -> str:
-    """How many videos met which fate, and why those that were filtered were."""
+    """How many videos had which outcome, and why some were filtered out."""
     found = list(results)
     fates = Counter(result.fate for result in found)
     reasons = Counter(result.video.reason for result in found if result.fate is Fate.FILTERED)

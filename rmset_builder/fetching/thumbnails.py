@@ -15,7 +15,7 @@ _SIDE = 8
 
 
 def difference_hash(content: bytes) -> str:
-    """64 bits that tell where a picture brightens from left to right, as 16 hexadecimal digits.
+    """Difference hash: 64 bits, set where a picture brightens from left to right, as 16 hexadecimal digits.
 
     Empty where the bytes are no picture, or one without structure, which would be like any other such.
     """

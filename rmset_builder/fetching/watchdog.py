@@ -1,4 +1,4 @@
-"""No call into yt-dlp lasts for ever: a timer that interrupts what stands still, wherever it stands."""
+"""A timer that interrupts a download that has come to a standstill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rmset_builder.fetching.faults import FetchError, Verdict
 
 
 class Pulse:
-    """What a download has got so far, told by its progress hook."""
+    """Counts the bytes of a download, set by its progress hook."""
 
     def __init__(self) -> None:
         self.bytes = 0

@@ -1,4 +1,4 @@
-"""yt-dlp, used as a library and kept on a short lead: one call a video, nothing written but where it is told to.
+"""yt-dlp, used as a library with few rights: one call a video, which writes into one given folder only.
 
 No plug-ins, configuration files, cookies or proxies unless asked for; no postprocessors, no external programs but
 the JavaScript runtime that YouTube needs, never a shell.
@@ -87,7 +87,7 @@ class Session:
             return [ydl.sanitize_info(entry) for entry in entries]
 
     def address_of(self, url: str) -> tuple[str, str]:
-        """Site and id of an address, as far as they can be told without asking the site; empty where not."""
+        """Site and id of an address, found without asking the site; empty where that is not possible."""
         import yt_dlp  # noqa: PLC0415
         from yt_dlp.extractor import gen_extractor_classes  # noqa: PLC0415  slow, and seldom needed
 

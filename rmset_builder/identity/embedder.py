@@ -1,4 +1,4 @@
-"""ArcFace embeddings of aligned faces, and which faces of a track are worth one."""
+"""ArcFace embeddings of aligned faces, and which faces of a track are embedded."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Embedder:
 
 
 def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.NDArray[np.intp]:
-    """Which faces of one track stand for it: the best of each of some equal stretches of time.
+    """The faces of one track that represent it: the best of each of some equal stretches of time.
 
     A track of a few frames needs fewer: they are all alike.
 

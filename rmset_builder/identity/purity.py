@@ -50,7 +50,7 @@ class PurityRules:
 
 @dataclass(frozen=True)
 class PureTrack:
-    """One unbroken appearance of one person: ``faces`` (n,) in order of time, and those of them that stand for it."""
+    """One unbroken appearance of one person: ``faces`` (n,) in order of time, and those that represent it."""
 
     faces: Rows
     chosen: Rows

@@ -22,7 +22,7 @@ _ALIGNMENT = 64
 
 
 class SharedMemory:
-    """Memory that two processes see: one calls `share`, the other `receive`. It goes when nobody has it any more."""
+    """Memory shared by two processes: one calls `share`, the other `receive`. It is freed when both have dropped it."""
 
     def __init__(self, descriptor: int, size: int) -> None:
         self.size = size

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions that run where they were told to, or not at all."""
+"""ONNX Runtime sessions on the device that was asked for, without a silent fall-back to another."""
 
 from __future__ import annotations
 

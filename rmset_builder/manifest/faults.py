@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, told in the words of the person who wrote the file, with the line it stands on."""
+"""pydantic's errors, in the terms of the manifest's author, with the line of the file."""
 
 from __future__ import annotations
 

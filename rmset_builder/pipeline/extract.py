@@ -19,7 +19,7 @@ from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import INPUT_SIZE, upside_down_note
 from rmset_builder.identity.assignment import UPSIDE_DOWN, People, find_people
 from rmset_builder.pipeline.engine import Engine
-from rmset_builder.pipeline.face_pipeline import FaceFinder, FaceRules
+from rmset_builder.pipeline.face_pipeline import FaceRules, find_faces
 from rmset_builder.pipeline.made_with import made_with
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
@@ -66,7 +66,7 @@ def extract_video(
         detector = ScaledDetector(
             engine.detectors, width=reader.width, height=reader.height, det_threshold=settings.det_threshold
         )
-        found = FaceFinder(reader, detector, engine.workers, _face_rules(settings)).run(spool, progress)
+        found = find_faces(reader, detector, engine.workers, _face_rules(settings), spool=spool, progress=progress)
         timeline = Timeline.of(reader.times_s(), info.fps)
         people = find_people(
             found,

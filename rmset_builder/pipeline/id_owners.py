@@ -70,7 +70,7 @@ class IdOwners:
         return self._catalogs[folder]
 
     def provenance(self, folder: Path) -> dict[str, Provenance]:
-        """What a folder's catalog tells of videos, by id."""
+        """The provenance of a folder's videos, by id, from its catalog."""
         if folder not in self._provenance:
             self._provenance[folder] = read_catalog(folder)
         return self._provenance[folder]

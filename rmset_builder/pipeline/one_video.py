@@ -1,4 +1,4 @@
-"""One video from its file to its shards, in a folder that nobody else works in; a failure is noted."""
+"""One video from its file to its shards, in a locked work folder; a failure is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells when code that decides shards has changed, and seals it anew: `python -m rmset_builder.pipeline.seal`."""
+"""A hash of the code that decides shards, so that no change is missed: `python -m rmset_builder.pipeline.seal`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _DECIDING = (
     "inference/graphs.py",
     "pipeline/extract.py",
     "pipeline/face_pipeline.py",
+    "pipeline/stages",
 )
 
 

@@ -76,6 +76,6 @@ class ExtractSettings(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Hash of whatever decides a shard: the settings, the rules and the algorithm."""
+        """Hash of all that decides a shard's content: the settings, the rules and the algorithm."""
         rules = json.dumps(asdict(self.rules), sort_keys=True)
         return hashlib.sha256(f"{ALGORITHM} {self.model_dump_json()} {rules}".encode()).hexdigest()

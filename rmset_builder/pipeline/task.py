@@ -1,4 +1,4 @@
-"""What there is to do: a video to be extracted, where it comes from, and what its header says."""
+"""A video to be extracted, where it comes from, and what its header says."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Task:
 
 
 def read_headers(tasks: Iterable[Task]) -> list[Task]:
-    """The same tasks with their videos' headers; why one cannot be read is told when the video's turn comes."""
+    """The same tasks with their videos' headers; one that cannot be read fails when it is extracted."""
     return [dataclasses.replace(task, header=_header(task.path)) for task in tasks]
 
 

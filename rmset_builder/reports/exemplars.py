@@ -1,4 +1,4 @@
-"""Which faces stand for an identity on a contact sheet."""
+"""Which faces represent an identity on a contact sheet."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FAILURES_NAMED = 5
 
 @dataclass(frozen=True)
 class Collection:
-    """The videos of a folder, what is wrong with them (``warnings``), and what is merely worth knowing (``notes``)."""
+    """The videos of a folder, what is wrong with them (``warnings``), and remarks (``notes``)."""
 
     records: tuple[VideoRecord, ...]
     warnings: tuple[str, ...] = ()

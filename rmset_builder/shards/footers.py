@@ -72,7 +72,7 @@ def compare(folder: Path, records: Mapping[str, VideoRecord], footers: Iterable[
 
 
 def restore(folder: Path, footers: Iterable[Footer]) -> tuple[list[VideoRecord], list[str]]:
-    """The records that ``footers`` tell of, where there is no table of videos, and what is wrong with them."""
+    """The records of a folder without a table of videos, restored from its shards' ``footers``, and what is wrong."""
     records: list[VideoRecord] = []
     warnings: list[str] = []
     for video, own in _by_video(footers).items():

@@ -49,7 +49,7 @@ def work_folder(folder: Path, video: str) -> Path:
 
 
 def lock_path(folder: Path, video: str) -> Path:
-    """The lock of whoever works on a video's files."""
+    """The lock that a process holds while it changes a video's files."""
     return folder / _WORK_FOLDER / f"{video}.lock"
 
 

@@ -1,4 +1,4 @@
-"""What a shard tells of itself and its video: the key-value metadata of its footer."""
+"""The key-value metadata in a shard's footer: facts of the shard and its video."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PREFIX = "rmset."
 
 @dataclass(frozen=True, kw_only=True)
 class ShardMetadata:
-    """What a shard tells, each field under its name after ``rmset.``; None where it does not.
+    """A shard's metadata, each field stored under ``rmset.`` and its name; None where it is missing.
 
     ``frames`` and ``identities`` are those of the whole video, whose shards are ``part`` 0 to ``parts`` - 1; hashes are
     hexadecimal sha256, ``settings`` is JSON; ``pruned`` counts the people that were taken out. ``others`` has, word for
@@ -41,7 +41,7 @@ class ShardMetadata:
 
     @classmethod
     def from_strings(cls, strings: Mapping[str, str]) -> Self:
-        """What the keys and values of a footer tell; keys of other programs are passed over."""
+        """The metadata in a footer's keys and values; keys of other programs are ignored."""
         own = {key.removeprefix(_PREFIX): value for key, value in strings.items() if key.startswith(_PREFIX)}
         known: dict[str, Any] = {name: int(own[name]) for name in _NUMBERS if _is_number(own.get(name, ""))}
         known |= {name: own[name] for name in _TEXTS if name in own}

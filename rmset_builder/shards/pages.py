@@ -1,4 +1,4 @@
-"""Where pages lie inside a shard, told by Parquet itself, and how a picture is taken out of its page.
+"""Where pages lie inside a shard, by Parquet's own offset index, and how a picture is read from its page.
 
 A shard of ours keeps each picture in a page of its own, and Parquet's offset index, which stands before the footer, has
 the place of every page: knowing all pictures' places costs a read of the footer and that index, never of a picture.

@@ -1,4 +1,4 @@
-"""As much of Thrift's compact protocol as finding a page takes: what pyarrow reads but does not tell."""
+"""The part of Thrift's compact protocol that finding a page takes; pyarrow reads it but has no interface for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CompactReader:
         return (number >> 1) ^ -(number & 1)
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """(field, kind) of a struct up to its end; whoever iterates must read or `skip` each field's value."""
+        """(field, kind) of a struct up to its end; the caller must read or `skip` each field's value."""
         field = 0
         while head := self.data[self.at]:
             self.at += 1

@@ -23,7 +23,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """The columns that tell a video's file: its path, size, time of change in ns since 1970, and sha256."""
+    """The columns on a video's file: its path, size, time of change in ns since 1970, and sha256."""
 
     source: str
     source_bytes: int
@@ -45,7 +45,7 @@ class SourceFile:
 
 @dataclass(frozen=True, kw_only=True)
 class MadeWith:
-    """The columns that tell what made the shards: versions, models and settings."""
+    """The columns on what made the shards: versions, models and settings."""
 
     rmset_version: str
     versions_json: str
@@ -134,7 +134,7 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
 
 
 def extract_again(shards: Path, record: VideoRecord | None) -> str:
-    """The remedy where something of a video in ``shards`` is damaged: the command that makes it anew."""
+    """The remedy for a damaged shard or table: the command that extracts the video again."""
     source = shlex.quote(record.source) if record and record.source else "VIDEO"
     return f"extract it again: rmset extract --force {source} --out {shlex.quote(str(shards))}"
 

@@ -30,7 +30,7 @@ def times_pruned(shard: ShardFile) -> int:
 
 
 def interrupted(shards: Path, own: list[ShardFile], tombstones: list[Tombstone]) -> bool:
-    """Whether the shards of one video still hold somebody who has a tombstone."""
+    """Whether the shards of one video still hold a person who has a tombstone."""
     wanted = people_removed(tombstones)
     return any(times_pruned(shard) < wanted[shard.video] for shard in own)
 

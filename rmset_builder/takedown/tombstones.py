@@ -1,4 +1,4 @@
-"""What was taken down: ``pruned.jsonl`` beside the shards, which every later extraction heeds.
+"""The record of what was taken down: ``pruned.jsonl`` beside the shards, which every later extraction obeys.
 
 A tombstone says which video or which of its people was removed and why. It holds nothing of a face: who asked to be
 removed is not remembered by an embedding either. So a video from which a person was taken out is not extracted

@@ -233,7 +233,7 @@ def drop_doubles(faces: Faces, *, det_threshold: float) -> Faces:
 
 
 def with_known(found: Faces, known: Faces) -> Faces:
-    """Faces found in some regions, and those known elsewhere; where both tell of one face, what is known holds."""
+    """Faces found in some regions, and those known elsewhere; a face that is in both is taken from the known ones."""
     if len(known) and len(found):
         new = covered_share(found.boxes, known.boxes).max(axis=1) <= MOSTLY
         found = found[new]

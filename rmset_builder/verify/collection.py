@@ -1,4 +1,4 @@
-"""Is everything that a collection consists of there, whole, and of one mind? Each fault is one line with its remedy."""
+"""Checks that all files of a collection are there, whole, and agree. Each fault is one line with its remedy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass
 class Verified:
-    """What was looked at, and the ``faults`` that were found; ``notes`` are worth knowing and no fault."""
+    """What was checked, and the ``faults`` that were found; ``notes`` are remarks and no faults."""
 
     files: int = 0
     videos: int = 0

@@ -1,4 +1,4 @@
-"""Small grey copies of frames: enough to tell what changes and whether a box still shows the same thing."""
+"""Small grey copies of frames, to see what changes and whether a box still shows the same thing."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def video_id(path: PurePath) -> str:
 
 
 def video_id_by_place(path: PurePath, parts: int) -> str:
-    """The id of a file whose stem another file has too: told apart by the last ``parts`` parts of its path."""
+    """The id of a file whose stem another file has too, with a hash of the last ``parts`` parts of its path."""
     return distinct_id(_stem(path), *map(_text, path.parts[-parts:]))
 
 

@@ -60,7 +60,7 @@ class PictureTraits:
 
     @classmethod
     def of(cls, container: av.container.InputContainer, stream: av.VideoStream) -> PictureTraits:
-        """Of a stream that has just been opened; where its header does not tell, a first picture is decoded."""
+        """The traits of a stream that has just been opened; a first picture is decoded where the header lacks them."""
         aspect, absurd = sensible_aspect(stream.sample_aspect_ratio)
         codec = stream.codec_context
         return cls(

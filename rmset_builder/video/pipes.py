@@ -25,7 +25,7 @@ def fill(stream: IO[bytes], buffer: npt.NDArray[np.uint8]) -> bool:
 
 
 def widen_pipe(descriptor: int) -> None:
-    """Let a pipe hold more than a small picture, where the system can: whoever writes into it then waits less often."""
+    """Let a pipe hold more than a small picture, where the system can, so that its writer waits less often."""
     set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only; elsewhere the default serves
     if set_size is not None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""FERPlus: FER2013's faces, judged anew by ten people each (method.md, "Label orders and layouts").
+"""FERPlus: FER2013's faces, each labelled again by ten people (method.md, "Label orders and layouts").
 
 ``fer2013new.csv`` has the votes that papers count: the class counts of the paper's Table 10 are its own, in all 16
 cells. The ``label.csv`` that lie beside the pictures have other votes for 4 to 8 % of them, and are used only where
