@@ -11,7 +11,6 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import click
 import cv2
@@ -27,7 +26,6 @@ _SUBPIXEL = 4  # bits of OpenCV's fixed-point coordinates
 
 Image = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
-Mouth = Literal["line", "open"]
 
 
 @dataclass(frozen=True)

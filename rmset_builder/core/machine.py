@@ -40,11 +40,6 @@ def usable_cores() -> int:
     return find_cores().amount
 
 
-def usable_memory() -> int:
-    """Bytes of memory that are free for this process and those that it starts."""
-    return find_memory().amount
-
-
 def find_cores(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> Usable:
     """The cores that this process may use, and what limits them.
 

@@ -15,7 +15,7 @@ import rmfer
 import rmset_builder
 from rmset_builder.core import machine
 from rmset_builder.core.cgroups import groups_of
-from rmset_builder.core.machine import Usable, find_cores, find_memory, usable_cores, usable_memory
+from rmset_builder.core.machine import Usable, find_cores, find_memory, usable_cores
 from rmset_builder.doctor import machine as doctor_machine
 from rmset_builder.doctor.finding import Mark
 from rmset_builder.pipeline.jobs import JOB_BYTES, default_jobs
@@ -180,7 +180,7 @@ def test_memory_that_slurm_granted(tmp_path: Path, environment: dict[str, str], 
 
 def test_this_machine_has_cores_and_memory() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
-    assert 0 < usable_memory() <= find_memory().total
+    assert 0 < find_memory().amount <= find_memory().total
 
 
 @pytest.mark.parametrize(
