@@ -13,73 +13,45 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import signal
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pyarrow.parquet as pq
-from common import HERE, keep, shared
+from common import keep, shared
 from ferplus_arms import ARMS, BASE, BRANCHING, FROM_NOTHING, SCALES
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
+from many_runs import Job, assignments, run_all
 
 from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
-from rmset_builder.core.machine import usable_cores
 
 SUBSET = {"train": 8, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
 MEASURES = ("overall", "average")
-# A run that is asked to stop ends its step and writes its checkpoint in this time.
-GRACE = 20.0
-# Batches of one size come and go: glibc shall keep their memory rather than give it back each time.
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
-    "MALLOC_TOP_PAD_": str(1 << 26),
-}
 
 
-@dataclass(frozen=True)
-class Job:
-    """A run: an arm, or the base, with a seed."""
-
-    arm: str
-    seed: int
-    folder: Path
-    base: Path | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether its results are there."""
-        return (self.folder / "results.json").is_file()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether what it begins with is there."""
-        return self.base is None or (self.base / "results.json").is_file()
-
-    def results(self) -> dict[str, Any]:
-        """What `rmfer train` found."""
-        found: dict[str, Any] = json.loads((self.folder / "results.json").read_text())
-        return found
-
-
-def plan(options: argparse.Namespace) -> list[Job]:
+def plan(options: argparse.Namespace, shards: Path) -> list[Job]:
     """All runs, in the order in which they are wanted."""
     jobs = []
     for seed in options.seeds:
         base = options.work / f"{options.scale}-{BASE}-{seed}"
-        jobs.append(Job(BASE, seed, base))
-        jobs += [Job(arm, seed, options.work / f"{options.scale}-{arm}-{seed}", base) for arm in options.arms]
+        for arm in (BASE, *options.arms):
+            job = Job(arm, seed, options.work / f"{options.scale}-{arm}-{seed}", None if arm == BASE else base)
+            jobs.append(replace(job, arguments=tuple(arguments_of(job, options, shards))))
     return jobs
+
+
+def arguments_of(job: Job, options: argparse.Namespace, shards: Path) -> list[str]:
+    """Of `rmfer train`."""
+    arguments = ["--benchmark", str(options.benchmark), "--preset", "ferplus-average"]
+    # A base needs no shards: they may still be on their way.
+    arguments += ["--rmset", str(shards)] if job.base else []
+    arguments += [word for preset in ARMS.get(job.arm, []) for word in ("--preset", preset)]
+    return arguments + assignments(settings_of(job, options)) + (["--device", options.device] if options.device else [])
 
 
 def settings_of(job: Job, options: argparse.Namespace) -> dict[str, Any]:
@@ -92,78 +64,6 @@ def settings_of(job: Job, options: argparse.Namespace) -> dict[str, Any]:
         weights = str(job.base / "last.safetensors")
         found = {**BRANCHING, **of_arms, "weights": weights, **dict(pair.split("=", 1) for pair in options.set_arms)}
     return {**found, "seed": job.seed}
-
-
-def start(job: Job, options: argparse.Namespace, shards: Path) -> subprocess.Popen[bytes]:
-    """Begin a run, or go on with it."""
-    command = [sys.executable, "-m", "rmfer", "train", "--benchmark", str(options.benchmark), "--out", str(job.folder)]
-    # A base needs no shards: they may still be on their way.
-    command += ["--preset", "ferplus-average", *(["--rmset", str(shards)] if job.base else [])]
-    for preset in ARMS.get(job.arm, []):
-        command += ["--preset", preset]
-    for name, value in settings_of(job, options).items():
-        command += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-    if options.device:
-        command += ["--device", options.device]
-    if any((job.folder / name).is_file() for name in ("last.ckpt", "log.jsonl")):
-        command += ["--resume"]
-    threads = str(max(1, usable_cores() // options.jobs))
-    python_path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": python_path}
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with (job.folder / "told.txt").open("ab") as told:
-        # In a session of its own, so that Ctrl-C comes to it once, from here.
-        return subprocess.Popen(command, env=environment, stdout=told, stderr=told, start_new_session=True)
-
-
-class Stop:
-    """Whether to stop: the time is over, or somebody asked."""
-
-    def __init__(self, minutes: float | None) -> None:
-        self.asked = False
-        self._end = None if minutes is None else time.monotonic() + 60 * minutes - GRACE
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, self._ask)
-
-    def __bool__(self) -> bool:
-        return self.asked or (self._end is not None and time.monotonic() > self._end)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-
-
-def run_all(jobs: Sequence[Job], options: argparse.Namespace, shards: Path) -> dict[str, str]:
-    """Run what is not done, some side by side, until it is or the time is over; why runs failed, by folder."""
-    waiting = [job for job in jobs if not job.is_done]
-    running: dict[Job, subprocess.Popen[bytes]] = {}
-    failed: dict[str, str] = {}
-    began, stop, told = time.monotonic(), Stop(options.minutes), False
-    while running or (waiting and not stop):
-        if stop and not told:
-            for process in running.values():
-                process.send_signal(signal.SIGINT)
-            told = True
-        for job, process in list(running.items()):
-            if process.poll() is None:
-                continue
-            del running[job]
-            seconds = time.monotonic() - began
-            if job.is_done:
-                found = {rule: value["overall"] for rule, value in job.results()["last"].items() if "test" in rule}
-                print(f"{seconds:,.0f} s: {job.arm} seed {job.seed}: last epoch, overall: {found}", flush=True)
-            elif not stop:
-                failed[job.folder.name] = (
-                    f"exit code {process.returncode}: " + (job.folder / "told.txt").read_text(errors="replace")[-400:]
-                )
-                print(f"{job.arm} seed {job.seed} failed: {failed[job.folder.name]}", file=sys.stderr, flush=True)
-                waiting = [other for other in waiting if other.base != job.folder]
-        ready = [job for job in waiting if job.is_ready]
-        if not stop and ready and len(running) < options.jobs:
-            waiting.remove(ready[0])
-            running[ready[0]] = start(ready[0], options, shards)
-            continue
-        time.sleep(0.2)
-    return failed
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -264,9 +164,9 @@ def main() -> None:
     if options.scale == "smoke":
         options.benchmark = write_subset(options.benchmark, options.work / "subset", SUBSET)
     shards = options.shards or prepare(options.work)
-    jobs = plan(options)
+    jobs = plan(options, shards)
     began = time.monotonic()
-    failed = run_all(jobs, options, shards)
+    failed = run_all(jobs, at_once=options.jobs, minutes=options.minutes)
     kept = {
         "scale": options.scale,
         "settings": {

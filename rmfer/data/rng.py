@@ -10,6 +10,7 @@ import numpy.typing as npt
 DRAW, AUGMENT, LABELLED, LABELLED_AUGMENT, RANDOM_SETS, RANDOM_SETS_AUGMENT, HOLD_OUT, MIXUP, FACES, CROPS, AFFINE = (
     range(11)
 )
+PRIOR_SETS, STYLES, PART = range(11, 14)
 
 Floats = npt.NDArray[np.float64]
 

@@ -91,7 +91,7 @@ class RandomSets(PictureLoader[RandomBatch]):
                 remedy="use a larger benchmark, or fewer positives and negatives",
             )
         self.rank, self.world_size, self.seed, self.augment = rank, world_size, seed, augment
-        self._wanted = wanted
+        self.wanted = wanted
         super().__init__(
             split,
             shape=(anchors_per_step * self.set_size, size, size, 3),
@@ -105,7 +105,7 @@ class RandomSets(PictureLoader[RandomBatch]):
 
     def end(self, job: PictureJob) -> RandomBatch:
         """See `StepLoader`."""
-        images, shape = self.images_of(job), (self._wanted["anchors_per_step"], self.set_size)
+        images, shape = self.images_of(job), (self.wanted["anchors_per_step"], self.set_size)
         return RandomBatch(
             job.epoch, job.step, images.view(*shape, *images.shape[1:]), job.filling.items.reshape(shape)
         )
@@ -123,13 +123,17 @@ class RandomSets(PictureLoader[RandomBatch]):
     def settings_of_state(self) -> dict[str, Any]:
         """See `StepLoader`."""
         own = {"split": self.split.digest, "seed": self.seed, "world_size": self.world_size, "augment": self.augment}
-        return own | self._wanted
+        return own | self.wanted
+
+    def sets_of(self, step: int) -> range:
+        """The numbers of this rank's sets of a step."""
+        count = self.wanted["anchors_per_step"]
+        first = (step * self.world_size + self.rank) * count
+        return range(first, first + count)
 
     def fill(self, epoch: int, step: int) -> Filling:
         """See `PictureLoader`."""
-        count = self._wanted["anchors_per_step"]
-        first = (step * self.world_size + self.rank) * count
-        numbers = range(first, first + count)
+        numbers = self.sets_of(step)
         items = np.concatenate([self.draw(epoch=epoch, number=number) for number in numbers])
         plan = None
         if self.augment:

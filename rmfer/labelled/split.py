@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from rmfer.data.rng import HOLD_OUT, uniforms
+from rmfer.data.rng import HOLD_OUT, PART, uniforms
+from rmfer.errors import BenchmarkError
 from rmfer.labelled.images import Images, Pixels
 
 Int64s = npt.NDArray[np.int64]
@@ -93,6 +94,36 @@ class Split:
         digest.update(self.labels.tobytes())
         digest.update("\n".join(map(self.images.key_of, self.items.tolist())).encode())
         return digest.hexdigest()
+
+
+def draw_part(split: Split, count: int, *, seed: int) -> tuple[Split, Split]:
+    """``count`` pictures of ``split`` at random, each class in its natural share, and all others.
+
+    Shares are rounded so that they add up (largest remainders), but a class that has a picture keeps one.
+
+    Raises:
+        BenchmarkError: there are not so many pictures, or fewer are asked for than there are classes.
+    """
+    labels, counts = np.unique(split.labels, return_counts=True)
+    if not len(labels) <= count <= len(split):
+        raise BenchmarkError(
+            split.name,
+            f"{count:,} pictures cannot be drawn from {len(split):,} of {len(labels)} expressions",
+            remedy=f"ask for {len(labels)} to {len(split):,}: --set labelled=...",
+        )
+    exact = counts / len(split) * count
+    own = np.maximum(np.floor(exact).astype(np.int64), 1)
+    order = np.argsort(own - exact, kind="stable")
+    for place in order[: max(0, count - int(own.sum()))]:
+        own[place] += 1
+    while own.sum() > count:
+        own[np.argmax(own)] -= 1
+    numbers = uniforms(len(split), seed=seed, epoch=0, number=0, purpose=PART)
+    chosen = np.zeros(len(split), np.bool_)
+    for label, share in zip(labels, own, strict=True):
+        rows = np.flatnonzero(split.labels == label)
+        chosen[rows[np.argsort(numbers[rows], kind="stable")[:share]]] = True
+    return split.part(np.flatnonzero(chosen)), split.part(np.flatnonzero(~chosen))
 
 
 def hold_out(split: Split, share: float, *, seed: int) -> tuple[Split, Split]:

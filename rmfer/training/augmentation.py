@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rmfer.data.affine import NUMBERS, affine
 from rmfer.data.rng import AFFINE, MIXUP, uniforms
 from rmfer.labelled.loader import LabelledBatch
 from rmfer.losses.mixup import Mixed, mix
-from rmfer.training.affine import NUMBERS, affine
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 

@@ -31,6 +31,7 @@ class TrainConfig(BaseModel):
 
     # Labelled batches
     batch_size: int = Field(32, ge=2, description="Labelled pictures a step, over all processes.")
+    labelled: int = Field(0, ge=0, description="Train on so many pictures, classes in their natural shares; 0: all.")
     label_rule: Literal["argmax", "majority"] = Field(
         "argmax", description="FERPlus's pictures that are trained and validated on; test is told by both."
     )
@@ -48,7 +49,8 @@ class TrainConfig(BaseModel):
     )
 
     # Anchor sets
-    acl_source: Literal["shards", "benchmark", "celeba"] = Field("shards", description="Where anchor sets are from.")
+    acl_source: str = Field("shards", description="Where anchor sets are from: shards, benchmark, celeba or prior.")
+    acl_options: dict[str, Any] = Field({}, description="Of that source; of prior: p, q, styles.")
     celeba: str | None = Field(None, description="CelebA's folder or zip, for acl_source: celeba.")
     anchors_per_step: int = Field(1, ge=1, description="Over all processes.")
     positives: int = Field(50, ge=1, description="P.")

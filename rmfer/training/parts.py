@@ -18,7 +18,7 @@ from rmfer.training.averaging import AveragedWeights, sample_of
 from rmfer.training.distributed import Ranks
 from rmfer.training.objective import Objective
 from rmfer.training.run import Run
-from rmfer.training.setup import build_net, eval_options, labelled_options, labelled_splits, sample_options
+from rmfer.training.setup import build_net, eval_options, labelled_options, sample_options, training_splits
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, autocast
 
@@ -81,14 +81,14 @@ def open_parts(run: Run, ranks: Ranks, console: Console, *, fresh: bool) -> Iter
         RmferError: data or settings that cannot serve.
     """
     config = run.config
-    train_split, valid_split = labelled_splits(run.benchmark, config)
+    splits = training_splits(run.benchmark, config)
     net = build_net(config, run.benchmark.classes, ranks, console, fresh=fresh)
     if config.pretrain_epochs and fresh:
         pretrain(net, run, ranks, console)
     stepper = Stepper(Objective(net, config, ranks), config, ranks)
     averaged = AveragedWeights(net, config.ema) if config.ema else None
     with ExitStack() as stack:
-        labelled = stack.enter_context(LabelledLoader(train_split, **labelled_options(run, ranks)))
+        labelled = stack.enter_context(LabelledLoader(splits.train, **labelled_options(run, ranks)))
 
         def pictures(split: Split | None, options: dict[str, Any]) -> EvalLoader | None:
             return None if split is None else stack.enter_context(EvalLoader(split, **options))
@@ -99,9 +99,7 @@ def open_parts(run: Run, ranks: Ranks, console: Console, *, fresh: bool) -> Iter
             PictureChanges(config, ranks),
             averaged,
             labelled,
-            stack.enter_context(
-                open_anchors(config, run.shards, run.benchmark, ranks, steps_per_epoch=labelled.steps_per_epoch)
-            ),
-            pictures(valid_split, eval_options(run, ranks)),
-            pictures(sample_of(train_split, config.batch_size) if averaged else None, sample_options(run, ranks)),
+            stack.enter_context(open_anchors(run, splits, ranks, steps_per_epoch=labelled.steps_per_epoch)),
+            pictures(splits.valid, eval_options(run, ranks)),
+            pictures(sample_of(splits.train, config.batch_size) if averaged else None, sample_options(run, ranks)),
         )

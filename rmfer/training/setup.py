@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from rmfer.errors import RmferError
 from rmfer.labelled.benchmark import Benchmark
-from rmfer.labelled.split import Split, hold_out
+from rmfer.labelled.split import Split, draw_part, hold_out
 from rmfer.model.network import RmferNet
 from rmfer.model.weights import load_weights
 from rmfer.training.config import TrainConfig
@@ -27,11 +28,21 @@ def prepare_torch(config: TrainConfig) -> None:
     torch.use_deterministic_algorithms(config.deterministic)
 
 
-def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, Split | None]:
-    """What is trained and what is validated on; the benchmark's own, or with ``holdout`` a share of each class.
+class TrainingSplits(NamedTuple):
+    """What is trained on, what is validated on (None: nothing), and training pictures whose labels are not used."""
+
+    train: Split
+    valid: Split | None
+    unlabelled: Split
+
+
+def training_splits(benchmark: Benchmark, config: TrainConfig) -> TrainingSplits:
+    """The benchmark's own splits, or with ``holdout`` a share of each class to validate on.
+
+    With ``labelled`` only so many pictures are trained on, and the others are unlabelled; without, none is.
 
     Raises:
-        RmferError: the benchmark has no expressions, or no training pictures.
+        RmferError: the benchmark has no expressions, or no training pictures, or fewer than ``labelled``.
     """
     if not benchmark.classes or "train" not in benchmark.splits:
         raise RmferError(
@@ -43,8 +54,11 @@ def labelled_splits(benchmark: Benchmark, config: TrainConfig) -> tuple[Split, S
     if valid is not None and not len(valid):
         valid = None
     if valid is None and config.holdout:
-        return hold_out(train, config.holdout, seed=config.seed)
-    return train, valid
+        train, valid = hold_out(train, config.holdout, seed=config.seed)
+    if not config.labelled:
+        return TrainingSplits(train, valid, train.part(np.empty(0, np.int64)))
+    train, unlabelled = draw_part(train, config.labelled, seed=config.seed)
+    return TrainingSplits(train, valid, unlabelled)
 
 
 def labelled_options(run: Run, ranks: Ranks) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
+from rmfer.data.affine import affine
 from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet
-from rmfer.training.affine import affine
 from rmfer.training.averaging import AveragedWeights
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.checkpointing import check_same_run, load_checkpoint, save_checkpoint
