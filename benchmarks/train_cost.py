@@ -36,6 +36,8 @@ from rmfer.training.anchors import open_anchors
 from rmfer.training.config import TrainConfig
 from rmfer.training.distributed import Ranks
 from rmfer.training.objective import Objective
+from rmfer.training.run import Run
+from rmfer.training.setup import training_splits
 from rmfer.training.stepping import Stepper, precision_of
 from rmfer.training.stepping import autocast as autocast_of
 
@@ -151,7 +153,12 @@ def measure(config: TrainConfig, options: argparse.Namespace, ranks: Ranks, benc
             )
         )
         anchors = stack.enter_context(
-            open_anchors(config, options.shards, benchmark, ranks, steps_per_epoch=labelled.steps_per_epoch)
+            open_anchors(
+                Run(Path(), config, benchmark, options.shards),
+                training_splits(benchmark, config),
+                ranks,
+                steps_per_epoch=labelled.steps_per_epoch,
+            )
         )
         batches, sets = forever(labelled), forever(anchors)
         pictures = torch.randn(101, 3, options.size, options.size, device=device).to(memory_format=layout)

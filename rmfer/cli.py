@@ -14,6 +14,7 @@ _COMMANDS = {
     "evaluate": "Accuracies of a trained model on a benchmark, with intervals and confusion matrix.",
     "compare": "Runs against other runs on the same images: differences with intervals, McNemar's test.",
     "predict": "Expressions of the faces in pictures and videos.",
+    "analyze": "What a trained network says of data: how true the prior is on shards.",
     "export": "A trained model as an ONNX file.",
     "convert": "Make weights out of a pickled network without running it.",
     "benchmark": "Recognise a benchmark: count its classes, find pictures that it has twice.",

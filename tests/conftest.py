@@ -31,6 +31,10 @@ settings.load_profile("rmset")
 
 Finished = subprocess.CompletedProcess[str]
 
+# A shell's background jobs ignore Ctrl-C, and so would every process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs real videos that are not here, before any fixture looks for them."""

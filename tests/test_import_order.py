@@ -50,6 +50,7 @@ ORDERS = {
         "optim",
         "evaluation",
         "predict",
+        "analysis",
         "export",
         "training",
         "commands",

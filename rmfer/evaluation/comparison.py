@@ -33,7 +33,7 @@ class Answers:
         images: (N,) names within the benchmark.
         labels: (N,) int64.
         rules: (N,) whether a rule chooses the image, by name; see `rmfer.labelled.split.Split`.
-        correct: (N,) whether the likeliest expression is the label.
+        predicted: (N,) int64, the likeliest expression.
     """
 
     name: str
@@ -42,7 +42,12 @@ class Answers:
     images: tuple[str, ...]
     labels: npt.NDArray[np.int64]
     rules: dict[str, Bools]
-    correct: Bools
+    predicted: npt.NDArray[np.int64]
+
+    @property
+    def correct(self) -> Bools:
+        """(N,) whether the likeliest expression is the label."""
+        return np.asarray(self.predicted == self.labels)
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,18 @@ def read_answers(run: Path, *, split: str, which: str) -> Answers:
         tuple(table["image"].to_pylist()),
         labels,
         {name: table[name].to_numpy(zero_copy_only=False) for name in others},
-        probabilities.argmax(1) == labels,
+        probabilities.argmax(1).astype(np.int64),
     )
+
+
+def confusion_on_test(run: Path, *, which: str, classes: int) -> npt.NDArray[np.int64] | None:
+    """(C, C) counts on a run's test split, true expressions by rows; None where the run keeps none."""
+    try:
+        answers = read_answers(run, split="test", which=which)
+    except RmferError:
+        return None
+    places = answers.labels * classes + answers.predicted
+    return np.bincount(places, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
 def compare(ours: Sequence[Answers], theirs: Sequence[Answers], *, seen: Collection[str] = ()) -> list[Comparison]:

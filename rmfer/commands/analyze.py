@@ -1,0 +1,92 @@
+"""``rmfer analyze``: what a trained network says of data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from rmset_builder.core.command_line import TextPath, echo
+from rmset_builder.core.progress import counted
+
+if TYPE_CHECKING:
+    from rmfer.analysis.prior import Estimate, Share
+
+
+@click.group("analyze")
+def command() -> None:
+    """What a trained network says of data."""
+
+
+@command.command("prior", context_settings={"show_default": True})
+@click.argument("shards", type=TextPath(), default=Path("shards"))
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="A run's folder, or a .safetensors file.")
+@click.option("--which", type=click.Choice(["best", "last"]), default="last", help="The epoch, where it is a run.")
+@click.option("--sets", type=click.IntRange(2), default=100, help="How many anchor sets to draw.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=42, help="Of the draws.")
+@click.option("--frame-stride", type=click.IntRange(1), help="Every how many-th frame.  [default: the run's]")
+@click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def prior(
+    *,
+    shards: Path,
+    model: Path,
+    which: str,
+    sets: int,
+    seed: int,
+    frame_stride: int | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Estimate how true the paper's prior is on SHARDS: p, that a positive of an anchor set shows the anchor's
+    expression, and q, that a negative shows another one, by a trained network's predictions.
+
+    Its errors draw both towards chance; where the run kept its test's predictions, p and q are also told as they would
+    be without them. What p must be for ACL to pay: docs/prior.md.
+    """
+    # torch takes seconds to import, and --help does without.
+    from rmfer.analysis.prior import estimate  # noqa: PLC0415
+    from rmfer.analysis.shard_predictions import predict_sets  # noqa: PLC0415
+    from rmfer.devices import named_device  # noqa: PLC0415
+    from rmfer.evaluation.comparison import confusion_on_test  # noqa: PLC0415
+    from rmfer.model.saved import load_model  # noqa: PLC0415
+    from rmfer.shards import AnchorSampler, SamplerSettings, open_index  # noqa: PLC0415
+
+    place = named_device(device)
+    net, info = load_model(model, which=which, device=place)
+    stride = frame_stride or int(info.config.get("frame_stride", SamplerSettings().frame_stride))
+    sampler = AnchorSampler(open_index(shards), SamplerSettings(seed=seed, frame_stride=stride))
+    with counted("anchor sets", sets, Console(stderr=True)) as advance:
+        predicted = predict_sets(
+            sampler,
+            net,
+            info,
+            sets=sets,
+            device=place,
+            gamma=float(info.config.get("gamma", 0.1)),
+            advance=advance,
+        )
+    confusion = confusion_on_test(model, which=which, classes=info.classes) if model.is_dir() else None
+    found = estimate(predicted, classes=info.classes, confusion=confusion)
+    told = {"shards": str(shards), "model": str(model), "frame_stride": stride, **found.as_json()}
+    click.echo(json.dumps(told, indent=1)) if as_json else _tell(found, len(set(predicted.videos)))
+
+
+def _tell(found: Estimate, videos: int) -> None:
+    echo(f"{found.sets:,} anchor sets of {videos:,} videos; 95 % intervals over {found.drawn}")
+    echo(f"p, positives like their anchor   {_percent(found.p)}, by chance {100 * found.chance:.1f} %")
+    echo(f"q, negatives unlike theirs       {_percent(found.q)}, by chance {100 * (1 - found.chance):.1f} %")
+    if found.p_imp is not None and found.q_imp is not None:
+        echo(f"p of those that attention keeps  {_percent(found.p_imp)}")
+        echo(f"q of those that attention keeps  {_percent(found.q_imp)}")
+    if found.corrected is not None:
+        p, q, chance = (100 * found.corrected[name] for name in ("p", "q", "chance"))
+        echo(f"if it errs here as on its test split: p {p:.1f} %, q {q:.1f} %, chance {chance:.1f} %")
+    echo("what p must be for ACL to pay: docs/prior.md")
+
+
+def _percent(share: Share) -> str:
+    return f"{100 * share.value:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
