@@ -63,7 +63,8 @@ OF_ARMS: dict[str, Any] = {
     "ema": 0.98,
     "tau": 0.25,
 }
-LAMBDA1, LAMBDA2 = 1.0, 0.1
+# Of .1 and 1, the better on the validation split where p is 1 (seed 42: 77.5 against 77.2 % overall).
+LAMBDA1, LAMBDA2 = 1.0, 1.0
 # A rehearsal of all parts on a few pictures.
 SMOKE: dict[str, Any] = {
     "backbone_args": {"channels": [8, 8, 8, 8]},

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import itertools
 import logging
 import os
@@ -11,21 +10,23 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import simplejpeg
 import torch
-from PIL import Image
+from pillow_pictures import by_pillow
 from small_shards import picture, wall
 
 from rmfer.data.augment import LUMA, RMSET_MEAN, RMSET_STD, augment
-from rmfer.data.device import DeviceStage, augment_batch, normalize
+from rmfer.data.device import augment_batch, normalize
 from rmfer.errors import RmferError, ShardError
 from rmfer.shards import AnchorBatch, AnchorLoader, ImageReader, SamplerSettings, open_index
-from rmfer.shards.decode import QUICK
 
 Make = Callable[..., list[Path]]
+
 SIZE = 48
+
 FEW: dict[str, Any] = {"size": SIZE, "workers": 2}
+
 SETTINGS = SamplerSettings(seed=11, positives=8, negatives=6, anchors_per_step=2, frame_stride=1)
+
 OTHER = SamplerSettings(frame_stride=1)
 
 
@@ -35,10 +36,6 @@ def folder(tmp_path: Path, make_shards: Make) -> Path:
     make_shards(tmp_path, "a", wall(80, 4), per_shard=200, size=SIZE)
     make_shards(tmp_path, "b", wall(70, 3), size=SIZE, first=9000)
     return tmp_path
-
-
-def by_pillow(data: bytes) -> np.ndarray:
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def same(a: AnchorBatch, b: AnchorBatch) -> bool:
@@ -99,20 +96,6 @@ def test_quick_decoding_stays_near_the_exact(folder: Path) -> None:
             # These pictures have colours such as no face has; of faces see below.
             assert 0 < float(difference.mean()) < 8, "in 255 levels"
             assert float(difference.max()) <= 64
-
-
-def test_quick_decoding_of_faces_stays_nearer() -> None:
-    from rmset_builder.demo.compose import load_scene  # noqa: PLC0415
-    from rmset_builder.demo.scene import draw_frame  # noqa: PLC0415
-
-    frame = draw_frame(load_scene(), 0)
-    for x in (20, frame.shape[1] // 2 - 130, frame.shape[1] - 280):
-        face = np.ascontiguousarray(frame[40:300, x : x + 260])
-        file = simplejpeg.encode_jpeg(face, 95, "BGR", "420")
-        exact = simplejpeg.decode_jpeg(file, "RGB").astype(np.int64)
-        difference = np.abs(exact - simplejpeg.decode_jpeg(file, "RGB", **QUICK))
-        assert difference.mean() < 2
-        assert difference.max() <= 96
 
 
 def test_augmented_by_the_plan_wherever_it_is_done(folder: Path) -> None:
@@ -198,9 +181,6 @@ def test_pictures_of_another_size_are_resized(tmp_path: Path, make_shards: Make)
             face = batch.images[0, 0].permute(1, 2, 0).numpy()
             whole = by_pillow(picture(int(batch.rows[0, 0]), 64))
             np.testing.assert_array_equal(face, cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA))
-
-
-# ------------------------------------------------------------------------------------------------------------- faults
 
 
 def flip_byte(folder: Path, rows: list[int]) -> list[Path]:
@@ -332,15 +312,3 @@ def test_decoded_on_a_gpu(folder: Path) -> None:
         for a, b in zip(there, here, strict=True):
             assert a.images.device.type == "cuda"
             assert float((a.images - b.images).abs().mean()) < 0.05, "nvJPEG rounds otherwise"
-
-
-def test_the_device_stage_decodes_files() -> None:
-    """The way of nvJPEG, with torchvision's decoder for the CPU in its place."""
-    stage = DeviceStage(torch.device("cpu"), size=64)
-    files = [torch.frombuffer(bytearray(picture(n, 64 + 32 * (n == 2))), dtype=torch.uint8) for n in range(3)]
-    images, faults = stage.decode(files)
-    assert (images.shape, images.dtype, faults) == ((3, 3, 64, 64), torch.uint8, [])
-    np.testing.assert_array_equal(images[1].permute(1, 2, 0).numpy(), by_pillow(picture(1)))
-    images, faults = stage.decode([files[0], torch.zeros(50, dtype=torch.uint8)])
-    assert len(images) == 1
-    assert [place for place, _ in faults] == [1]

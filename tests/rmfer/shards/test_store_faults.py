@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from small_shards import picture, wall
+from store_checks import Make, check_fault, rewrite
 
 from rmfer.errors import RmferError, ShardError
 from rmfer.shards import ImageReader, index, open_index
-from rmfer.shards.index_files import ARRAYS
-from rmfer.shards.shard_files import find_shards, read_columns
+from rmfer.shards.shard_files import find_shards
 from rmset_builder.shards.layout import find_shards as builders_shards
 from rmset_builder.shards.videos_table import VideoRecord, update_videos
-
-Make = Callable[..., list[Path]]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, make_shards: Make) -> Path:
-    """A video of three shards and one of one."""
-    make_shards(tmp_path, "a", wall(60, 5), per_shard=100, size=32)
-    make_shards(tmp_path, "b", wall(40, 3), size=32, first=1000)
-    return tmp_path
-
-
-def rewrite(path: Path, metadata: dict[str, str] | None = None, **options: Any) -> None:
-    """The shard again, by pyarrow's defaults."""
-    table = pq.read_table(path)
-    told = {**table.schema.metadata, **{k.encode(): v.encode() for k, v in (metadata or {}).items()}}
-    pq.write_table(table.replace_schema_metadata(told), path, **options)
-
-
-# ------------------------------------------------------------------------------------------------- index and reading
 
 
 def test_every_row_is_what_pyarrow_reads(folder: Path) -> None:
@@ -164,24 +141,6 @@ def test_neither_the_index_nor_the_sampler_imports_torch(folder: Path) -> None:
     assert done.stdout == "[]\n"
 
 
-# ------------------------------------------------------------------------------------------------------------- faults
-
-
-def check_fault(folder: Path, name: str, fault: str, remedy: str, *, left: int) -> None:
-    """Opening ends with file, fault and remedy; with ``skip_bad`` the rest serves."""
-    with pytest.raises(RmferError) as raised:
-        open_index(folder)
-    told = str(raised.value)
-    assert told.startswith(f"{folder / name}: ")
-    assert fault in told
-    assert remedy in told
-    assert told.endswith("or leave such shards out with --skip-bad (in Python skip_bad=True)")
-    found = open_index(folder, skip_bad=True)
-    assert len(found) == left
-    assert [error.path.name for error in found.faults] == [name]
-    list(ImageReader(found).read_many(range(left)))
-
-
 def test_a_shard_cut_in_the_middle(folder: Path) -> None:
     path = folder / "a-00001.parquet"
     content = path.read_bytes()
@@ -266,91 +225,6 @@ def test_other_contents(folder: Path) -> None:
     pq.write_table(table, path, **plain)
     shutil.copy(folder / "a-00000.parquet", folder / "a-00003.parquet")
     with pytest.raises(RmferError, match=r"a-00003.parquet: has frames from before the end of the part before"):
-        open_index(folder)
-
-
-def test_a_flipped_byte_in_a_picture(folder: Path) -> None:
-    found = open_index(folder)
-    path, number = found.place(250)
-    stat, content = path.stat(), bytearray(path.read_bytes())
-    whole = bytes(ImageReader(found).read(250))
-    at = bytes(content).index(whole)
-    for where in (0, len(whole) // 2, len(whole) - 1):
-        damaged = bytearray(content)
-        damaged[at + where] ^= 0x10
-        path.write_bytes(damaged)
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        with pytest.raises(ShardError) as raised:
-            ImageReader(open_index(folder)).read(250)
-        assert str(raised.value).startswith(f"{path}, row {number}: ")
-        assert str(raised.value).endswith("delete it and run `rmset extract` on its video again")
-        assert (raised.value.path, raised.value.row) == (path, 50)
-        before, same, after = ImageReader(open_index(folder)).read_many([10, 250, 299])
-        assert isinstance(same, ShardError)
-        assert not isinstance(before, ShardError)
-        assert not isinstance(after, ShardError)
-
-
-def flip_end_of(path: Path, column: str) -> None:
-    """Turn a bit around in the last byte of a column's first row group."""
-    group = pq.read_metadata(path).row_group(0)
-    (chunk,) = (c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == column)
-    begin = chunk.dictionary_page_offset or chunk.data_page_offset
-    content = bytearray(path.read_bytes())
-    content[begin + chunk.total_compressed_size - 1] ^= 1
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("column", ["frame", "identity"])
-def test_a_flipped_bit_in_who_and_when(folder: Path, column: str) -> None:
-    path = folder / "b-00000.parquet"
-    flip_end_of(path, column)
-    fault = f"is damaged (rows 0 to 119, column {column}: its bytes are not those that were written (checksum))"
-    check_fault(folder, path.name, fault, "delete it and run `rmset extract`", left=300)
-
-
-def test_no_flipped_bit_of_a_footer_ends_the_process(folder: Path) -> None:
-    """As pyarrow's metadata of column chunks do."""
-    path = folder / "b-00000.parquet"
-    whole, places = path.read_bytes(), random.Random(2)
-    footer = range(len(whole) - 8 - int.from_bytes(whole[-8:-4], "little"), len(whole))
-    for at in places.sample(footer, 150):
-        damaged = bytearray(whole)
-        damaged[at] ^= 1 << places.randrange(8)
-        path.write_bytes(damaged)
-        with contextlib.suppress(ShardError):
-            assert len(read_columns(path).frame) == 120
-
-
-def test_a_flipped_bit_in_the_index(folder: Path) -> None:
-    open_index(folder)
-    (place,) = (folder / ".rmfer-index").glob("[!.]*/")
-    whole = {path.name: path.read_bytes() for path in place.iterdir()}
-    assert set(whole) == {"crc32.json", "index.json", *(f"{name}.bin" for name in ARRAYS)}
-    for name, content in whole.items():
-        damaged = bytearray(content)
-        damaged[len(damaged) // 2] ^= 1
-        (place / name).write_bytes(damaged)
-        open_index(folder)
-        assert {path.name: path.read_bytes() for path in place.iterdir()} == whole, name
-
-
-def test_a_damaged_index_is_not_taken_over(folder: Path, make_shards: Make) -> None:
-    open_index(folder)
-    (place,) = (folder / ".rmfer-index").glob("[!.]*/")
-    frames = bytearray((place / "frame.bin").read_bytes())
-    frames[4 * 299] ^= 1
-    (place / "frame.bin").write_bytes(frames)
-    make_shards(folder, "b", wall(30, 4), size=32, first=5000)
-    assert open_index(folder).frame[299] == 59
-
-
-def test_a_flipped_bit_in_the_table_of_videos(folder: Path) -> None:
-    update_videos(folder, VideoRecord(id="a", shards=3, faces=300))
-    flip_end_of(folder / "videos.parquet", "shards")
-    with pytest.raises(
-        RmferError, match=r"videos.parquet cannot be read \(row 0, column shards: its bytes .*rebuilds it"
-    ):
         open_index(folder)
 
 

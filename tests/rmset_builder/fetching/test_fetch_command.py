@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from fetch_runs import Film, Run, states
 from mashup_site import CC, Clip, Site
 
-from rmset_builder.fetching.catalog import Video, read_catalog, read_rows
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-Film = Callable[..., bytes]
+from rmset_builder.fetching.catalog import read_catalog, read_rows
 
 HOSTILE = "../../x; rm -rf"
+
 HOSTILE_ID = "x_rm_-rf--d4a2cc4777a57086"
+
 SLASHED_ID = "a_b--c14cddc033f64b9d"
-
-
-def states(folder: Path) -> dict[str, tuple[str, str]]:
-    return {video.id: (video.state, video.reason) for video in read_rows(folder).values()}
 
 
 def tree(folder: Path, *but: Path) -> dict[str, bytes]:
@@ -247,81 +239,6 @@ def test_h264_up_to_1080_lines_is_preferred(site: Site, film: Film, manifest: Ru
     assert "format vp9" in rows["b"].format  # AV1 comes last of all
 
 
-def test_a_partial_file_is_gone_on_with(site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path) -> None:
-    content = film(1)
-    site.add("mashup x", Clip("a", content, fault="cut:9000", times=3))
-    path = manifest(Anger=["x"])
-    assert fetch(path, "--retries", 0).returncode == 1
-    (partial,) = (tmp_path / "videos" / ".partial").glob("a.*.part")
-    assert partial.read_bytes() == content[: partial.stat().st_size] != b""
-    site.sent.clear()
-    site.mend("/watch/a")
-    assert fetch(path).returncode == 0
-    assert site.sent["a"] < len(content)
-    assert (tmp_path / "videos" / "a.mp4").read_bytes() == content
-    assert not list((tmp_path / "videos" / ".partial").iterdir())
-
-
-def test_a_partial_file_that_lacks_nothing_but_its_name(
-    site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path
-) -> None:
-    """As a kill between the last byte and the renaming leaves it; and one that is as long and something else."""
-    content = film(1)
-    site.add("mashup x", Clip("a", content), Clip("b", content))
-    path = manifest(Anger=["x"])
-    partial = tmp_path / "videos" / ".partial"
-    partial.mkdir(parents=True)
-    (partial / f"a.hd-{len(content)}.mp4.part").write_bytes(content)
-    (partial / f"b.hd-{len(content)}.mp4.part").write_bytes(bytes(len(content)))
-    done = fetch(path)
-    assert states(tmp_path / "videos") == {"a": ("fetched", ""), "b": ("failed", "not-a-video")}, done.stderr
-    assert not site.sent
-    assert fetch(path).returncode == 0
-    assert {(tmp_path / "videos" / f"{one}.mp4").read_bytes() for one in "ab"} == {content}
-
-
-def test_another_file_under_the_same_address_is_not_gone_on_with(
-    site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path
-) -> None:
-    site.add("mashup x", Clip("a", film(1), fault="cut:9000"))
-    path = manifest(Anger=["x"])
-    fetch(path)
-    site.clips["/watch/a"] = Clip("a", film(2, 3))
-    assert fetch(path).returncode == 0
-    assert (tmp_path / "videos" / "a.mp4").read_bytes() == film(2, 3)
-
-
-def test_a_lock_brings_back_the_same_and_tells_what_is_lost(
-    site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path
-) -> None:
-    site.add("mashup x", *(Clip(f"v{n}", film(n)) for n in range(4)))
-    path = manifest(Anger=["x"])
-    assert "keywords.lock.yaml: 4 videos" in fetch(path, "--lock").stderr
-    lock = path.with_name("keywords.lock.yaml")
-    first = lock.read_text()
-    fetch(path, "--lock")
-    assert lock.read_text() == first
-    written = yaml.safe_load(first)
-    assert [video["id"] for video in written["videos"]] == ["v0", "v1", "v2", "v3"]
-    assert written["videos"][2]["sha256"] == hashlib.sha256(film(2)).hexdigest()
-
-    site.searches.clear()
-    again = fetch(lock, "--out", "again")
-    assert (again.returncode, "4 of 4 videos are here as they were locked" in again.stderr) == (0, True), again.stderr
-    assert {v.id: (v.group, v.sha256) for v in read_rows(tmp_path / "again").values()} == {
-        video["id"]: ("Anger", video["sha256"]) for video in written["videos"]
-    }
-    site.clips["/watch/v1"] = Clip("v1", film(1), page_fault=404)
-    site.clips["/watch/v2"] = Clip("v2", film(7))
-    lost = fetch(lock, "--out", "lost")
-    assert lost.returncode == 1
-    assert "attrition: 2 of 4" in lost.stderr
-    assert "1 gone: v1" in lost.stderr and "1 changed: v2" in lost.stderr
-    site.requests.clear()
-    assert fetch(lock, "--out", "lost").stderr.count("1 gone: v1") == 1
-    assert not site.requests
-
-
 def test_addresses_and_folders_are_sources_too(site: Site, film: Film, fetch: Run, tmp_path: Path) -> None:
     site.add("", Clip("page", film(1)), Clip("plain", film(2)))
     urls = tmp_path / "urls.yaml"
@@ -357,139 +274,3 @@ def test_addresses_and_folders_are_sources_too(site: Site, film: Film, fetch: Ru
     assert len(list(mine.iterdir())) == 3
     assert not site.requests
     assert "1 already here" in fetch(folders, "--out", "local").stderr
-
-
-def test_plug_ins_stay_out_unless_they_are_allowed(
-    site: Site, film: Film, manifest: Run, rmset_process: Run, environment: dict[str, str], tmp_path: Path
-) -> None:
-    site.add("mashup x", Clip("a", film(1)))
-    path = manifest(Anger=["x"])
-    done = rmset_process("fetch", path, "--sleep-requests", "0", "--backoff", "0", cwd=tmp_path, env=environment)
-    assert not (tmp_path / "videos" / "a.mp4").exists()
-    assert "a" not in read_rows(tmp_path / "videos"), done.stderr
-    refused = rmset_process(
-        "fetch", path, "--allow-plugins", cwd=tmp_path, env={**environment, "YTDLP_NO_PLUGINS": "1"}
-    )
-    assert (refused.returncode, "unset YTDLP_NO_PLUGINS" in refused.stderr) == (2, True)
-
-
-def test_cookies_and_proxy_are_opt_in_and_recorded(
-    site: Site, film: Film, manifest: Run, fetch: Run, environment: dict[str, str], tmp_path: Path
-) -> None:
-    site.add("mashup x", Clip("a", film(1)), Clip("b", film(2)))
-    path = manifest(Anger=["x"])
-    environment["http_proxy"] = "http://127.0.0.1:9"
-    done = fetch(path, "--limit", 1)
-    assert done.returncode == 0, done.stderr  # the environment's proxy, which is dead, is not used
-    assert 'use it with --proxy "$http_proxy"' in done.stderr
-    cookies = tmp_path / "cookies.txt"
-    cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tsecret\n")
-    before = cookies.read_bytes()
-    done = fetch(path, "--cookies", cookies, "--proxy", "http://me:secret@127.0.0.1:9")
-    rows = read_rows(tmp_path / "videos")
-    assert rows["b"].state == "failed", done.stderr
-    assert (rows["a"].cookies, rows["a"].proxy) == (False, "")
-    assert (rows["b"].state, rows["b"].cookies, rows["b"].proxy) == ("failed", True, "http://127.0.0.1:9")
-    assert cookies.read_bytes() == before
-    assert "secret" not in (tmp_path / "videos" / "catalog.jsonl").read_text()
-    for text in ("nonsense", ""):
-        cookies.write_text(text)
-        assert fetch(path, "--cookies", cookies).returncode == 2
-
-
-def test_without_a_connection_the_queue_does_not_try_a_thousand_times(
-    site: Site, film: Film, manifest: Run, fetch: Run
-) -> None:
-    path = manifest(Anger=["a", "b", "c", "d", "e"])
-    path.write_text(path.read_text().replace(site.url, "http://127.0.0.1:9"))
-    done = fetch(path)
-    assert done.returncode == 1
-    assert done.stderr.count("failed: search") == 3
-    assert "stopped: no connection 3 times in a row" in done.stderr and "check the connection" in done.stderr
-
-
-def test_files_that_are_there_are_never_written_over(
-    site: Site, film: Film, manifest: Run, fetch: Run, tmp_path: Path
-) -> None:
-    site.add("mashup x", Clip("mine", film(1)), Clip("a", film(2)))
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "mine.mkv").write_bytes(b"precious")
-    done = fetch(manifest(Anger=["x"]))
-    assert done.returncode == 1
-    assert "mine.mkv is there and was never fetched; move it away" in done.stderr
-    (tmp_path / "videos" / "a.mp4").write_bytes(b"edited")
-    done = fetch(tmp_path / "manifests" / "keywords.yaml")
-    assert "a.mp4 is no longer what was fetched" in done.stderr
-    assert (tmp_path / "videos" / "a.mp4").read_bytes() == b"edited"
-    (tmp_path / "videos" / "a.mp4").unlink()
-    fetch(tmp_path / "manifests" / "keywords.yaml")
-    assert (tmp_path / "videos" / "a.mp4").read_bytes() == film(2)
-
-
-def test_two_runs_do_not_share_a_folder(
-    site: Site, film: Film, manifest: Run, fetch: Run, start_rmset: Any, environment: dict[str, str], tmp_path: Path
-) -> None:
-    site.add("mashup x", Clip("a", film(1), rate=9000))
-    path = manifest(Anger=["x"])
-    with start_rmset("fetch", path, "--allow-plugins", cwd=tmp_path, env=environment) as first:
-        while not site.sent:
-            assert first.poll() is None
-            os.sched_yield()
-        second = fetch(path)
-        assert (second.returncode, "another process is at work on videos" in second.stderr) == (2, True)
-        first.kill()
-
-
-def test_known_videos_cost_no_request(site: Site, manifest: Run, fetch: Run, tmp_path: Path) -> None:
-    """A thousand of them, of every state that is final; `benchmarks/fetch_rerun.py` has the time."""
-    path = manifest(Anger=["x"], per_keyword=1000)
-    url = site.search_url.format(query="mashup+x", licence="creative-commons")
-    (tmp_path / "videos").mkdir()
-    rows = []
-    for number in range(1000):
-        row = Video(
-            id=f"v{number}", url=f"{site.url}/watch/v{number}", licence=CC, group="Anger", keyword="x", checked=True
-        )
-        match number % 4:
-            case 0:
-                row = row.with_(state="gone", reason="removed")
-            case 1:
-                row = row.with_(licence="Standard", state="filtered", reason="licence", message="-")
-            case 2:
-                row = row.with_(state="failed", reason="blocked-here", times=1)
-            case _:
-                (tmp_path / "videos" / f"v{number}.mp4").write_bytes(b"x")
-                row = row.with_(state="fetched", file=f"v{number}.mp4", bytes=1)
-        rows.append(row)
-    text = "".join(json.dumps(vars(row)) + "\n" for row in rows)
-    (tmp_path / "videos" / "catalog.jsonl").write_text(text)
-    search = {"group": "Anger", "keyword": "x", "url": url, "count": 5000, "results": [row.id for row in rows]}
-    (tmp_path / "videos" / "searches.jsonl").write_text(json.dumps(search) + "\n")
-    fetch(path)
-    assert not site.requests
-    done = fetch(path)
-    assert (done.returncode, site.requests) == (0, [])
-    assert "250 already here, 250 filtered (250 licence), 250 blocked here before, 250 given up" in done.stderr
-
-
-def test_what_cannot_be_used_is_one_line(rmset: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for arguments, words in (
-        (("nowhere.yaml",), "no manifest at nowhere.yaml"),
-        (("x.lock.yaml",), "no manifest at x.lock.yaml"),
-        (("--limit-rate", "fast"), "no speed in bytes per second"),
-    ):
-        done = rmset("fetch", *arguments)
-        assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
-    (tmp_path / "empty.lock.yaml").write_text("")
-    assert "is empty" in rmset("fetch", "empty.lock.yaml").stderr
-    (tmp_path / "bad.lock.yaml").write_text(
-        "videos:\n  - {id: ../x, url: 'http://a/b', sha256: abc}\n  - {id: a, url: gopher://x}\n"
-    )
-    done = rmset("fetch", "bad.lock.yaml")
-    assert done.returncode == 2
-    assert (
-        "bad.lock.yaml:2: videos[0].id" in done.stderr
-        and "bad.lock.yaml:3: videos[1].sha256: is missing" in done.stderr
-    )
-    assert not (tmp_path / "videos").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pickle
 import resource
 import shutil
 import signal
@@ -12,39 +11,39 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import PATIENCE_S, wait_for
 
 import rmset_builder
-from rmset_builder.core.errors import RmsetError, VideoError
-from rmset_builder.core.priority_pool import Urgency
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device
-from rmset_builder.pipeline.engine import EngineSpec, open_engine
+from rmset_builder.pipeline.engine import EngineSpec
 from rmset_builder.pipeline.executor import WORKER_DIED, run
 from rmset_builder.pipeline.model_pack import ModelPack, load_pack
 from rmset_builder.pipeline.results import Outcome, Result
-from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
-from rmset_builder.video.nvdec import NvDecoder
 
 Finished = subprocess.CompletedProcess[str]
+
 Rmset = Callable[..., Finished]
+
 Start = Callable[..., subprocess.Popen[str]]
+
 MakeClip = Callable[..., Path]
 
 _needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a GPU that jobs could share")
+
 # Of each run and of no account for what it found.
 _OWN_OF_A_RUN = {"seconds_spent": 0.0, "source_mtime_ns": 0}
-# A machine may be busy; what is told to users is 2 s.
-_PATIENCE_S = 10
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +80,6 @@ def contents(out: Path) -> dict[str, bytes]:
 
 def records(out: Path) -> dict[str, VideoRecord]:
     return {name: dataclasses.replace(record, **_OWN_OF_A_RUN) for name, record in read_videos(out).items()}
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def at_work_on(out: Path, video: str) -> bool:
@@ -234,7 +226,7 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(videos: Path, start: Sta
         process.communicate(timeout=60)
     assert len(workers_of(process.pid)) == 0
     assert len(everybody) >= 3, "two workers and an ffmpeg"
-    assert not psutil.wait_procs(everybody, timeout=_PATIENCE_S)[1]
+    assert not psutil.wait_procs(everybody, timeout=PATIENCE_S)[1]
 
 
 @pytest.mark.parametrize(
@@ -264,13 +256,13 @@ def test_an_interruption_is_one_message_and_leaves_nobody_and_nothing(
         began = time.monotonic()
         os.killpg(process.pid, sign)
         said, told = process.communicate(timeout=60)
-    assert time.monotonic() - began < _PATIENCE_S
+    assert time.monotonic() - began < PATIENCE_S
     assert process.returncode == 130
     assert said == ""
     assert [line for line in told.splitlines() if line and not line.startswith("note: ")] == [
         "rmset: interrupted; what is complete stays, the same command goes on from there"
     ]
-    assert not psutil.wait_procs(everybody, timeout=_PATIENCE_S)[1]
+    assert not psutil.wait_procs(everybody, timeout=PATIENCE_S)[1]
     assert contents(out) == {}
     assert read_videos(out) == {}
 
@@ -321,64 +313,3 @@ def test_a_disk_that_fills_up_ends_the_run_of_several(videos: Path, start: Start
     assert f"{out}: 1 failed, 2 not begun\n" in told
     assert "Traceback" not in told
     assert contents(out) == {}
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        RmsetError("no such thing", remedy="look elsewhere"),
-        RmsetError("no such thing"),
-        VideoError("cut-short", "a.mp4 is cut short", remedy="fetch it again"),
-        VideoError("cut-short", "a\nb.mp4 is cut short"),
-    ],
-)
-def test_errors_are_the_same_in_another_process(error: RmsetError) -> None:
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error)
-    assert vars(again) == vars(error)
-    assert (str(again), again.args) == (str(error), error.args)
-
-
-@pytest.mark.parametrize("gpu", [None, 1])
-def test_an_engines_making_is_the_same_in_another_process(gpu: int | None) -> None:
-    spec = EngineSpec(
-        load_pack(),
-        ExtractSettings(detect_every=2),
-        Device(gpu),
-        threads=3,
-        nvdec=None if gpu is None else NvDecoder(gpu),
-    )
-    assert pickle.loads(pickle.dumps(spec)) == spec
-
-
-def test_what_is_imported_ahead_is_imported_in_the_order_of_use() -> None:
-    """Else two threads load scipy from different ends, and Python ends their waiting for each other with an error."""
-    program = "import sys; from rmset_builder.pipeline.engine import import_ahead; import_ahead(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    names = done.stdout.split()
-    # In the order in which they were whole.
-    assert "sklearn.cluster" in names
-    assert names.index("scipy.optimize") < min(names.index(name) for name in names if name.startswith("sklearn."))
-
-
-def test_an_engines_threads_end_with_it_and_what_has_not_begun_never_does() -> None:
-    begun: list[int] = []
-    hold = threading.Event()
-
-    def work(number: int) -> None:
-        begun.append(number)
-        hold.wait(_PATIENCE_S)
-
-    def threads() -> Sequence[str]:
-        return [thread.name for thread in threading.enumerate() if thread.name.startswith("worker_")]
-
-    before = len(threads())
-    with pytest.raises(KeyboardInterrupt), open_engine(EngineSpec(load_pack(), threads=2)) as engine:
-        assert len(threads()) == before + 2
-        futures = [engine.workers.at(Urgency.AWAITED).submit(work, number) for number in range(20)]
-        wait_for(lambda: len(begun) == 2)
-        threading.Timer(0.1, hold.set).start()
-        raise KeyboardInterrupt
-    assert len(begun) == 2
-    assert sum(future.cancelled() for future in futures) == 18
-    assert len(threads()) == before

@@ -2,98 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-import numpy.typing as npt
-import psutil
 import pytest
+from numbered_frames import (
+    HEIGHT,
+    WIDTH,
+    X264,
+    MakeClip,
+    assert_near,
+    assert_times,
+    corners,
+    number_of,
+    numbered,
+    raw,
+    read,
+    times_by_pyav,
+)
 
 from rmset_builder.core.errors import VideoError
-from rmset_builder.core.machine import usable_cores
-from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.info import VideoInfo
-
-Picture = npt.NDArray[np.uint8]
-MakeClip = Callable[..., Path]
-
-WIDTH, HEIGHT, RATE = 160, 96, 25
-# A frame's number, as eight fields of black or white in two rows; large enough to survive any codec.
-FIELD, BITS, ACROSS = 32, 8, 4
-X264 = ["-c:v", "libx264", "-preset", "veryfast", "-threads", 1]
-RED, GREEN, BLUE, GREY = (200, 40, 40), (40, 180, 60), (40, 60, 200), (128, 128, 128)
-
-
-def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> Picture:
-    """A grey picture that shows ``number``."""
-    picture = np.full((height, width, 3), 128, np.uint8)
-    for bit in range(BITS):
-        row, column = divmod(bit, ACROSS)
-        place = slice(row * FIELD, (row + 1) * FIELD), slice(column * FIELD, (column + 1) * FIELD)
-        picture[place] = 235 if number >> bit & 1 else 20
-    return picture
-
-
-def number_of(picture: Picture) -> int:
-    """The number that a picture shows."""
-    centres = [((bit // ACROSS) * FIELD + FIELD // 2, (bit % ACROSS) * FIELD + FIELD // 2) for bit in range(BITS)]
-    return sum(int(picture[y, x].mean() > 128) << bit for bit, (y, x) in enumerate(centres))
-
-
-def corners() -> Picture:
-    """A picture whose quarters are red, green, blue and grey: it shows how it lies."""
-    picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    picture[: HEIGHT // 2, : WIDTH // 2], picture[: HEIGHT // 2, WIDTH // 2 :] = RED, GREEN
-    picture[HEIGHT // 2 :, : WIDTH // 2], picture[HEIGHT // 2 :, WIDTH // 2 :] = BLUE, GREY
-    return picture
-
-
-def raw(folder: Path, pictures: list[Picture], rate: object = RATE) -> list[object]:
-    """ffmpeg's arguments for ``pictures`` as its input."""
-    height, width = pictures[0].shape[:2]
-    path = folder / f"{width}x{height}x{len(pictures)}.rgb"
-    path.write_bytes(b"".join(picture.tobytes() for picture in pictures))
-    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-framerate", rate, "-i", path]
-
-
-def read(path: Path) -> tuple[list[Picture], npt.NDArray[np.float64]]:
-    """All frames, RGB, and their times."""
-    frames = []
-    with FrameReader(VideoInfo.from_path(path), threads=1) as reader:
-        buffer = np.empty(reader.shape, np.uint8)
-        while reader.read_into(buffer):
-            assert (buffer[..., 3] == 255).all()
-            frames.append(buffer[..., 2::-1].copy())
-        assert reader.count == len(frames)
-        assert reader.shape == (reader.height, reader.width, 4)
-        assert not reader.read_into(buffer), "the end stays the end"
-        return frames, reader.times_s()
-
-
-def times_by_pyav(path: Path) -> list[Fraction]:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        return sorted(frame.pts * frame.time_base for frame in container.decode(stream))
-
-
-def assert_times(times: npt.NDArray[np.float64], exact: list[Fraction]) -> None:
-    """Equal to a rational number of seconds as nearly as a float can be."""
-    np.testing.assert_allclose(times, [float(time) for time in exact], rtol=0, atol=1e-9)
-
-
-def assert_near(picture: Picture, wanted: Picture, tolerance: float) -> None:
-    """Equal up to the codec's loss, away from the edges of fields, where colour bleeds."""
-    assert picture.shape == wanted.shape
-    rows, columns = picture.shape[0] // 8, picture.shape[1] // 8
-    for y in (rows * 2, rows * 6):
-        for x in (columns * 2, columns * 6):
-            area = slice(y - rows, y + rows), slice(x - columns, x + columns)
-            difference = picture[area].astype(int).mean((0, 1)) - wanted[area].astype(int).mean((0, 1))
-            assert np.abs(difference).max() <= tolerance, (y, x, difference)
 
 
 @pytest.mark.parametrize("rate", ["25", "30000/1001", "24000/1001", "60", "12"])
@@ -268,75 +199,6 @@ def test_names_that_look_like_options_or_protocols(
     for name in ("-i.mp4", "http:x.mp4", "concat:a|b.mp4", "%03d.mp4", "a'b \"c\\.mp4", "ünï.mp4", "a\nb.mp4"):
         Path(name).write_bytes(clip.read_bytes())
         assert [number_of(frame) for frame in read(Path(name))[0]] == [5, 5], name
-
-
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
-
-
-def test_leaving_early_ends_ffmpeg_at_once(tmp_path: Path, make_clip: MakeClip) -> None:
-    clip = make_clip(
-        tmp_path / "clip.mp4", "-f", "lavfi", "-i", "color=gray:s=640x360:r=25:d=12", *X264, "-pix_fmt", "yuv420p"
-    )
-    before, threads = set(children()), set(threading.enumerate())
-    with FrameReader(VideoInfo.from_path(clip), threads=1) as reader:
-        buffer = np.empty(reader.shape, np.uint8)
-        assert reader.read_into(buffer)
-        assert set(children()) - before, "ffmpeg works beside this process"
-    assert set(children()) == before
-    assert set(threading.enumerate()) <= threads
-    reader.close()
-
-
-def test_a_fault_of_the_caller_ends_ffmpeg_too(small_video: Path) -> None:
-    before = set(children())
-    with pytest.raises(ZeroDivisionError), FrameReader(VideoInfo.from_path(small_video), threads=1):
-        raise ZeroDivisionError
-    assert set(children()) == before
-
-
-def test_no_file_stays_open(small_video: Path) -> None:
-    read(small_video)
-    before = psutil.Process().num_fds()
-    for _ in range(3):
-        read(small_video)
-        with FrameReader(VideoInfo.from_path(small_video), threads=1):
-            pass
-    assert psutil.Process().num_fds() == before
-
-
-def test_one_or_many_threads_decode_the_same(small_video: Path) -> None:
-    frames, _ = read(small_video)
-    with FrameReader(VideoInfo.from_path(small_video), threads=3) as reader:
-        buffer = np.empty(reader.shape, np.uint8)
-        for frame in frames:
-            assert reader.read_into(buffer)
-            np.testing.assert_array_equal(buffer[..., 2::-1], frame)
-
-
-@pytest.mark.parametrize(("threads", "told"), [(1, 1), (3, 3), (0, usable_cores())])
-def test_ffmpeg_is_told_how_many_threads_to_use(small_video: Path, threads: int, told: int) -> None:
-    """For decoding and for filters; by itself it would count cores, and know of no quota."""
-    before = {child.pid for child in children()}
-    with FrameReader(VideoInfo.from_path(small_video), threads=threads):
-        (child,) = [child for child in children() if child.pid not in before]
-        words = child.cmdline()
-    assert {words[at + 1] for at, word in enumerate(words) if word.endswith("threads")} == {str(told)}
-    assert sum(word.endswith("threads") for word in words) == 2
-
-
-def test_a_track_that_cannot_be_decoded_is_a_fault(tmp_path: Path, make_clip: MakeClip) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", *raw(tmp_path, [numbered(n) for n in range(5)]), *X264)
-    data = bytearray(clip.read_bytes())
-    start = data.index(b"mdat") + 4
-    end = data.index(b"moov") if data.index(b"moov") > start else len(data)
-    data[start : end - 4] = b"\xff" * (end - 4 - start)
-    clip.write_bytes(data)
-    before = set(children())
-    with pytest.raises(VideoError, match=r"clip.mp4 .*(not one frame|cut short|ffmpeg ended)") as caught:
-        read(clip)
-    assert "\n" not in str(caught.value)
-    assert set(children()) == before
 
 
 @pytest.mark.parametrize(

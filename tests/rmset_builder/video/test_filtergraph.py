@@ -16,17 +16,20 @@ import pytest
 from rmset_builder.core.errors import VideoError
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
-from rmset_builder.video.ffmpeg_listing import parse_listing
 from rmset_builder.video.filtergraph import picture_filters, picture_note
 from rmset_builder.video.info import VideoInfo
 from rmset_builder.video.picture_traits import PictureTraits
 
 MakeClip = Callable[..., Path]
+
 Picture = npt.NDArray[np.uint8]
 
 X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-threads", 1, "-pix_fmt", "yuv420p"]
+
 TEN_BITS = ["-c:v", "libx265", "-preset", "ultrafast", "-crf", 4, "-x265-params", "log-level=none:pools=1"]
+
 HDR_TAGS = "setparams=color_trc=smpte2084:color_primaries=bt2020:colorspace=bt2020nc"
+
 # A white disc of 60 pixels' radius, wherever pixels are square.
 DISC = "format=gray,geq=lum='235*lt(hypot({across}*(X-{x}),{down}*(Y-{y})),60)',format=yuv420p"
 
@@ -322,10 +325,3 @@ def test_whole_pictures_in_an_interlaced_stream_pass_unchanged(tmp_path: Path, m
 def test_the_usual_video_needs_no_filter() -> None:
     assert picture_filters(PictureTraits(matrix_unstated=True), Path("unused")) == []
     assert picture_note(PictureTraits(matrix_unstated=True)) == ""
-
-
-def test_filters_are_listed_by_old_and_new_versions() -> None:
-    old = " ... = Source\n  T.. = Timeline support\n TSC bwdif             V->V       Deinterlace.\n"
-    new = "  | = Source\n TS lut3d             V->V       Adjust.\n .. split             V->N       Pass on.\n"
-    assert parse_listing(old) == {"bwdif"}
-    assert parse_listing(new) == {"lut3d", "split"}
