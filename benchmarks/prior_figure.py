@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,5 +41,7 @@ def draw(arms: Mapping[str, Any], levels: Sequence[str], by_gamma: Mapping[float
         axis.set_title(f"{measure} accuracy")
     axes[0].set_ylabel("IAL + ACL minus IAL, per cent")
     axes[0].legend(frameon=False)
-    figure.savefig(path, metadata={"Date": None})
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
     plt.close(figure)
+    path.write_text("".join(f"{line.rstrip()}\n" for line in drawn.getvalue().splitlines()))
