@@ -40,7 +40,7 @@ def draw(arms: Mapping[str, Any], levels: Sequence[str], by_gamma: Mapping[float
         axis.set_xlabel("p: positives that show the anchor's expression")
         axis.set_title(f"{measure} accuracy")
     axes[0].set_ylabel("IAL + ACL minus IAL, per cent")
-    axes[0].legend(frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     drawn = io.StringIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None})
     plt.close(figure)
