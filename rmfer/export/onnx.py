@@ -82,7 +82,7 @@ def export_onnx(net: RmferNet, info: ModelInfo, path: Path) -> Exported:
     metadata = onnx_metadata(info)
     try:
         with whole_file(path) as temporary:
-            _write(module, info, temporary, metadata)
+            write_graph(module, info, temporary, metadata)
             difference, allowed = largest_difference(module, temporary, size=info.size)
             if not difference <= allowed:  # nan too
                 raise RmferError(
@@ -136,7 +136,8 @@ def largest_difference(module: nn.Module, path: Path, *, size: int) -> tuple[flo
     return difference, max(LARGEST_DIFFERENCE, TIMES_ROUNDING * rounding)
 
 
-def _write(module: nn.Module, info: ModelInfo, path: Path, metadata: dict[str, str]) -> None:
+def write_graph(module: nn.Module, info: ModelInfo, path: Path, metadata: dict[str, str]) -> None:
+    """Trace ``module`` and write its graph for any number of pictures, with ``metadata`` in the file."""
     images = torch.zeros(_TRACED_AT, 3, info.size, info.size)
     try:
         with _quiet():

@@ -36,7 +36,7 @@ def model_findings(models: str, gpu: int | None) -> Iterator[Finding]:
 def check_runtime(gpu: int | None) -> Finding:
     """ONNX Runtime imports, and its CPU and GPU builds did not overwrite each other."""
     name = "onnxruntime"
-    builds = _installed_builds()
+    builds = installed_builds()
     gpu_build = "onnxruntime-gpu" in builds
     try:
         runtime = importlib.import_module("rmset_builder.inference.ort").ort
@@ -76,7 +76,7 @@ def check_on_cpu(name: str, model: Path, shape: tuple[int, ...]) -> Finding:
 
 def check_cuda(pack: ModelPack, gpu: int | None) -> Finding:
     """The detector really runs on the GPU; without one, or without ``--gpu``, the CPU will do."""
-    name, cards = "cuda", _nvidia_cards()
+    name, cards = "cuda", nvidia_cards()
     none = Finding(name, Mark.OK, "no NVIDIA GPU: models run on the CPU")
     card = cards[gpu or 0] if len(cards) > (gpu or 0) else "unknown to nvidia-smi"
     providers: list[str] = importlib.import_module("rmset_builder.inference.ort").ort.get_available_providers()
@@ -122,7 +122,8 @@ def _run(model: Path, shape: tuple[int, ...], gpu: int | None) -> float:
     return spent * 1000
 
 
-def _installed_builds() -> set[str]:
+def installed_builds() -> set[str]:
+    """Which builds of ONNX Runtime pip knows of."""
     return {name for name in ("onnxruntime", "onnxruntime-gpu") if _has_metadata(name)}
 
 
@@ -134,7 +135,7 @@ def _has_metadata(name: str) -> bool:
     return True
 
 
-def _nvidia_cards() -> list[str]:
+def nvidia_cards() -> list[str]:
     """The GPUs that the driver lists, such as ``NVIDIA H200``."""
     program = shutil.which("nvidia-smi")
     if program is None:

@@ -204,8 +204,8 @@ def test_the_decoder_of_the_gpu_that_is_asked_for(
 def _builds(monkeypatch: pytest.MonkeyPatch, *, cards: list[str], builds: set[str]) -> None:
     """A machine with these GPUs and builds of ONNX Runtime, of which none has CUDA."""
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: CPU_ONLY)
-    monkeypatch.setattr(models, "_nvidia_cards", lambda: cards)
-    monkeypatch.setattr(models, "_installed_builds", lambda: builds)
+    monkeypatch.setattr(models, "nvidia_cards", lambda: cards)
+    monkeypatch.setattr(models, "installed_builds", lambda: builds)
 
 
 @pytest.mark.parametrize(("gpu", "mark"), [(None, Mark.WARN), (0, Mark.FAIL)])
