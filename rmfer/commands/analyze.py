@@ -76,7 +76,8 @@ def prior(
 
 
 def _tell(found: Estimate, videos: int) -> None:
-    echo(f"{found.sets:,} anchor sets of {videos:,} videos; 95 % intervals over {found.drawn}")
+    of = "1 video" if videos == 1 else f"{videos:,} videos"
+    echo(f"{found.sets:,} anchor sets of {of}; 95 % intervals over {found.drawn}")
     echo(f"p, positives like their anchor   {_percent(found.p)}, by chance {100 * found.chance:.1f} %")
     echo(f"q, negatives unlike theirs       {_percent(found.q)}, by chance {100 * (1 - found.chance):.1f} %")
     if found.p_imp is not None and found.q_imp is not None:

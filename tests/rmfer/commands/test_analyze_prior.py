@@ -68,7 +68,7 @@ def test_what_is_told_is_what_the_network_predicts(
     assert told["corrected"] is None, "the run keeps no test"
     code, out, _ = run(capsys, *line)
     assert code == 0
-    assert out.startswith("3 anchor sets of 1 videos; 95 % intervals over sets\np, positives like their anchor   ")
+    assert out.startswith("3 anchor sets of 1 video; 95 % intervals over sets\np, positives like their anchor   ")
     assert out.endswith("what p must be for ACL to pay: docs/prior.md\n")
 
 
