@@ -26,7 +26,7 @@ from common import keep, shared
 from ferplus_arms import ARMS, BASE, BRANCHING, FROM_NOTHING, SCALES
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
-from many_runs import Job, assignments, run_all
+from many_runs import Job, assignments, common_arguments, run_all
 
 from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
 
@@ -138,17 +138,12 @@ def collect(jobs: Sequence[Job], folder: Path) -> None:
 
 def arguments() -> argparse.Namespace:
     """Of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", choices=SCALES, default="cpu")
+    parser = common_arguments(__doc__, scales=SCALES, work=Path("ferplus-runs"))
     parser.add_argument("--seeds", type=int, nargs="+", help="by default 42 43 44; one for smoke")
     parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS)[:5])
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
-    parser.add_argument("--minutes", type=float, help="stop before so many are over, and go on with the next call")
-    parser.add_argument("--work", type=Path, default=Path("ferplus-runs"))
     parser.add_argument("--device", help="given to rmfer train")
     parser.add_argument("--set-base", action="append", default=[], metavar="KEY=VALUE", help="given to all bases")
     parser.add_argument("--set-arms", action="append", default=[], metavar="KEY=VALUE", help="given to all arms alike")
-    parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
     parser.add_argument("--collect", type=Path, help="also copy what runs found, but no weights, to this folder")
     parser.add_argument("--shards", type=Path, help="by default composed and extracted")
     options = parser.parse_args()

@@ -6,13 +6,14 @@ checkpoint.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -70,6 +71,17 @@ def start(job: Job, jobs: int) -> subprocess.Popen[bytes]:
     with (job.folder / "told.txt").open("ab") as told:
         # In a session of its own, so that Ctrl-C comes to it once, from here.
         return subprocess.Popen(command, env=environment, stdout=told, stderr=told, start_new_session=True)
+
+
+def common_arguments(doc: str | None, *, scales: Iterable[str], work: Path) -> argparse.ArgumentParser:
+    """What every comparison takes on its command line."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", choices=list(scales), default="cpu")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--minutes", type=float, help="stop before so many are over, and go on with the next call")
+    parser.add_argument("--work", type=Path, default=work)
+    parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
+    return parser
 
 
 def assignments(settings: Mapping[str, Any]) -> list[str]:

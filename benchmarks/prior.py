@@ -25,7 +25,7 @@ import numpy.typing as npt
 from common import HERE, keep, shared
 from ferplus_arms import FROM_NOTHING, SMALL
 from ferplus_subset import write_subset
-from many_runs import Job, assignments, run_all
+from many_runs import Job, assignments, common_arguments, run_all
 from prior_figure import draw
 
 from rmfer.evaluation.comparison import read_answers
@@ -188,13 +188,8 @@ def summary(seeds: Mapping[int, dict[str, Found]], options: argparse.Namespace) 
 
 def arguments() -> argparse.Namespace:
     """Of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", choices=("cpu", "smoke"), default="cpu")
+    parser = common_arguments(__doc__, scales=("cpu", "smoke"), work=Path("ferplus-runs") / NAME)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
-    parser.add_argument("--minutes", type=float, help="stop before so many are over, and go on with the next call")
-    parser.add_argument("--work", type=Path, default=Path("ferplus-runs") / NAME)
-    parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
     options = parser.parse_args()
     options.benchmark = options.benchmark or shared() / "data" / "ferplus.zip"
     return options

@@ -9,6 +9,7 @@ import onnx
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.detection import scrfd
 from rmset_builder.detection.base import DetectorKind
+from rmset_builder.inference.graphs import read_model
 
 DETECTORS: list[DetectorKind] = [scrfd.KIND]
 
@@ -39,12 +40,7 @@ def kind_of_file(model: Path) -> DetectorKind:
     Raises:
         RmsetError: it is no ONNX file, or none of a known detector.
     """
-    try:
-        graph = onnx.load(model, load_external_data=False).graph
-    except Exception as error:  # protobuf's own kinds among them
-        raise RmsetError(
-            f"{model} cannot be read as an ONNX model ({error})", remedy="fetch the model pack again"
-        ) from error
+    graph = read_model(model).graph
     found = kind_of(graph)
     if found is None:
         raise RmsetError(f"{model} is no detector ({len(graph.output)} outputs)", remedy=f"use {kind_names()}")

@@ -19,6 +19,20 @@ _SPLIT_BY_INPUT = 13
 _BLOCK = 16
 
 
+def read_model(path: Path) -> onnx.ModelProto:
+    """An ONNX file's model.
+
+    Raises:
+        RmsetError: it is none.
+    """
+    try:
+        return onnx.load(path)
+    except Exception as error:  # protobuf's own kinds among them
+        raise RmsetError(
+            f"{path} cannot be read as an ONNX model ({error})", remedy="fetch the model pack again"
+        ) from error
+
+
 def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelProto:
     """An ONNX file's model, without the shapes that were written into it for one picture.
 
@@ -30,12 +44,7 @@ def load_graph(path: Path, *, kind: str, outputs: Sequence[int]) -> onnx.ModelPr
     Raises:
         RmsetError: it is no model, has more than one input, or another number of outputs.
     """
-    try:
-        model = onnx.load(path)
-    except Exception as error:  # protobuf's own kinds among them
-        raise RmsetError(
-            f"{path} cannot be read as an ONNX model ({error})", remedy="fetch the model pack again"
-        ) from error
+    model = read_model(path)
     graph = model.graph
     if len(graph_inputs(graph)) != 1 or len(graph.output) not in outputs:
         allowed = " or ".join(map(str, outputs))

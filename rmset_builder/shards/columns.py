@@ -6,6 +6,7 @@ features, record batches and back, the documentation's table.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
@@ -138,6 +139,11 @@ def columns_of(row_class: type) -> tuple[Column, ...]:
     Raises:
         TypeError: a field is no array and no list of ``bytes``.
     """
+    return _columns_of(row_class)
+
+
+@functools.cache  # asked for each block of rows
+def _columns_of(row_class: type) -> tuple[Column, ...]:
     found = list[Column]()
     for field, hint in get_type_hints(row_class, include_extras=True).items():
         held, *said = get_args(hint) or (hint,)

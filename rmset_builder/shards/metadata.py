@@ -69,8 +69,9 @@ class ShardMetadata:
         return f"{wrong[0]} is {self.others[wrong[0]]!r}, which is no number" if wrong else ""
 
 
-_FIELDS = [name for name in get_type_hints(ShardMetadata) if name != "others"]
-_NUMBERS = [name for name in _FIELDS if get_type_hints(ShardMetadata)[name] == int | None]
+_HINTS = get_type_hints(ShardMetadata)
+_FIELDS = [name for name in _HINTS if name != "others"]
+_NUMBERS = [name for name in _FIELDS if _HINTS[name] == int | None]
 _TEXTS = [name for name in _FIELDS if name not in _NUMBERS]
 
 

@@ -46,7 +46,7 @@ def write_shards(
             first, last = part * ROWS_PER_SHARD, min((part + 1) * ROWS_PER_SHARD, rows)
             starts = range(first, last, ROWS_PER_GROUP)
             own = replace(metadata, part=part, parts=parts)
-            _write(temporary, video, (blocks(s, min(s + ROWS_PER_GROUP, last)) for s in starts), own)
+            _write(temporary, video, (blocks(s, min(s + ROWS_PER_GROUP, last)) for s in starts), own, FaceRows)
     for surplus in find_shards(folder):
         if surplus.video == video and surplus.part >= parts:
             surplus.path.unlink()
@@ -66,11 +66,7 @@ def write_shard(
 
 
 def _write(
-    path: Path,
-    video: str,
-    blocks: Iterable[FaceRows],
-    metadata: ShardMetadata,
-    row_class: type[FaceRows] = FaceRows,
+    path: Path, video: str, blocks: Iterable[FaceRows], metadata: ShardMetadata, row_class: type[FaceRows]
 ) -> None:
     columns, schema = contract(row_class).values(), shard_schema(metadata.to_strings(), row_class)
     numbers = [column for column in columns if column.kind is not PICTURES]
