@@ -44,8 +44,7 @@ def predict_sets(
     """
     recogniser, reader = Recogniser(net, info, device), ImageReader(sampler.index)
     positives = sampler.settings.positives
-    has_attention = "projection" not in info.untrained
-    embed = FaceEmbedder(net, info, sampler.index) if has_attention and device.type == "cpu" else None
+    embed = FaceEmbedder(net, info, sampler.index) if "projection" not in info.untrained else None
     labels, videos, near, far = [], [], [], []
     for number in range(sets):
         drawn = sampler.draw(epoch=0, number=number)

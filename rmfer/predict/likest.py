@@ -20,7 +20,7 @@ class FaceEmbedder:
     """Faces of shards to their projections, as training would see them without augmentation.
 
     Args:
-        net: in evaluation mode, on the CPU.
+        net: in evaluation mode, on any device.
         info: what belongs to it; where its benchmark's pictures are grey, faces are made grey.
         index: of the shards.
         workers: threads that decode.
@@ -38,7 +38,7 @@ class FaceEmbedder:
 
     @torch.inference_mode()
     def __call__(self, rows: Int64s) -> Tensor:
-        """(n, D) float32 of ``rows`` (n,) of the index.
+        """(n, D) float32, on the CPU, of ``rows`` (n,) of the index.
 
         Raises:
             ShardError: a picture cannot be read.
@@ -47,7 +47,8 @@ class FaceEmbedder:
         filling = self._decoder.start(Filling(rows, out, AugmentPlan.none(len(rows))))
         for _, fault in filling.faults():
             raise fault
-        return self.net.embed(out.permute(0, 3, 1, 2))[1].float()
+        images = out.permute(0, 3, 1, 2).to(next(self.net.parameters()).device)
+        return self.net.embed(images)[1].float().cpu()
 
 
 def likest_positives(z: Tensor, drawn: AnchorSet, *, positives: int, gamma: float) -> Int64s:
