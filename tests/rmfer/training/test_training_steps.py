@@ -289,3 +289,11 @@ def test_epochs_may_grow_and_nothing_else() -> None:
     check_same_run(then, {**then, "config": config(epochs=5).dump()})
     with pytest.raises(RmferError, match=r"tau \(then 0.25, now 0.5\), benchmark \(then a, now b\)"):
         check_same_run(then, {**then, "config": config(epochs=2, tau=0.5).dump(), "benchmark": "b"})
+
+
+def test_a_setting_that_is_newer_than_the_checkpoint_was_at_its_default() -> None:
+    now = {"config": config().dump(), "classes": 7, "benchmark": "a", "world_size": 1}
+    then = {**now, "config": {name: value for name, value in now["config"].items() if name != "labelled"}}
+    check_same_run(then, now)
+    with pytest.raises(RmferError, match=r"labelled \(then 0, now 100\)"):
+        check_same_run(then, {**now, "config": {**now["config"], "labelled": 100}})
