@@ -27,14 +27,14 @@ from common import keep
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
+from rmfer.distributed import Ranks
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.loader import LabelledLoader
 from rmfer.labelled.registry import open_benchmark
 from rmfer.model.network import RmferNet
 from rmfer.optim.sam import Sam
+from rmfer.settings import TrainConfig
 from rmfer.training.anchors import open_anchors
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
 from rmfer.training.objective import Objective
 from rmfer.training.run import Run
 from rmfer.training.setup import training_splits

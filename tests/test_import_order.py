@@ -45,8 +45,10 @@ ORDERS = {
         "devices",
         "shards",
         "labelled",
-        "losses",
         "model",
+        "settings",
+        "distributed",
+        "losses",
         "optim",
         "evaluation",
         "predict",
@@ -188,8 +190,8 @@ def test_a_wrong_import_is_told_with_both_modules(line: str, other: str) -> None
 
 
 def test_a_wrong_import_of_the_trainer_is_told_too() -> None:
-    modules = {**sources("rmfer"), "rmfer.losses.made_up": "from rmfer.training.config import TrainConfig"}
-    told = "rmfer.losses.made_up imports rmfer.training.config: losses stands before training"
+    modules = {**sources("rmfer"), "rmfer.losses.made_up": "from rmfer.training.run import Run"}
+    told = "rmfer.losses.made_up imports rmfer.training.run: losses stands before training"
     assert wrong_imports(modules, "rmfer") == [told]
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rmfer import __version__
 from rmfer.errors import RmferError
-from rmfer.training.config import TrainConfig
+from rmfer.settings import TrainConfig
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
 from rmset_builder.core.command_line import TextPath, something_is_done
 from rmset_builder.core.files import whole_file
@@ -106,10 +106,10 @@ def command(
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
     """
     # torch takes seconds to import, and --help does without.
+    from rmfer.distributed import join, leave  # noqa: PLC0415
     from rmfer.labelled.missing import missing_list, missing_note  # noqa: PLC0415
     from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
     from rmfer.training.anchors import need_shards  # noqa: PLC0415
-    from rmfer.training.distributed import join, leave  # noqa: PLC0415
     from rmfer.training.finish import finish  # noqa: PLC0415
     from rmfer.training.run import InterruptedRun, Run  # noqa: PLC0415
     from rmfer.training.trainer import train  # noqa: PLC0415

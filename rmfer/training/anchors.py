@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.missing import missing_note
 from rmfer.labelled.prior_sets import Prior, PriorSets
 from rmfer.labelled.random_sets import RandomSets
 from rmfer.labelled.registry import open_benchmark
+from rmfer.settings import TrainConfig
 from rmfer.shards.loader import AnchorLoader
 from rmfer.shards.sampler import SamplerSettings
 from rmfer.shards.shard_files import find_shards
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
 from rmfer.training.run import Run
 from rmfer.training.setup import TrainingSplits
 

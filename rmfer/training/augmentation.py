@@ -8,10 +8,10 @@ from torch import Tensor
 
 from rmfer.data.affine import NUMBERS, affine
 from rmfer.data.rng import AFFINE, MIXUP, uniforms
+from rmfer.distributed import Ranks
 from rmfer.labelled.loader import LabelledBatch
 from rmfer.losses.mixup import Mixed, mix
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
+from rmfer.settings import TrainConfig
 
 
 class PictureChanges:

@@ -10,7 +10,7 @@ import torch
 
 from rmfer.errors import RmferError
 from rmfer.resuming import refuse_differences
-from rmfer.training.config import FREE_ON_RESUME, TrainConfig
+from rmfer.settings import FREE_ON_RESUME, make_config
 from rmset_builder.core.files import whole_file
 
 FORMAT = 1
@@ -80,7 +80,7 @@ def load_checkpoint(folder: Path, name: str = CHECKPOINT) -> dict[str, Any]:
 def check_same_run(state: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuse to go on with other settings or data than a checkpoint's.
 
-    A setting that the checkpoint does not know is newer than it; its default is what was done before there was a choice.
+    A setting that the checkpoint does not know is newer than it, and its default is what was done until then.
 
     Args:
         state: the checkpoint's "run".
@@ -89,7 +89,7 @@ def check_same_run(state: dict[str, Any], now: dict[str, Any]) -> None:
     Raises:
         RmferError: they differ; each difference is named.
     """
-    defaults = TrainConfig().dump()
+    defaults = make_config({}).dump()
     flat_then, flat_now = ({**defaults, **told["config"], **told} for told in (state, now))
     refuse_differences(
         flat_then,

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
 from rmfer.losses.acl import choose
 from rmfer.losses.mixup import Mixed
 from rmfer.model.network import RmferNet
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
+from rmfer.settings import TrainConfig
 from rmfer.training.terms import TERMS, ChosenShape, Step
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
+from rmfer.distributed import Ranks
 from rmfer.labelled.loader import EvalLoader, LabelledLoader
 from rmfer.labelled.split import Split
 from rmfer.model.network import RmferNet
 from rmfer.training.anchors import AnchorSource, open_anchors
 from rmfer.training.augmentation import PictureChanges
 from rmfer.training.averaging import AveragedWeights, sample_of
-from rmfer.training.distributed import Ranks
 from rmfer.training.objective import Objective
 from rmfer.training.run import Run
 from rmfer.training.setup import build_net, eval_options, labelled_options, sample_options, training_splits

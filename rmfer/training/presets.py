@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from rmfer.errors import RmferError
-from rmfer.training.config import TrainConfig, make_config
+from rmfer.settings import TrainConfig, make_config
 
 # The column of Table 8 that a benchmark's kind and number of classes stand for.
 _COLUMN_OF = {

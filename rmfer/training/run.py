@@ -9,7 +9,7 @@ from typing import Any
 
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.model.saved import ModelInfo
-from rmfer.training.config import TrainConfig
+from rmfer.settings import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rmfer.distributed import Ranks
 from rmfer.training.checkpointing import Position
-from rmfer.training.distributed import Ranks
 from rmfer.training.finite import check_losses
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.split import Split, draw_part, hold_out
 from rmfer.model.network import RmferNet
 from rmfer.model.weights import load_weights
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
+from rmfer.settings import TrainConfig
 from rmfer.training.run import Run
 
 

@@ -19,16 +19,16 @@ from torch.optim import Optimizer
 from rmfer.data.augment import AugmentPlan
 from rmfer.data.buffers import BufferPool
 from rmfer.data.rng import CROPS, FACES, uniforms
+from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
 from rmfer.losses.nt_xent import nt_xent_loss
 from rmfer.model.network import RmferNet
+from rmfer.settings import TrainConfig
 from rmfer.shards.decode import Decoder, Filling
 from rmfer.shards.images import ImageReader
 from rmfer.shards.index import open_index
 from rmfer.training.anchors import need_shards, shards_grey
 from rmfer.training.checkpointing import check_same_run, load_checkpoint, save_checkpoint
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
 from rmfer.training.run import Run
 from rmfer.training.stepping import autocast
 from rmset_builder.core.machine import usable_cores

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
 from rmfer.losses.mixup import Mixed
 from rmfer.optim.sam import Sam
+from rmfer.settings import TrainConfig
 from rmfer.training.batch_norm import kept, statistics_of
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
 from rmfer.training.objective import ChosenFaces, Losses, Objective
 from rmfer.training.terms import ChosenShape
 

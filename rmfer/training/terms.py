@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from rmfer.distributed import Ranks
 from rmfer.losses.acl import acl_loss
 from rmfer.losses.ial import ial_loss
 from rmfer.losses.mixup import Mixed, mixup_loss
 from rmfer.model.network import RmferNet
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
+from rmfer.settings import TrainConfig
 
 Part = Literal["head_main", "head_att", "projection"]
 

@@ -11,13 +11,13 @@ from typing import Any, Self
 import torch
 from rich.console import Console
 
+from rmfer.distributed import Ranks
 from rmfer.labelled.loader import LabelledBatch
 from rmfer.labelled.random_sets import RandomBatch
 from rmfer.model.network import untrained_parts
 from rmfer.model.saved import save_model
 from rmfer.shards.loader import AnchorBatch
 from rmfer.training.checkpointing import CHECKPOINT, Position, check_same_run, load_checkpoint, save_checkpoint
-from rmfer.training.distributed import Ranks
 from rmfer.training.finite import check_weights
 from rmfer.training.interrupts import Interrupts
 from rmfer.training.logs import RunLog, epoch_line

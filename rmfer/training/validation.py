@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from rmfer.distributed import Ranks
 from rmfer.evaluation import average_accuracy, overall_accuracy
 from rmfer.labelled.loader import EvalLoader
 from rmfer.model.network import RmferNet
-from rmfer.training.config import TrainConfig
-from rmfer.training.distributed import Ranks
+from rmfer.settings import TrainConfig
 from rmfer.training.stepping import autocast
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rmfer.errors import RmferError
-from rmfer.training.config import TrainConfig, make_config
+from rmfer.settings import TrainConfig, make_config
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
 
 TABLE_8 = {

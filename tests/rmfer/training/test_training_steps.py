@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from rmfer.data.affine import affine
+from rmfer.distributed import Ranks, join
 from rmfer.errors import RmferError
 from rmfer.model.network import RmferNet
+from rmfer.settings import TrainConfig, make_config
 from rmfer.training.averaging import AveragedWeights
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.checkpointing import check_same_run, load_checkpoint, save_checkpoint
-from rmfer.training.config import TrainConfig, make_config
-from rmfer.training.distributed import Ranks, join
 from rmfer.training.objective import ChosenShape, Objective
 from rmfer.training.people import PeopleCount, told
 from rmfer.training.simclr import crop

@@ -33,7 +33,7 @@ except SystemExit:
     pass
 import numpy, pyarrow, threadpoolctl
 from rmset_builder.commands import extract, verify
-from rmfer.training.config import TrainConfig
+from rmfer.settings import TrainConfig
 found = find_cores()
 options = [(c.command, next(p for p in c.command.params if p.name == "threads")) for c in (extract, verify)]
 print()
