@@ -1,11 +1,13 @@
-"""What the benchmarks share: where the test data lies, and how a result is kept."""
+"""What the benchmarks share: where the test data lies, a command line, and how a result is kept."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,3 +51,14 @@ def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
     path = Path(os.environ.get("BENCHMARK_RESULTS") or HERE) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n")
+
+
+def common_arguments(doc: str | None, *, scales: Iterable[str], work: Path) -> argparse.ArgumentParser:
+    """What every comparison takes on its command line."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", choices=list(scales), default="cpu")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--minutes", type=float, help="stop before so many are over, and go on with the next call")
+    parser.add_argument("--work", type=Path, default=work)
+    parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
+    return parser

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from common import keep, shared
+from common import common_arguments, keep, shared
 from ferplus_arms import ARMS, BASE, BRANCHING, FROM_NOTHING, SCALES
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
-from many_runs import Job, assignments, common_arguments, run_all
 
 from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
+from rmfer.runs.many import Job, assignments, run_all
 
 SUBSET = {"train": 8, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
 MEASURES = ("overall", "average")

@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from common import HERE, keep, shared
+from common import HERE, common_arguments, keep, shared
 from ferplus_arms import FROM_NOTHING, SMALL
 from ferplus_subset import write_subset
-from many_runs import Job, assignments, common_arguments, run_all
 from prior_figure import draw
 
 from rmfer.evaluation.comparison import read_answers
 from rmfer.evaluation.paired import differences
 from rmfer.labelled.registry import open_benchmark
+from rmfer.runs.many import Job, assignments, run_all
 
 NAME = "prior"
 FIGURE = HERE.parent / "docs" / "prior.svg"

@@ -55,6 +55,7 @@ ORDERS = {
         "analysis",
         "export",
         "training",
+        "runs",
         "commands",
         "cli",
         "__main__",

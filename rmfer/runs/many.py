@@ -6,20 +6,17 @@ checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-from common import HERE
 
 from rmset_builder.core.machine import usable_cores
 
@@ -65,23 +62,14 @@ def start(job: Job, jobs: int) -> subprocess.Popen[bytes]:
     if any((job.folder / name).is_file() for name in ("last.ckpt", "log.jsonl")):
         command += ["--resume"]
     threads = str(max(1, usable_cores() // jobs))
-    python_path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    # The same code as here, wherever Python would look first.
+    here = Path(__file__).parents[2]
+    python_path = os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": python_path}
     job.folder.mkdir(parents=True, exist_ok=True)
     with (job.folder / "told.txt").open("ab") as told:
         # In a session of its own, so that Ctrl-C comes to it once, from here.
         return subprocess.Popen(command, env=environment, stdout=told, stderr=told, start_new_session=True)
-
-
-def common_arguments(doc: str | None, *, scales: Iterable[str], work: Path) -> argparse.ArgumentParser:
-    """What every comparison takes on its command line."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", choices=list(scales), default="cpu")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
-    parser.add_argument("--minutes", type=float, help="stop before so many are over, and go on with the next call")
-    parser.add_argument("--work", type=Path, default=work)
-    parser.add_argument("--benchmark", type=Path, help="FERPlus; by default that of the test data")
-    return parser
 
 
 def assignments(settings: Mapping[str, Any]) -> list[str]:
