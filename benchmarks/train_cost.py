@@ -35,7 +35,7 @@ from rmfer.model.network import RmferNet
 from rmfer.optim.sam import Sam
 from rmfer.settings import TrainConfig
 from rmfer.training.anchors import open_anchors
-from rmfer.training.objective import Objective
+from rmfer.training.objective import Looked, Objective
 from rmfer.training.run import Run
 from rmfer.training.setup import training_splits
 from rmfer.training.stepping import Stepper, precision_of
@@ -101,7 +101,7 @@ def our_step(net: RmferNet, batches: Iterator[Any], sets: Iterator[Any], config:
     def step() -> None:
         batch = next(batches)
         chosen, faces, _ = stepper.choose(next(sets).images)
-        stepper(torch.cat([batch.images, chosen]), batch.labels, faces)
+        stepper(torch.cat([batch.images, chosen]), Looked(batch.images, batch.labels), faces)
 
     return step
 

@@ -27,6 +27,9 @@ class TrainConfig(BaseModel):
     backbone_args: dict[str, Any] = Field({}, description="Further arguments to timm.create_model.")
     weights: str = Field("hub", description='"hub": timm\'s pretrained ones; "none": from scratch; or a file.')
     classes: Literal[7, 8] | None = Field(None, description="7 leaves out contempt; by default what the benchmark has.")
+    head: Literal["linear", "normalised"] = Field(
+        "linear", description="How h_main classifies; normalised: the features' direction, after dropout (Ada-CM)."
+    )
     size: int = Field(260, ge=16, description="Height and width of the pictures, pixels.")
 
     # Labelled batches
@@ -67,6 +70,10 @@ class TrainConfig(BaseModel):
     lambda1: float = Field(1.0, ge=0, description="Weight of IAL.")
     lambda2: float = Field(1.0, ge=0, description="Weight of ACL.")
     losses: dict[str, NonNegativeFloat] = Field({}, description="Weights of further losses, by the name of each.")
+    loss_options: dict[str, dict[str, Any]] = Field({}, description="Of further losses, by the name of each.")
+    unlabelled: Literal["none", "rest", "shards"] = Field(
+        "none", description="Pictures for methods that want some without labels: those beside `labelled`, or shards'."
+    )
     self_masking: bool = Field(True, description="Leave a face's similarity to itself out.")
     evaluate_with: Literal["main", "att"] = Field("main", description="Which classifier accuracy is reported from.")
 
@@ -75,9 +82,10 @@ class TrainConfig(BaseModel):
     lr: float = Field(2e-6, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd.")
     nesterov: bool = Field(False, description="Nesterov's momentum, for sgd.")
-    schedule: Literal["constant", "linear", "cosine", "onecycle"] = Field(
-        "constant", description="Down to 0 at the last step; onecycle rises from lr / 25 first."
+    schedule: Literal["constant", "linear", "cosine", "onecycle", "exponential"] = Field(
+        "constant", description="Down to 0 at the last step; onecycle rises from lr / 25 first; exponential: by decay."
     )
+    decay: float = Field(0.9, gt=0, le=1, description="Of the learning rate, an epoch, with schedule: exponential.")
     rise: float = Field(0.3, gt=0, lt=1, description="Share of all steps in which onecycle rises.")
     decay_from: float = Field(0.0, ge=0, lt=1, description="Share of all steps after which the schedule goes down.")
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the learning rate rises to lr.")
@@ -118,9 +126,9 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.lambda_fer == 0 and self.lambda1 == 0:
+        if self.lambda_fer == 0 and self.lambda1 == 0 and not self.losses:
             raise ValueError("lambda_fer and lambda1 are both 0: nothing learns from the labels")
-        if self.lambda_fer == 0 and self.evaluate_with == "main":
+        if self.lambda_fer == 0 and self.evaluate_with == "main" and not self.losses:
             raise ValueError("lambda_fer is 0, so the main classifier does not learn: set evaluate_with=att")
         if self.lambda1 == 0 and self.evaluate_with == "att":
             raise ValueError("lambda1 is 0, so the attention's classifier does not learn: set evaluate_with=main")
@@ -147,7 +155,9 @@ class TrainConfig(BaseModel):
     @property
     def needs_shards(self) -> bool:
         """Whether the run reads faces of shards."""
-        return (self.uses_acl and self.acl_source == "shards") or self.pretrain_epochs > 0
+        return (
+            (self.uses_acl and self.acl_source == "shards") or self.pretrain_epochs > 0 or self.unlabelled == "shards"
+        )
 
     def dump(self) -> dict[str, Any]:
         """As plain values, for YAML, JSON and checkpoints."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import rmfer.model.backbones  # noqa: F401 (into timm's registry)
 from rmfer.errors import RmferError
+from rmfer.model.heads import HeadKind, make_head
 
 HEADS = ("main", "att")
 PARTS = ("backbone", "projection", "head_main", "head_att")
@@ -32,6 +33,7 @@ class RmferNet(nn.Module):
         classes: expressions, C.
         backbone_args: further arguments to ``timm.create_model``, for example ``{"drop_rate": 0.2}``.
         pretrained: begin with timm's weights, which are fetched unless they are in its cache.
+        head: how h_main classifies: see `rmfer.model.heads`.
 
     Raises:
         RmferError: no such backbone or argument, or weights that cannot be had.
@@ -44,6 +46,7 @@ class RmferNet(nn.Module):
         classes: int,
         backbone_args: Mapping[str, Any] | None = None,
         pretrained: bool = False,
+        head: HeadKind = "linear",
     ) -> None:
         super().__init__()
         self.backbone = _backbone(backbone, dict(backbone_args or {}), pretrained)
@@ -52,13 +55,32 @@ class RmferNet(nn.Module):
         self.projection = nn.Sequential(
             nn.Linear(self.features, self.features), nn.ReLU(), nn.Linear(self.features, self.features)
         )
-        self.head_main = nn.Linear(self.features, classes)
+        self.head_main = make_head(head, self.features, classes)
         self.head_att = nn.Linear(self.features, classes)
         self.head_att.load_state_dict(self.head_main.state_dict())
 
     def features_of(self, images: Tensor) -> Tensor:
         """f: (B, D) of ``images`` (B, 3, H, W), normalised."""
         features: Tensor = self.backbone(images)
+        return features
+
+    def maps_of(self, images: Tensor) -> Tensor:
+        """The backbone's last feature maps, (B, D, h, w), of ``images`` (B, 3, H, W), normalised.
+
+        Raises:
+            RmferError: the backbone has none that features are pooled from, as transformers have not.
+        """
+        maps: Tensor = self.backbone.forward_features(images)  # type: ignore[operator]
+        if maps.ndim != 4 or maps.shape[1] != self.features:
+            raise RmferError(
+                f"{type(self.backbone).__name__} pools no feature maps of {self.features} channels",
+                remedy="use a convolutional backbone, for example resnet50 or tf_efficientnet_b2",
+            )
+        return maps
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        """f: (B, D) of what `maps_of` gave."""
+        features: Tensor = self.backbone.forward_head(maps)  # type: ignore[operator]
         return features
 
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from rmfer.data.device import check_device
 from rmfer.errors import RmferError
+from rmfer.model.heads import HeadKind
 from rmfer.model.network import RmferNet
 from rmfer.model.weights import write_weights
 
@@ -39,6 +40,7 @@ class ModelInfo:
         metrics: accuracies in 0 .. 1 by name, ``valid_average`` for example.
         config: all settings of its training.
         untrained: parts of the network that were not trained, so that the file lacks them.
+        head: how h_main classifies; see `rmfer.model.heads`.
     """
 
     backbone: str
@@ -55,6 +57,7 @@ class ModelInfo:
     metrics: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
+    head: HeadKind = "linear"
 
     @property
     def is_grey(self) -> bool:
@@ -94,7 +97,7 @@ def load_model(path: Path, *, which: str = "best", device: torch.device | str = 
         raise RmferError(
             f"{file} cannot be read ({error})", remedy="it is damaged: train anew, or copy it anew"
         ) from error
-    net = RmferNet(info.backbone, classes=info.classes, backbone_args=info.backbone_args)
+    net = RmferNet(info.backbone, classes=info.classes, backbone_args=info.backbone_args, head=info.head)
     _check_fit(file, net, weights, info.untrained)
     if "head_att" in info.untrained:
         main = {name: value for name, value in weights.items() if _part(name) == "head_main"}

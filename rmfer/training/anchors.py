@@ -83,15 +83,13 @@ def register_source(name: str, opener: Callable[[Wanted], AnchorSource]) -> None
 
 
 @contextmanager
-def open_anchors(
-    run: Run, splits: TrainingSplits, ranks: Ranks, *, steps_per_epoch: int
-) -> Iterator[AnchorSource | None]:
+def open_anchors(wanted: Wanted) -> Iterator[AnchorSource | None]:
     """The anchor sets of a run; None where no loss needs them.
 
     Raises:
         RmferError: what they come from is missing, or cannot give 50 + 50 faces for any anchor.
     """
-    config = run.config
+    config, ranks = wanted.run.config, wanted.ranks
     if not config.uses_acl:
         yield None
         return
@@ -102,7 +100,7 @@ def open_anchors(
             f"anchors_per_step {config.anchors_per_step} cannot be shared by {ranks.world_size} processes",
             remedy=f"use a multiple, for example --set anchors_per_step={ranks.world_size}",
         )
-    with SOURCES[config.acl_source](Wanted(run, splits, ranks, steps_per_epoch)) as source:
+    with SOURCES[config.acl_source](wanted) as source:
         yield source
 
 

@@ -68,6 +68,7 @@ def model_info(
         metrics={f"valid_{name}": value for name, value in found.items()},
         config=config.dump(),
         untrained=untrained,
+        head=config.head,
     )
 
 

@@ -108,7 +108,9 @@ def build_net(config: TrainConfig, classes: int, ranks: Ranks, console: Console,
         RmferError: an unknown backbone, or weights that cannot be had.
     """
     hub = fresh and config.weights == "hub"
-    net = RmferNet(config.backbone, classes=classes, backbone_args=config.backbone_args, pretrained=hub)
+    net = RmferNet(
+        config.backbone, classes=classes, backbone_args=config.backbone_args, pretrained=hub, head=config.head
+    )
     if fresh and config.weights not in ("hub", "none"):
         report = load_weights(net, config.weights)
         if ranks.is_first:

@@ -7,31 +7,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 from torch.optim import Optimizer
 
-from rmfer.data.augment import AugmentPlan
-from rmfer.data.buffers import BufferPool
-from rmfer.data.rng import CROPS, FACES, uniforms
+from rmfer.data.rng import CROPS, uniforms
 from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
 from rmfer.losses.nt_xent import nt_xent_loss
 from rmfer.model.network import RmferNet
 from rmfer.settings import TrainConfig
-from rmfer.shards.decode import Decoder, Filling
-from rmfer.shards.images import ImageReader
+from rmfer.shards.faces import FaceLoader
 from rmfer.shards.index import open_index
 from rmfer.training.anchors import need_shards, shards_grey
 from rmfer.training.checkpointing import check_same_run, load_checkpoint, save_checkpoint
 from rmfer.training.run import Run
 from rmfer.training.stepping import autocast
-from rmset_builder.core.machine import usable_cores
 
 PRETRAINED = "pretrain.ckpt"
 # Of the picture's area, as SimCLR has it but for its smallest crops, which would show no expression.
@@ -52,20 +47,19 @@ class FacePairs:
     """
 
     def __init__(self, shards: Path, config: TrainConfig, ranks: Ranks, *, grey: bool = False) -> None:
-        self.count, self.seed, self.ranks = config.pretrain_batch, config.seed, ranks
-        if self.count % ranks.world_size:
-            raise RmferError(f"pretrain_batch {self.count} cannot be shared by {ranks.world_size} processes")
-        self.index = open_index(shards)
-        if len(self.index) < self.count:
-            raise RmferError(
-                f"{shards} has {len(self.index):,} faces, fewer than pretrain_batch {self.count}",
-                remedy="extract more videos, or use a smaller pretrain_batch",
-            )
-        self._own = self.count // ranks.world_size
-        shape = (2 * self._own, config.size, config.size, 3)
-        self._buffers = BufferPool(shape, np.float32, pinned=ranks.device.type == "cuda")
-        workers = config.workers or usable_cores()
-        self._decoder = Decoder(ImageReader(self.index), size=config.size, workers=workers, exact=False, grey=grey)
+        self.ranks = ranks
+        self._faces = FaceLoader(
+            open_index(shards),
+            batch_size=config.pretrain_batch,
+            copies=2,
+            size=config.size,
+            seed=config.seed,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            grey=grey,
+            workers=config.workers,
+            device=ranks.device if ranks.device.type == "cuda" else None,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -73,37 +67,21 @@ class FacePairs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._decoder.close()
+        self._faces.close()
 
     @property
     def steps(self) -> int:
         """Steps after which as many faces were drawn as there are."""
-        return max(1, len(self.index) // self.count)
+        return len(self._faces)
 
     def epoch(self, epoch: int) -> Iterator[Tensor]:
         """(2 n, 3, H, W) float32 of every step on the device: n faces' first views, then their second."""
-        ahead = self._begin(epoch, 0)
-        for step in range(self.steps):
-            filling, ahead = ahead, self._begin(epoch, step + 1)
-            for _, fault in filling.faults():
-                raise fault
-            assert filling.out is not None
-            images = filling.out.permute(0, 3, 1, 2).to(self.ranks.device, non_blocking=True)
-            numbers = self._uniforms(3 * 2 * self._own, epoch, step, CROPS).reshape(-1, 3)
-            yield crop(images, torch.from_numpy(numbers).float().to(images.device))
-
-    def _begin(self, epoch: int, step: int) -> Filling:
-        numbers = uniforms(self.count, seed=self.seed, epoch=epoch, number=step, purpose=FACES)
-        rows = (numbers * len(self.index)).astype(np.int64)
-        own = rows[self.ranks.rank * self._own : (self.ranks.rank + 1) * self._own]
-        plan = AugmentPlan.of_set(2 * self._own, seed=self.seed, epoch=epoch, number=self._number(step))
-        return self._decoder.start(Filling(np.concatenate([own, own]), self._buffers.take(), plan))
-
-    def _uniforms(self, count: int, epoch: int, step: int, purpose: int) -> Any:
-        return uniforms(count, seed=self.seed, epoch=epoch, number=self._number(step), purpose=purpose)
-
-    def _number(self, step: int) -> int:
-        return step * self.ranks.world_size + self.ranks.rank
+        faces, ranks = self._faces, self.ranks
+        faces.set_epoch(epoch)
+        for batch in faces:
+            number = batch.step * ranks.world_size + ranks.rank
+            numbers = uniforms(3 * len(batch.images), seed=faces.seed, epoch=epoch, number=number, purpose=CROPS)
+            yield crop(batch.images, torch.from_numpy(numbers.reshape(-1, 3)).float().to(batch.images.device))
 
 
 def crop(images: Tensor, numbers: Tensor) -> Tensor:

@@ -13,12 +13,12 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from rmfer.distributed import Ranks
 from rmfer.errors import RmferError
+from rmfer.losses.method import Before, ChosenShape
 from rmfer.losses.mixup import Mixed
 from rmfer.optim.sam import Sam
 from rmfer.settings import TrainConfig
 from rmfer.training.batch_norm import kept, statistics_of
-from rmfer.training.objective import ChosenFaces, Losses, Objective
-from rmfer.training.terms import ChosenShape
+from rmfer.training.objective import ChosenFaces, Looked, Losses, Objective
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -46,11 +46,9 @@ class Stepper:
             # Which parts a step uses changes when ACL joins.
             self._forward = DistributedDataParallel(objective, find_unused_parameters=True)
 
-    def __call__(
-        self, images: Tensor, labels: Tensor, faces: ChosenShape | None = None, mixed: Mixed | None = None
-    ) -> Losses:
+    def __call__(self, images: Tensor, looked: Looked, faces: ChosenShape | None = None) -> Losses:
         """Make a step; the losses before it. Arguments as of `Objective.forward`."""
-        losses = self._pass(images, labels, faces, mixed)
+        losses = self._pass(images, looked, faces)
         if self.sam is None:
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -58,9 +56,14 @@ class Stepper:
             return losses
         self.sam.ascend()
         with kept(self._statistics):
-            self._pass(images, labels, faces, mixed)
+            self._pass(images, looked, faces)
         self.sam.descend()
         return losses
+
+    def look(self, before: Before, mixed: Mixed | None = None) -> Looked:
+        """`Objective.look`; once a step, for both passes."""
+        with autocast(self.config, self.device):
+            return self.objective.look(before, mixed)
 
     def choose(self, images: Tensor) -> ChosenFaces:
         """`Objective.choose`; once a step, for both passes."""
@@ -86,9 +89,9 @@ class Stepper:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
 
-    def _pass(self, images: Tensor, labels: Tensor, faces: ChosenShape | None, mixed: Mixed | None) -> Losses:
+    def _pass(self, images: Tensor, looked: Looked, faces: ChosenShape | None) -> Losses:
         with autocast(self.config, self.device):
-            losses: Losses = self._forward(images, labels, faces, mixed)
+            losses: Losses = self._forward(images, looked, faces)
         self.scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
         return losses
 
@@ -123,6 +126,8 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float
     left = 1.0 if step < begin else 1 - (step - begin) / (total - begin)
     if config.schedule == "linear":
         return config.lr * left
+    if config.schedule == "exponential":
+        return config.lr * config.decay ** (step // steps_per_epoch)
     if config.schedule == "cosine":
         return config.lr * (1 - math.cos(math.pi * left)) / 2
     return config.lr

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import torch
 from rich.console import Console
@@ -107,19 +106,13 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         config, at, parts = self.config, self.at, self.parts
-        if at.step == 0:
-            parts.labelled.set_epoch(at.epoch)
-        anchors: Iterator[Any] | None = None
-        if parts.anchors is not None and at.epoch >= config.epochs_pre:
-            if at.step == 0:
-                parts.anchors.set_epoch(at.epoch)
-            anchors = iter(parts.anchors)
+        parts.begin_epoch(at.epoch, at.step)
         self.log.begin_epoch(at.epoch, config.epochs, at.step, self.steps)
         self._began = time.monotonic()
 
         for batch in parts.labelled:
             parts.stepper.lr = learning_rate(config, self._step_of_run, self.steps)
-            losses = self._train_step(batch, next(anchors) if anchors is not None else None)
+            losses = self._train_step(batch, parts.anchors.take())
             at.step = batch.step + 1
             self._note(losses)
             patience = 1 if self.ranks.world_size == 1 else _STEPS_BETWEEN_QUESTIONS
@@ -129,15 +122,15 @@ class Trainer:
 
     def _train_step(self, batch: LabelledBatch, anchor_sets: AnchorBatch | RandomBatch | None) -> Losses:
         parts, faces = self.parts, None
-        images, mixed = parts.change(batch)
+        looked = parts.look(batch)
+        images = looked.images
         if anchor_sets is not None:
             chosen, faces, positives = parts.stepper.choose(anchor_sets.images)
             images = torch.cat([images, chosen])
             if anchor_sets.identities is not None:
                 self.people.add(anchor_sets.identities[:, 1 : 1 + self.config.positives], positives)
-        losses = parts.stepper(images, batch.targets, faces, mixed)
-        if parts.averaged is not None:
-            parts.averaged.update(parts.net)
+        losses = parts.stepper(images, looked, faces)
+        parts.after_step()
         return losses
 
     def _note(self, losses: Losses) -> None:
@@ -166,6 +159,7 @@ class Trainer:
         at, config, parts = self.at, self.config, self.parts
         is_due = (at.epoch + 1) % config.validate_every == 0 or at.epoch + 1 == config.epochs
         check_weights(parts.net.state_dict(), at)
+        parts.after_epoch(at.epoch)
         found: dict[str, float] = {}
         if is_due:
             parts.settle()

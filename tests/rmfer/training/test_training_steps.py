@@ -15,12 +15,13 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 from rmfer.data.affine import affine
 from rmfer.distributed import Ranks, join
 from rmfer.errors import RmferError
+from rmfer.losses.method import ChosenShape
 from rmfer.model.network import RmferNet
 from rmfer.settings import TrainConfig, make_config
 from rmfer.training.averaging import AveragedWeights
 from rmfer.training.batch_norm import kept, statistics_of
 from rmfer.training.checkpointing import check_same_run, load_checkpoint, save_checkpoint
-from rmfer.training.objective import ChosenShape, Objective
+from rmfer.training.objective import Looked, Objective
 from rmfer.training.people import PeopleCount, told
 from rmfer.training.simclr import crop
 from rmfer.training.stepping import Stepper, learning_rate, precision_of
@@ -56,7 +57,7 @@ def test_the_total_is_what_the_formulas_say(batch: tuple[Tensor, Tensor], sets: 
     made = objective(lambda1=0.7)
     chosen, shape, _ = made.choose(sets)
     assert shape == ChosenShape(SETS, 3, 3)
-    found = made(torch.cat([images, chosen]), labels, shape)
+    found = made(torch.cat([images, chosen]), Looked(images, labels), shape)
 
     net = copy.deepcopy(made.net)
     f = net.backbone(torch.cat([images, chosen]))
@@ -78,7 +79,7 @@ def test_targets_may_be_shared_out(batch: tuple[Tensor, Tensor]) -> None:
     images, labels = batch
     made = objective(lambda1=0.7, lambda2=0)
     shares = torch.rand(8, 7).double().softmax(1)
-    found = made(images, shares.float())
+    found = made(images, Looked(images, shares.float()))
 
     f = made.net.backbone(images).double()
     z = made.net.projection(f.float()).double()
@@ -92,8 +93,8 @@ def test_targets_may_be_shared_out(batch: tuple[Tensor, Tensor]) -> None:
     expected = entropy(made.net.head_main, f), entropy(made.net.head_att, weights @ f)
     torch.testing.assert_close(found.terms["fer"].double(), expected[0].detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found.terms["ial"].double(), expected[1].detach(), rtol=1e-5, atol=1e-6)
-    one = made(images, torch.nn.functional.one_hot(labels, 7).float())
-    torch.testing.assert_close(one.total, made(images, labels).total)
+    one = made(images, Looked(images, torch.nn.functional.one_hot(labels, 7).float()))
+    torch.testing.assert_close(one.total, made(images, Looked(images, labels)).total)
 
 
 def test_chosen_are_the_likest_of_others_and_the_unlikest_of_the_same(sets: Tensor) -> None:
@@ -128,8 +129,8 @@ def test_batch_norm_moves_in_the_first_pass_only(batch: tuple[Tensor, Tensor]) -
     images, labels = batch
     made = objective(lambda2=0)
     once = copy.deepcopy(made)
-    once(images, labels)
-    Stepper(made, config(lambda2=0), ALONE)(images, labels)
+    once(images, Looked(images, labels))
+    Stepper(made, config(lambda2=0), ALONE)(images, Looked(images, labels))
     for value, expected in zip(statistics_of(made.net), statistics_of(once.net), strict=True):
         torch.testing.assert_close(value, expected)
 
@@ -153,7 +154,7 @@ def test_steps_bring_the_loss_down(batch: tuple[Tensor, Tensor], sets: Tensor, s
     losses = []
     for _ in range(4):
         chosen, shape, _ = stepper.choose(sets)
-        losses.append(stepper(torch.cat([images, chosen]), labels, shape).total.item())
+        losses.append(stepper(torch.cat([images, chosen]), Looked(images, labels), shape).total.item())
     assert losses[-1] < 0.8 * losses[0]
 
 
