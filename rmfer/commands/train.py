@@ -56,7 +56,7 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     "presets",
     multiple=True,
     metavar="NAME",
-    help="Settings by name, each over the one before; --list-presets.  [default: Table 8's column of the benchmark]",
+    help="Settings by name or file, each over the one before; --list-presets.  [default: Table 8's column]",
 )
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; --list-settings.")
 @click.option(
@@ -121,7 +121,7 @@ def command(
     config = resolve(presets, assignments, column=column)
     if config.classes not in (None, benchmark.classes):
         benchmark = open_benchmark(benchmark_path, classes=config.classes, skip_missing=config.skip_missing)
-    names = presets or ((column,) if column else ("custom",))
+    names = tuple(load_preset(name).name for name in presets) or ((column,) if column else ("custom",))
     folder = out or Path("runs") / "-".join([benchmark.kind, *names, f"seed{config.seed}"])
     run = Run(folder, config, benchmark, shards if config.needs_shards else None, names)
     if dry_run:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -46,11 +47,13 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """The preset ``name``.
+    """The preset ``name``, or that in a file ``name``, a YAML of the same form.
 
     Raises:
-        RmferError: there is none of that name.
+        RmferError: there is none of that name, or the file is none.
     """
+    if name.endswith((".yaml", ".yml")):
+        return _load_file(Path(name))
     names = preset_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, 1)
@@ -58,6 +61,17 @@ def load_preset(name: str) -> Preset:
         raise RmferError(f"--preset {name} is none of {', '.join(names)}", remedy=meant)
     read = yaml.safe_load((_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
     return Preset(name, read["source"], read["settings"])
+
+
+def _load_file(path: Path) -> Preset:
+    form = "it has `source:`, a text, and `settings:`, as those that `rmfer train --list-presets` names"
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RmferError(f"--preset {path} cannot be read ({str(error).splitlines()[0]})", remedy=form) from None
+    if not isinstance(read, dict) or not isinstance(read.get("settings"), dict):
+        raise RmferError(f"--preset {path} is no preset", remedy=form)
+    return Preset(path.stem, str(read.get("source", path)), read["settings"])
 
 
 def column_of(kind: str, classes: int) -> str | None:
