@@ -2,11 +2,12 @@
 
     python benchmarks/ferplus.py [--scale cpu|gpu|smoke] [--seeds 42 43 44] [--jobs 2] [--minutes 30] [--work FOLDER]
 
-Each run is `rmfer train` in a process of its own: a base for each seed, and from its weights the base continued, + IAL,
-+ IAL + ACL, and the paper's ablations, alike in pictures, steps and settings but for the losses. Seed by seed, base
-first; a run that is done is not done again, one that was stopped goes on. With ``--minutes`` all runs are asked to stop
-in time: they leave a checkpoint, what is finished is told, and the same command goes on. Shards are composed and
-extracted by `ferplus_shards.py`. No weights from outside. Test is read once, after training.
+Each run is `rmfer train` in a process of its own: a base, and from its weights, with each seed, the base continued,
++ IAL, + IAL + ACL, the methods that the paper compares with, and its ablations, alike in labelled pictures, steps,
+optimiser and settings but for what makes the method. The learning rate of each is chosen on the validation split, with
+the first seed. A run that is done is not done again, one that was stopped goes on; seeds that `ferplus.json` has whole
+are not run again. With ``--minutes`` all runs are asked to stop in time. Shards are composed and extracted by
+`ferplus_shards.py`. No weights from outside. Test is read once, after training.
 """
 
 from __future__ import annotations
@@ -14,108 +15,98 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 from common import common_arguments, keep, shared
-from ferplus_arms import ARMS, BASE, BRANCHING, FROM_NOTHING, SCALES
+from ferplus_arms import ACL, ARMS, BASE, BRANCHING, CONTINUED, FROM_NOTHING, IAL, RATES, SCALES, TUNED
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
+from kept_runs import MEASURES, RULES, Found, digest_of, found_by, gain, kept_results, spread
 
-from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
+from rmfer.evaluation.comparison import seen_in_training
+from rmfer.labelled.registry import open_benchmark
 from rmfer.runs.many import Job, assignments, run_all
 
 SUBSET = {"train": 8, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
-MEASURES = ("overall", "average")
+BASE_SEED = 42
+Rates = dict[str, dict[str, float]]
 
 
-def plan(options: argparse.Namespace, shards: Path) -> list[Job]:
-    """All runs, in the order in which they are wanted."""
-    jobs = []
-    for seed in options.seeds:
-        base = options.work / f"{options.scale}-{BASE}-{seed}"
-        for arm in (BASE, *options.arms):
-            job = Job(arm, seed, options.work / f"{options.scale}-{arm}-{seed}", None if arm == BASE else base)
-            jobs.append(replace(job, arguments=tuple(arguments_of(job, options, shards))))
-    return jobs
-
-
-def arguments_of(job: Job, options: argparse.Namespace, shards: Path) -> list[str]:
-    """Of `rmfer train`."""
-    arguments = ["--benchmark", str(options.benchmark), "--preset", "ferplus-average"]
-    # A base needs no shards: they may still be on their way.
-    arguments += ["--rmset", str(shards)] if job.base else []
-    arguments += [word for preset in ARMS.get(job.arm, []) for word in ("--preset", preset)]
-    return arguments + assignments(settings_of(job, options)) + (["--device", options.device] if options.device else [])
-
-
-def settings_of(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+def settings_of(arm: str, options: argparse.Namespace, *, seed: int, lr: float | None = None) -> dict[str, Any]:
     """Of `rmfer train`."""
     of_base, of_arms = SCALES[options.scale]
-    if job.base is None:
-        found = {**FROM_NOTHING, **of_base, **dict(pair.split("=", 1) for pair in options.set_base)}
-    else:
-        # The base's last weights, not those that were best on the validation split: nothing is chosen by it twice.
-        weights = str(job.base / "last.safetensors")
-        found = {**BRANCHING, **of_arms, "weights": weights, **dict(pair.split("=", 1) for pair in options.set_arms)}
-    return {**found, "seed": job.seed}
+    if arm == BASE:
+        return {**FROM_NOTHING, **of_base, **dict(pair.split("=", 1) for pair in options.set_base), "seed": seed}
+    # The base's last weights, not those that were best on the validation split: nothing is chosen by it twice.
+    weights = str(base_folder(options) / "last.safetensors")
+    found = {**BRANCHING, **of_arms, **ARMS[arm][1], "weights": weights, "lr": lr, "seed": seed}
+    return {**found, **dict(pair.split("=", 1) for pair in options.set_arms)}
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and standard deviation (of the sample), in per cent."""
-    return {
-        "mean": round(100 * statistics.mean(values), 2),
-        "sd": round(100 * statistics.stdev(values), 2) if len(values) > 1 else 0.0,
-        "seeds": len(values),
-    }
+def base_folder(options: argparse.Namespace) -> Path:
+    """Of the base's run."""
+    return Path(options.work / f"{options.scale}-{BASE}-{BASE_SEED}")
 
 
-def summary(jobs: Sequence[Job]) -> dict[str, Any]:
-    """Of each arm, split or rule, epoch (last or best) and measure: mean and deviation over the seeds that are done."""
+def job_of(arm: str, options: argparse.Namespace, shards: Path, *, seed: int, lr: float | None = None) -> Job:
+    """A run: of the base, or of an arm with a learning rate."""
+    arguments = ["--benchmark", str(options.benchmark), "--preset", "ferplus-average"]
+    arguments += [word for preset in ARMS.get(arm, ([], {}))[0] for word in ("--preset", preset)]
+    arguments += assignments(settings_of(arm, options, seed=seed, lr=lr))
+    arguments += ["--device", options.device] if options.device else []
+    if arm == BASE:
+        return Job(arm, seed, base_folder(options), None, tuple(arguments))
+    # A base needs no shards: they may still be on their way.
+    folder = options.work / f"{options.scale}-{arm}-{seed}-lr{lr:g}"
+    return Job(arm, seed, folder, base_folder(options), (*arguments, "--rmset", str(shards)))
+
+
+def best_rates(jobs: Mapping[tuple[str, float], Job]) -> Rates:
+    """Overall accuracy on the validation split, in per cent, of each arm and learning rate that is done."""
+    found: Rates = {}
+    for (arm, lr), job in jobs.items():
+        if job.is_done:
+            found.setdefault(arm, {})[f"{lr:g}"] = round(100 * job.results()["last"]["valid"]["overall"], 3)
+    return found
+
+
+def rate_of(arm: str, rates: Rates) -> float:
+    """The learning rate that served best: of the arm, or of what it is an ablation of."""
+    own = rates[arm if arm in rates else ACL]
+    return float(max(own, key=lambda lr: own[lr]))
+
+
+def summary(seeds: Mapping[int, Mapping[str, Found]], options: argparse.Namespace) -> dict[str, Any]:
+    """Of each arm mean and deviation over the seeds, and its gain over the base continued and over IAL.
+
+    Each by both rules, and the gains also without the test pictures that training has too.
+    """
+    split = open_benchmark(options.benchmark).splits["test"]
+    seen = seen_in_training(options.benchmark, "test")
+    unseen = np.asarray([split.images.key_of(item) not in seen for item in split.items.tolist()])
     told: dict[str, Any] = {}
-    for arm in (BASE, *ARMS):
-        runs = [job.results() for job in jobs if job.arm == arm and job.is_done]
+    for arm in ARMS:
+        runs = [found[arm] for found in seeds.values() if arm in found]
         if not runs:
             continue
-        told[arm] = {
-            f"{split}_{which}_{measure}": spread([run[which][split][measure] for run in runs])
-            for split in ("test", "test-majority", "valid")
-            for which in ("last", "best")
-            for measure in MEASURES
-            if split in runs[0][which]
-        }
-    return told
-
-
-def paired(jobs: Sequence[Job], options: argparse.Namespace) -> dict[str, Any]:
-    """Of each arm against the base continued, by each rule, with and without test pictures that training has too.
-
-    In per cent, of the last epoch: difference and 95 % interval, over pairs of runs with the same seed and pictures.
-    """
-    done = {(job.arm, job.seed): job.folder for job in jobs if job.is_done}
-    seen = seen_in_training(options.benchmark, "test")
-    told: dict[str, Any] = {}
-    for arm in options.arms:
-        seeds = [seed for seed in options.seeds if (arm, seed) in done and ("continued", seed) in done]
-        if arm == "continued" or not seeds:
-            continue
-        ours, theirs = (
-            [read_answers(done[side, seed], split="test", which="last") for seed in seeds]
-            for side in (arm, "continued")
-        )
-        told[arm] = {
-            part.which: {"pictures": part.images, "seeds": seeds}
-            | {
-                name: [round(100 * value, 2) for value in (found.value, *found.interval)]
-                for name, found in part.found.items()
-            }
-            for part in compare(ours, theirs, seen=seen)
-        }
+        own: dict[str, Any] = {}
+        for rule in RULES:
+            chosen = split.rules[rule]
+            for measure in MEASURES:
+                own[f"{rule} {measure}"] = spread(runs, rule, measure)
+            for other in (CONTINUED, IAL):
+                theirs = [found[other] for found in seeds.values() if arm in found and other in found]
+                if arm != other and len(theirs) == len(runs):
+                    own[f"minus {other}, by {rule}"] = gain(runs, theirs, split.labels, chosen)
+                    own[f"minus {other}, by {rule}, not in training"] = gain(
+                        runs, theirs, split.labels, chosen & unseen
+                    )
+        told[arm] = own
     return told
 
 
@@ -139,15 +130,17 @@ def collect(jobs: Sequence[Job], folder: Path) -> None:
 def arguments() -> argparse.Namespace:
     """Of the command line."""
     parser = common_arguments(__doc__, scales=SCALES, work=Path("ferplus-runs"))
-    parser.add_argument("--seeds", type=int, nargs="+", help="by default 42 43 44; one for smoke")
-    parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS)[:5])
+    parser.add_argument("--seeds", type=int, nargs="+", help="by default 42 to 46; one for smoke")
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--rates", type=float, nargs="+", help="learning rates to choose from; one for smoke and gpu")
     parser.add_argument("--device", help="given to rmfer train")
     parser.add_argument("--set-base", action="append", default=[], metavar="KEY=VALUE", help="given to all bases")
     parser.add_argument("--set-arms", action="append", default=[], metavar="KEY=VALUE", help="given to all arms alike")
     parser.add_argument("--collect", type=Path, help="also copy what runs found, but no weights, to this folder")
     parser.add_argument("--shards", type=Path, help="by default composed and extracted")
     options = parser.parse_args()
-    options.seeds = options.seeds or ([42] if options.scale == "smoke" else [42, 43, 44])
+    options.seeds = options.seeds or ([42] if options.scale == "smoke" else [42, 43, 44, 45, 46])
+    options.rates = options.rates or (list(RATES) if options.scale == "cpu" else [1e-4])
     options.benchmark = options.benchmark or shared() / "data" / "ferplus.zip"
     return options
 
@@ -159,33 +152,70 @@ def main() -> None:
     if options.scale == "smoke":
         options.benchmark = write_subset(options.benchmark, options.work / "subset", SUBSET)
     shards = options.shards or prepare(options.work)
-    jobs = plan(options, shards)
-    began = time.monotonic()
-    failed = run_all(jobs, at_once=options.jobs, minutes=options.minutes)
-    kept = {
+    name = "ferplus" if options.scale == "cpu" else f"ferplus_{options.scale}"
+    settings = {arm: settings_of(arm, options, seed=0) | {"weights": BASE} for arm in ARMS}
+    settings[BASE] = settings_of(BASE, options, seed=0)
+    presets = {arm: own[0] for arm, own in ARMS.items()}
+    digest = digest_of({**settings, "presets": presets})
+    kept = {} if options.scale == "smoke" else kept_results(name, digest)
+    whole = {int(seed): runs for seed, runs in kept.get("runs", {}).items() if runs.keys() >= set(options.arms)}
+    began, failed = time.monotonic(), dict[str, str]()
+
+    def run(jobs: Sequence[Job]) -> None:
+        left = None if options.minutes is None else options.minutes - (time.monotonic() - began) / 60
+        if left is None or left > 1:
+            failed.update(run_all(jobs, at_once=options.jobs, minutes=left))
+
+    base = job_of(BASE, options, shards, seed=BASE_SEED)
+    first = options.seeds[0]
+    tuning = {
+        (arm, lr): job_of(arm, options, shards, seed=first, lr=lr)
+        for arm in TUNED
+        if arm in options.arms or (arm == ACL and not {*options.arms} <= {*TUNED})
+        for lr in options.rates
+    }
+    rates: Rates = kept.get("rates", {})
+    if not rates.keys() >= {arm for arm, _ in tuning}:
+        run([base, *tuning.values()])
+        rates = best_rates(tuning)
+    chosen_all = all(len(rates.get(arm, {})) == len(options.rates) for arm, _ in tuning)
+    jobs = {
+        (arm, seed): job_of(arm, options, shards, seed=seed, lr=rate_of(arm, rates))
+        for seed in options.seeds
+        if seed not in whole and chosen_all
+        for arm in options.arms
+    }
+    if jobs:
+        run([base, *jobs.values()])
+
+    pictures = len(open_benchmark(options.benchmark).splits["test"])
+    seeds = {seed: {arm: Found.from_json(told, pictures) for arm, told in runs.items()} for seed, runs in whole.items()}
+    for (arm, seed), job in jobs.items():
+        if job.is_done:
+            seeds.setdefault(seed, {})[arm] = found_by(job)
+    results = {
         "scale": options.scale,
-        "settings": {
-            job.arm: settings_of(job, options) | {"presets": ARMS.get(job.arm, [])}
-            for job in jobs
-            if job.seed == options.seeds[0]
-        },
-        "seeds": options.seeds,
+        "digest": digest,
+        "settings": settings,
+        "presets": presets,
         "seconds_of_this_call": round(time.monotonic() - began),
-        "shards": composed(shards) if shards.is_dir() else None,
-        "arms": summary(jobs),
-        "minus_continued": paired(jobs, options),
-        "unfinished": [job.folder.name for job in jobs if not job.is_done],
+        "shards": composed(shards) if shards.is_dir() else kept.get("shards"),
+        "base": base.results() if base.is_done else kept.get("base"),
+        "rates": rates,
+        "seeds": sorted(seeds),
+        "arms": summary(seeds, options),
+        "unfinished": [job.folder.name for job in (base, *tuning.values(), *jobs.values()) if not job.is_done],
         "failed": failed,
-        "runs": {job.folder.name: job.results() for job in jobs if job.is_done},
+        "runs": {str(seed): {arm: one.as_json() for arm, one in runs.items()} for seed, runs in sorted(seeds.items())},
     }
     if options.collect is not None:
         options.collect.mkdir(parents=True, exist_ok=True)
-        collect(jobs, options.collect)
-        (options.collect / "ferplus.json").write_text(json.dumps(kept, indent=1) + "\n")
+        collect([base, *tuning.values(), *jobs.values()], options.collect)
+        (options.collect / "ferplus.json").write_text(json.dumps(results, indent=1) + "\n")
     if options.scale == "smoke":
-        print(json.dumps(kept["arms"], indent=1))
+        print(json.dumps(results["arms"], indent=1))
     else:
-        keep("ferplus" if options.scale == "cpu" else f"ferplus_{options.scale}", kept, packages=("torch", "timm"))
+        keep(name, results, packages=("torch", "timm"))
     if failed:
         raise SystemExit(f"{len(failed)} runs failed: {', '.join(failed)}")
 

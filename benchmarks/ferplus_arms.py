@@ -5,15 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 BASE = "base"
-ARMS = {
-    "continued": ["base"],
-    "ial": ["ial"],
-    "ial-acl": [],
-    "acl": ["acl-without-ial"],
-    "ial-acl-no-self-masking": ["no-self-masking"],
-    "ial-acl-without-fer": ["ial-without-fer"],
-    "ial-acl-on-benchmark": ["acl-on-benchmark"],
+CONTINUED, IAL, ACL = "continued", "ial", "ial-acl"
+# The presets of each arm, and what of its own it needs beside the settings that all share.
+ARMS: dict[str, tuple[list[str], dict[str, Any]]] = {
+    CONTINUED: (["base"], {}),
+    IAL: (["ial"], {}),
+    ACL: ([], {}),
+    "mixup": (["mixup"], {}),
+    "simclr": (["simclr"], {"pretrain_epochs": 1}),
+    "eac": (["eac"], {}),
+    # Its consistency rises for a third of the epochs, as in the repository.
+    "soft": (["soft"], {"loss_options": {"soft": {"ramp": 1}}}),
+    # The base's classifier: a normalised one would have to be learnt anew in a few hundred steps.
+    "ada-cm": (["ada-cm"], {"head": "linear"}),
+    "acl": (["acl-without-ial"], {}),
+    "ial-acl-no-self-masking": (["no-self-masking"], {}),
+    "ial-without-fer": (["ial-without-fer"], {}),
+    "ial-acl-on-benchmark": (["acl-on-benchmark"], {}),
 }
+# Those whose learning rate is chosen on the validation split, each by itself; ablations have that of what they ablate.
+TUNED = (CONTINUED, IAL, ACL, "mixup", "simclr", "eac", "soft", "ada-cm")
+RATES = (3e-5, 1e-4, 3e-4)
 SMALL = {"backbone": "resnet18_stride1", "backbone_args": {"channels": [16, 32, 64, 128]}}
 COMMON: dict[str, Any] = {
     "size": 48,
@@ -41,13 +53,14 @@ FROM_NOTHING: dict[str, Any] = {
     "batch_size": 128,
     "ema": 0.998,
 }
-# As the paper trains: the classes balanced, SAM, Adam, at a rate that changes a trained network gently.
+# As the paper trains: the classes balanced, SAM, Adam, at a rate that changes a trained network gently. What presets of
+# other methods say of optimiser, batch and epochs gives way, so that all arms have the same budget.
 BRANCHING: dict[str, Any] = {
     **COMMON,
     "balance": "weighted",
     "sam": True,
     "optimizer": "adam",
-    "lr": 1e-4,
+    "weight_decay": 0.0,
     "schedule": "linear",
     "batch_size": 128,
     "ema": 0.99,
@@ -59,7 +72,7 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # For some sittings of two cores.
     "cpu": (
         {**SMALL, "epochs": 40, "validate_every": 2, "workers": 1},
-        {**SMALL, "epochs": 5, "workers": 1},
+        {**SMALL, "epochs": 2, "epochs_pre": 0, "precision": "bfloat16", "workers": 1},
     ),
     # For some minutes of one GPU, four runs at a time.
     "gpu": (
@@ -89,6 +102,8 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "batch_size": 16,
             "epochs": 2,
             "ema": 0.9,
+            "pretrain_steps": 2,
+            "pretrain_batch": 16,
             "workers": 1,
         },
     ),

@@ -12,30 +12,25 @@ read once, after training. Seeds that `prior.json` has whole are not run again; 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from common import HERE, common_arguments, keep, shared
 from ferplus_arms import FROM_NOTHING, SMALL
 from ferplus_subset import write_subset
+from kept_runs import MEASURES, RULES, Found, digest_of, found_by, gain, kept_results, spread
 from prior_figure import draw
 
-from rmfer.evaluation.comparison import read_answers
-from rmfer.evaluation.paired import differences
 from rmfer.labelled.registry import open_benchmark
 from rmfer.runs.many import Job, assignments, run_all
 
 NAME = "prior"
 FIGURE = HERE.parent / "docs" / "prior.svg"
 BASE, CONTINUED, IAL = "base", "continued", "ial"
-RULES = ("argmax", "majority")
 
 # From chance to the truth; None is chance: p of .25 and q of .75 on average, by the pool's frequencies.
 LEVELS: dict[str, tuple[float | None, float | None]] = {
@@ -79,24 +74,6 @@ SMOKE: dict[str, Any] = {
 SUBSET = {"train": 12, "valid": 2, "test": 4}  # of each class
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a run found: accuracies on test by rule, and which of the N test pictures it was right about."""
-
-    accuracies: dict[str, dict[str, float]]
-    correct: npt.NDArray[np.bool_]
-
-    def as_json(self) -> dict[str, Any]:
-        """As plain values, the N answers as hexadecimal digits."""
-        return {"accuracies": self.accuracies, "correct": np.packbits(self.correct).tobytes().hex()}
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any], pictures: int) -> Found:
-        """What `as_json` made."""
-        bits = np.unpackbits(np.frombuffer(bytes.fromhex(told["correct"]), np.uint8))
-        return cls(told["accuracies"], bits[:pictures].astype(np.bool_))
-
-
 def acl(level: str, gamma: float) -> str:
     """The name of an arm with ACL."""
     return f"acl-{level}-gamma{gamma:g}"
@@ -132,37 +109,13 @@ def plan(seed: int, options: argparse.Namespace) -> list[Job]:
 def digest(scale: str) -> str:
     """Of all settings: what was found with others is not this experiment's."""
     every = {arm: settings_of(arm, 0, None if arm == BASE else Path("base"), scale) for arm in (BASE, *ARMS)}
-    return hashlib.sha256(json.dumps(every, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def found_by(job: Job) -> Found:
-    """What a finished run's folder has."""
-    last = job.results()["last"]
-    told = {
-        rule: {name: last[split][name] for name in ("overall", "average")}
-        for rule, split in zip(RULES, ("test", "test-majority"), strict=True)
-    }
-    return Found(told, read_answers(job.folder, split="test", which="last").correct)
+    return digest_of(every)
 
 
 def kept_seeds(scale: str) -> dict[int, dict[str, Any]]:
     """The whole seeds that earlier calls kept, with the same settings."""
-    path = HERE / f"{NAME}.json"
-    if scale == "smoke" or not path.is_file():
-        return {}
-    results = json.loads(path.read_text())["results"]
-    return {int(seed): runs for seed, runs in results["runs"].items()} if results["digest"] == digest(scale) else {}
-
-
-def gain(
-    ours: Sequence[Found], theirs: Sequence[Found], labels: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]
-) -> dict[str, list[float]]:
-    """Per cent by which one side is better, with the 95 % interval over pairs of runs and pictures."""
-    sides = (np.stack([one.correct[chosen] for one in side]) for side in (ours, theirs))
-    return {
-        name: [round(100 * value, 2) for value in (told.value, *told.interval)]
-        for name, told in differences(*sides, labels[chosen], in_pairs=True).items()
-    }
+    results = {} if scale == "smoke" else kept_results(NAME, digest(scale))
+    return {int(seed): runs for seed, runs in results.get("runs", {}).items()}
 
 
 def summary(seeds: Mapping[int, dict[str, Found]], options: argparse.Namespace) -> dict[str, Any]:
@@ -174,10 +127,8 @@ def summary(seeds: Mapping[int, dict[str, Found]], options: argparse.Namespace) 
         own: dict[str, Any] = {}
         for rule in RULES:
             chosen = split.rules.get(rule, np.ones(len(split), np.bool_))
-            for measure in ("overall", "average"):
-                values = [100 * found.accuracies[rule][measure] for found in runs.values()]
-                spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-                own[f"{rule} {measure}"] = [round(float(np.mean(values)), 2), round(spread, 2)]
+            for measure in MEASURES:
+                own[f"{rule} {measure}"] = spread(list(runs.values()), rule, measure)
             for other in (CONTINUED, IAL):
                 if arm not in (BASE, other):
                     theirs = [seeds[seed][other] for seed in runs]

@@ -98,6 +98,7 @@ class TrainConfig(BaseModel):
     epochs_pre: int = Field(3, ge=0, description="Epochs before ACL joins.")
     epochs: int = Field(30, ge=1)
     pretrain_epochs: int = Field(0, ge=0, description="SimCLR on the shards first, for so many epochs.")
+    pretrain_steps: int = Field(0, ge=0, description="Steps of an epoch of SimCLR; 0: until each face came once.")
     pretrain_batch: int = Field(128, ge=2, description="Faces a step of SimCLR, over all processes.")
     pretrain_lr: float = Field(1e-4, gt=0)
     pretrain_tau: float = Field(0.5, gt=0, description="SimCLR's temperature.")

@@ -138,4 +138,4 @@ def test_training_is_rehearsed(step: Callable[..., Any], store: Path) -> None:
     assert found["variants"]["default"]["ratios"]["ours_to_eac_sam"] > 0
     told = step("e", "--rehearse", "--arms", "ial-acl", "--set-arms", "frame_stride=1")
     assert "ial-acl seed 42: last epoch" in told
-    assert (store / "ferplus-runs" / "smoke-ial-acl-42" / "results.json").is_file()
+    assert (store / "ferplus-runs" / "smoke-ial-acl-42-lr0.0001" / "results.json").is_file()

@@ -12,10 +12,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
 
 from rmfer.data.views import moved, strong
-from rmfer.errors import RmferError
 from rmfer.labelled.loader import LabelledBatch
 from rmfer.losses.method import Before, Method, Step, Views, register_method
 from rmfer.losses.nt_xent import nt_xent_loss
@@ -77,7 +76,8 @@ def next_thresholds(probabilities: Tensor, labels: Tensor, epoch: int) -> Tensor
 class AdaCm(Method):
     """Its weight is 1, that of the labelled pictures' cross-entropy (``lambda_fer``) .5, its classifier normalised.
 
-    Option: ``contrast`` .1.
+    Weights that were trained with a linear classifier may keep it; the contrast is of directions all the same. Option:
+    ``contrast`` .1.
     """
 
     trains = frozenset({"head_main"})
@@ -86,8 +86,6 @@ class AdaCm(Method):
 
     def __init__(self, net: RmferNet, config: TrainConfig) -> None:
         super().__init__(net, config)
-        if not isinstance(net.head_main, NormalisedLinear):
-            raise RmferError("ada-cm classifies the direction of features", remedy="set head=normalised")
         self.chosen = self.options(config, contrast=0.1)
         self.teacher = Teacher(net)
         self.thresholds: Tensor
@@ -106,11 +104,13 @@ class AdaCm(Method):
 
     def loss(self, step: Step) -> Tensor:
         """See `unlabelled_loss`."""
-        head = step.net.head_main
-        assert isinstance(head, NormalisedLinear)
-        features = step.features[step.places[self.name]].float()
-        directions = head.direction(features).view(3, -1, features.shape[1])
-        logits = head.classify(directions)
+        head, features = step.net.head_main, step.features[step.places[self.name]].float()
+        if isinstance(head, NormalisedLinear):
+            directions = head.direction(features)
+            logits = head.classify(directions)
+        else:
+            directions, logits = normalize(features, dim=1), head(features)
+        directions, logits = (each.float().view(3, -1, each.shape[1]) for each in (directions, logits))
         return unlabelled_loss(logits[:2], logits[2], directions[:2], self.thresholds, contrast=self.chosen["contrast"])
 
     def after_step(self, net: RmferNet) -> None:

@@ -38,7 +38,7 @@ class FacePairs:
 
     Args:
         shards: their folder.
-        config: faces a step (``pretrain_batch``, over all processes), size, seed, workers.
+        config: faces a step (``pretrain_batch``, over all processes), steps of an epoch, size, seed, workers.
         ranks: this process takes its part of each step.
         grey: make the pictures grey.
 
@@ -52,6 +52,7 @@ class FacePairs:
             open_index(shards),
             batch_size=config.pretrain_batch,
             copies=2,
+            steps_per_epoch=config.pretrain_steps or None,
             size=config.size,
             seed=config.seed,
             rank=ranks.rank,
@@ -71,7 +72,7 @@ class FacePairs:
 
     @property
     def steps(self) -> int:
-        """Steps after which as many faces were drawn as there are."""
+        """Of an epoch."""
         return len(self._faces)
 
     def epoch(self, epoch: int) -> Iterator[Tensor]:

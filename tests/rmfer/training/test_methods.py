@@ -15,6 +15,7 @@ from training_helpers import SETTINGS, arguments, events, run, seen, write_bench
 
 from rmfer.distributed import Ranks
 from rmfer.labelled.loader import LabelledBatch
+from rmfer.losses.adacm import unlabelled_loss
 from rmfer.losses.method import Before, Step
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import load_model
@@ -89,7 +90,6 @@ def test_ada_cm_trains_on_the_rest_of_the_benchmark(tmp_path: Path) -> None:
     [
         ({"unlabelled": "none"}, "ada-cm learns from pictures without labels too, and unlabelled is none"),
         ({"unlabelled": "rest"}, "no pictures beside the labelled ones"),
-        ({"head": "linear"}, "ada-cm classifies the direction of features"),
         ({"loss_options": {"ada-cm": {"contrats": 1}}}, "loss_options.ada-cm has no contrats"),
         ({"loss_options": {"adacm": {}}}, "losses: there is no adacm"),
     ],
@@ -161,6 +161,21 @@ def test_ada_cm_compares_three_views_of_the_unlabelled_with_one_another() -> Non
         assert any(as_it_was) == sure
     losses = objective(looked.images, looked)
     assert losses.terms["ada-cm"] > 0
+
+
+def test_ada_cm_keeps_a_linear_classifier_that_is_there() -> None:
+    net = RmferNet("test_resnet", classes=7).train()
+    objective = Objective(net, config(**{**RUNS["ada-cm"], "head": "linear"}), ALONE)
+    images, others = torch.randn(4, 3, 32, 32), torch.randn(6, 3, 32, 32)
+    looked = objective.look(before(objective, images, torch.arange(4), unlabelled=others), None)
+    found = objective(looked.images, looked).terms["ada-cm"]
+
+    features = net.features_of(looked.images)[4:]
+    logits, directions = net.head_main(features).view(3, 6, 7), torch.nn.functional.normalize(features).view(3, 6, -1)
+    thresholds = torch.full((7,), 0.8)
+    torch.testing.assert_close(
+        found, unlabelled_loss(logits[:2], logits[2], directions[:2], thresholds, contrast=0.1).detach()
+    )
 
 
 def test_thresholds_follow_what_the_averaged_network_finds() -> None:
