@@ -3,11 +3,11 @@
     python benchmarks/train_cost.py SHARDS [--benchmark ferplus.zip] [--backbone NAME] [--size 260] [--steps 20]
                                     [--device cuda] [--variants default contiguous float32 compiled]
 
-Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC's step (Zhang et al., ECCV
-2022, as in the paper's comparison): cross-entropy on x, and 5 times the mean squared difference between the class
-activation map of x and the flipped one of flip(x). Each side is measured with SAM and with its optimiser alone; the
-sides take turns step by step. "Bare" is the same network on the same number of pictures in memory: no loader, no loss
-but a sum; "loaders" is the wait for both loaders where nobody computes meanwhile.
+Both sides load and augment 32 labelled pictures a step; ours loads 101 faces besides. EAC is `rmfer.losses.eac`, in the
+same loop: noise and erased parts, their mirror images in the same forward, class activation maps of both. Each side is
+measured with SAM and with its optimiser alone; the sides take turns step by step (Sec. 3.4). "Bare" is the same network
+on the same number of pictures in memory: no loader, no loss but a sum; "loaders" is the wait for both loaders where
+nobody computes meanwhile.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from typing import Any
 import numpy as np
 import torch
 from common import keep
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, mse_loss
+from torch import Tensor
 
 from rmfer.distributed import Ranks
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.loader import LabelledLoader
 from rmfer.labelled.registry import open_benchmark
+from rmfer.losses.method import Before
 from rmfer.model.network import RmferNet
-from rmfer.optim.sam import Sam
 from rmfer.settings import TrainConfig
-from rmfer.training.anchors import open_anchors
-from rmfer.training.objective import Looked, Objective
+from rmfer.training.anchors import Wanted, open_anchors
+from rmfer.training.objective import Objective
 from rmfer.training.run import Run
 from rmfer.training.setup import training_splits
 from rmfer.training.stepping import Stepper, precision_of
@@ -51,57 +50,29 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 Step = Callable[[], object]
 Autocast = Callable[[], Any]
+Levels = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
-class Eac(nn.Module):
-    """EAC's loss: the labelled pictures and their mirror images in one forward."""
-
-    def __init__(self, net: RmferNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of (B, 3, H, W) pictures with labels (B,)."""
-        count = len(images)
-        maps = self.net.backbone.forward_features(torch.cat([images, images.flip(-1)]))
-        logits = self.net.head_main(self.net.backbone.forward_head(maps[:count], pre_logits=True))
-        weights = self.net.head_main.weight.detach()
-        cams = torch.einsum("cd,bdhw->bchw", weights, maps)
-        return cross_entropy(logits, labels) + 5 * mse_loss(cams[:count], cams[count:].flip(-1))
-
-
-def eac_step(net: RmferNet, batches: Iterator[Any], config: TrainConfig, autocast: Autocast) -> Step:
-    """EAC's step, with SAM or without."""
-    loss_of, optimizer = Eac(net), torch.optim.Adam(net.parameters(), config.lr)
-    sam = Sam(optimizer) if config.sam else None
-
-    def backward(batch: Any) -> None:
-        with autocast():
-            loss = loss_of(batch.images, batch.labels)
-        loss.backward()
-
-    def step() -> None:
-        batch = next(batches)
-        backward(batch)
-        if sam is None:
-            optimizer.step()
-            optimizer.zero_grad()
-            return
-        sam.ascend()
-        backward(batch)
-        sam.descend()
-
-    return step
-
-
-def our_step(net: RmferNet, batches: Iterator[Any], sets: Iterator[Any], config: TrainConfig, ranks: Ranks) -> Step:
-    """The full method's step."""
+def step_of(
+    net: RmferNet,
+    batches: Iterator[Any],
+    sets: Iterator[Any] | None,
+    config: TrainConfig,
+    ranks: Ranks,
+    *,
+    levels: Levels,
+) -> Step:
+    """A method's step, with anchor sets or without."""
     stepper = Stepper(Objective(net, config, ranks), config, ranks)
 
     def step() -> None:
-        batch = next(batches)
-        chosen, faces, _ = stepper.choose(next(sets).images)
-        stepper(torch.cat([batch.images, chosen]), Looked(batch.images, batch.labels), faces)
+        batch, faces = next(batches), None
+        looked = stepper.look(Before(net, config, ranks, batch, batch.images, None, *levels))
+        images = looked.images
+        if sets is not None:
+            chosen, faces, _ = stepper.choose(next(sets).images)
+            images = torch.cat([images, chosen])
+        stepper(images, looked, faces)
 
     return step
 
@@ -132,7 +103,9 @@ def forever(loader: Any) -> Iterator[Any]:
 
 def measure(config: TrainConfig, options: argparse.Namespace, ranks: Ranks, benchmark: Benchmark) -> dict[str, Any]:
     """Every side's seconds a step under one way of computing, by turns, and their ratios."""
-    device, adam = ranks.device, config.model_copy(update={"sam": False})
+    device, adam = ranks.device, {"sam": False}
+    eac = config.model_copy(update={"lambda1": 0.0, "lambda2": 0.0, "losses": {"eac": 5.0}})
+    levels = (benchmark.mean, benchmark.std)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
 
     def net() -> RmferNet:
@@ -154,21 +127,23 @@ def measure(config: TrainConfig, options: argparse.Namespace, ranks: Ranks, benc
         )
         anchors = stack.enter_context(
             open_anchors(
-                Run(Path(), config, benchmark, options.shards),
-                training_splits(benchmark, config),
-                ranks,
-                steps_per_epoch=labelled.steps_per_epoch,
+                Wanted(
+                    Run(Path(), config, benchmark, options.shards),
+                    training_splits(benchmark, config),
+                    ranks,
+                    labelled.steps_per_epoch,
+                )
             )
         )
         batches, sets = forever(labelled), forever(anchors)
         pictures = torch.randn(101, 3, options.size, options.size, device=device).to(memory_format=layout)
         autocast = partial(autocast_of, config, device)
         sides = {
-            "ours_sam": our_step(net(), batches, sets, config, ranks),
-            "eac_sam": eac_step(net(), batches, config, autocast),
+            "ours_sam": step_of(net(), batches, sets, config, ranks, levels=levels),
+            "eac_sam": step_of(net(), batches, None, eac, ranks, levels=levels),
             "ours_sam_bare": bare_step(net(), pictures, autocast, seen=101, trained=43, passes=2),
-            "ours_adam": our_step(net(), batches, sets, adam, ranks),
-            "eac_adam": eac_step(net(), batches, adam, autocast),
+            "ours_adam": step_of(net(), batches, sets, config.model_copy(update=adam), ranks, levels=levels),
+            "eac_adam": step_of(net(), batches, None, eac.model_copy(update=adam), ranks, levels=levels),
             "loaders": lambda: (next(batches), next(sets)),
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
