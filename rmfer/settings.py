@@ -11,7 +11,9 @@ from rmset_builder.core.machine import usable_cores
 
 # What may differ between a run and its resumption: it changes neither the weights nor the figures. Whether pictures
 # that are missing are skipped does not, as what is left of the data is compared by itself.
-FREE_ON_RESUME = frozenset({"epochs", "workers", "log_every", "checkpoint_minutes", "compile", "skip_missing"})
+FREE_ON_RESUME = frozenset(
+    {"epochs", "workers", "log_every", "checkpoint_minutes", "compile", "skip_missing", "attention_batches"}
+)
 
 
 class TrainConfig(BaseModel):
@@ -105,6 +107,9 @@ class TrainConfig(BaseModel):
 
     # Running
     validate_every: int = Field(1, ge=1, description="Epochs between validations, when weights are kept.")
+    attention_batches: int = Field(
+        0, ge=0, description="Balanced batches of 32 whose inter-sample attention each validation tells (Fig. 1)."
+    )
     select_on: Literal["average", "overall"] = Field("average", description="Validation accuracy that names the best.")
     seed: int = Field(42, ge=0, lt=2**63)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

@@ -29,6 +29,7 @@ from rmfer.training.setup import build_net, eval_options, labelled_options, samp
 from rmfer.training.simclr import pretrain
 from rmfer.training.stepping import Stepper, autocast
 from rmfer.training.unlabelled import open_unlabelled
+from rmfer.training.validation import attention_part, mean_attention
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Parts:
         anchors: the anchor sets, where a loss needs them.
         unlabelled: pictures without labels, where a method wants some.
         valid: the validation split; None where there is none.
+        attended: validation pictures in batches whose attention is told; None without ``attention_batches``.
         sample: training pictures, unchanged, for the averaged network's batch-norm statistics and what methods look at
             after an epoch; None where nobody needs them.
     """
@@ -56,6 +58,7 @@ class Parts:
     anchors: Stream[AnchorBatch | RandomBatch]
     unlabelled: Stream[FaceBatch | UnlabelledBatch]
     valid: EvalLoader | None
+    attended: EvalLoader | None
     sample: EvalLoader | None
 
     @property
@@ -107,6 +110,12 @@ class Parts:
             with autocast(self.stepper.config, self.stepper.device):
                 self.averaged.take_statistics(batch.images for batch in self.sample)
 
+    def attention(self) -> dict[str, float]:
+        """How the kept network's faces attend to one another, by the name that the log has for it, if it is asked."""
+        if self.attended is None:
+            return {}
+        return {"attention": mean_attention(self.kept_net, self.attended, self.stepper.config)}
+
     def state_dict(self) -> dict[str, Any]:
         """What all of them need to go on from here."""
         return {name: None if part is None else part.state_dict() for name, part in self._remembering.items()}
@@ -157,5 +166,9 @@ def open_parts(run: Run, ranks: Ranks, console: Console, *, fresh: bool) -> Iter
             Stream(stack.enter_context(open_anchors(wanted)), from_epoch=config.epochs_pre),
             Stream(stack.enter_context(open_unlabelled(wanted, methods))),
             pictures(splits.valid, eval_options(run, ranks)),
+            pictures(
+                attention_part(splits.valid, config) if splits.valid and config.attention_batches else None,
+                eval_options(run, ranks) | {"rank": 0, "world_size": 1},
+            ),
             pictures(sample_of(splits.train, config.batch_size) if needs_sample else None, sample_options(run, ranks)),
         )

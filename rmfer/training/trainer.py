@@ -161,14 +161,16 @@ class Trainer:
         check_weights(parts.net.state_dict(), at)
         parts.after_epoch(at.epoch)
         found: dict[str, float] = {}
+        attention: dict[str, float] = {}
         if is_due:
             parts.settle()
+            attention = parts.attention()
             if parts.valid is not None:
                 classes = self.run.benchmark.classes
                 found = accuracies(parts.kept_net, parts.valid, config, classes=classes, ranks=self.ranks)
         counted = told_people(self.ranks.sum(self.people.sums).tolist())
         self.people.sums.zero_()
-        told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found, **counted}
+        told = {"epoch": at.epoch, "seconds": at.seconds, "loss": at.epoch_loss, **found, **attention, **counted}
         self.log.write("epoch", told, step=self._step_of_run)
         self.log.tell(epoch_line(told, epochs=config.epochs, accuracies=found))
         if is_due:
