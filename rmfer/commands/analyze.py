@@ -1,4 +1,4 @@
-"""``rmfer analyze``: what a trained network says of data."""
+"""``rmfer analyze``: what a trained network has learnt, and what it says of data."""
 
 from __future__ import annotations
 
@@ -9,16 +9,102 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from rmset_builder.core.command_line import TextPath, echo
+from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.core.progress import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rmfer.analysis.prior import Estimate, Share
+    from rmfer.analysis.run_measures import RunMeasures
 
 
-@click.group("analyze")
+class _RunsFirst(click.Group):
+    """A group whose first word may be a run's folder: `rmfer analyze RUN` is `rmfer analyze runs RUN`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["runs", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("analyze", cls=_RunsFirst)
 def command() -> None:
-    """What a trained network says of data."""
+    """What trained networks have learnt, and what they say of data.
+
+    \b
+    rmfer analyze RUN [RUN ...]             # the supplement's measures of their projections
+    rmfer analyze prior SHARDS --model RUN  # how true the paper's prior is on shards
+    """
+
+
+@command.command("runs", context_settings={"show_default": True})
+@click.argument("runs", nargs=-1, required=True, type=TextPath())
+@click.option("--benchmark", "benchmark_path", type=TextPath(), help="Its folder or zip.  [default: each run's own]")
+@click.option("--split", type=click.Choice(["train", "valid", "test"]), default="test", help="The benchmark's split.")
+@click.option("--which", type=click.Choice(["best", "last"]), default="last", help="The epoch.")
+@click.option("--gamma", "gammas", type=click.FloatRange(0, 1, min_open=True), multiple=True, default=(0.05, 0.1, 0.5))
+@click.option("--mds-images", type=click.IntRange(2, 4000), default=560, help="Points of the plane.")
+@click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def runs_command(
+    *,
+    runs: tuple[Path, ...],
+    benchmark_path: Path | None,
+    split: str,
+    which: str,
+    gammas: tuple[float, ...],
+    mds_images: int,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Measure what the projections of RUNS tell of expressions: difference of cosines (Tables 6, 13), what attention
+    filters (Table 12), attention between like faces (Fig. 1), and the distances of a plane by MDS (Fig. 4, Table 14).
+
+    Keeps all of it in analysis/ of each run. `rmfer figure` draws it.
+    """
+    # torch takes seconds to import, and --help does without.
+    from rmfer.analysis.kept import measure_run  # noqa: PLC0415
+    from rmfer.devices import named_device  # noqa: PLC0415
+
+    place, told = named_device(device), {}
+    for run in runs:
+        told[str(run)] = measure_run(
+            run,
+            benchmark_path,
+            split=split,
+            which=which,
+            gammas=gammas,
+            mds_images=mds_images,
+            device=place,
+            counting=lambda total: counted("images", total, Console(stderr=True)),
+        )
+    something_is_done()
+    if as_json:
+        click.echo(json.dumps({run: measures.as_json() for run, measures in told.items()}, indent=1))
+    else:
+        for line in _measured_lines(told):
+            echo(line)
+
+
+def _measured_lines(told: Mapping[str, RunMeasures]) -> list[str]:
+    """A line a measure, a column a run."""
+    wide = max(10, *(len(Path(run).name) for run in told))
+    every = list(told.values())
+    rows: list[tuple[str, list[str]]] = [
+        ("", [Path(run).name for run in told]),
+        ("images", [f"{one.images:,}" for one in every]),
+        ("measured on", ["projections" if one.space == "z" else "features" for one in every]),
+        ("difference of cosines (Tables 6, 13)", [f"{one.cosine_difference:.4f}" for one in every]),
+        ("  with the diagonal, as the authors' code", [f"{one.cosine_difference_with_diagonal:.4f}" for one in every]),
+    ]
+    for gamma in every[0].filter_ratios:
+        cells = [f"{100 * one.filter_ratios[gamma]:.1f} %" for one in every]
+        rows.append((f"filter ratio, gamma {gamma} (Table 12)", cells))
+    rows.append(("attention between like faces (Fig. 1)", [f"{one.attention:.4f}" for one in every]))
+    for name in every[0].distances:
+        rows.append((f"distance in the plane, {name} (Table 14)", [f"{one.distances[name]:.3f}" for one in every]))
+    return [f"{name:<46}" + "".join(f"  {cell:>{wide}}" for cell in cells) for name, cells in rows]
 
 
 @command.command("prior", context_settings={"show_default": True})

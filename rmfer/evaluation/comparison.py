@@ -34,6 +34,7 @@ class Answers:
         labels: (N,) int64.
         rules: (N,) whether a rule chooses the image, by name; see `rmfer.labelled.split.Split`.
         predicted: (N,) int64, the likeliest expression.
+        expressions: (C,) that the run tells apart.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Answers:
     labels: npt.NDArray[np.int64]
     rules: dict[str, Bools]
     predicted: npt.NDArray[np.int64]
+    expressions: tuple[str, ...]
 
     @property
     def correct(self) -> Bools:
@@ -92,6 +94,7 @@ def read_answers(run: Path, *, split: str, which: str) -> Answers:
         labels,
         {name: table[name].to_numpy(zero_copy_only=False) for name in others},
         probabilities.argmax(1).astype(np.int64),
+        tuple(names),
     )
 
 

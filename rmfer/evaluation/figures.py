@@ -38,18 +38,23 @@ def draw_confusion(confusion: Counts, names: Sequence[str], *, title: str, lines
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((_LEFT / width, _BELOW / height, side / width, side / height))
-    shares = row_shares(confusion)
-    axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(confusion.shape):
-        _draw_cell(axes, row, column, float(shares[row, column]), int(confusion[row, column]))
-    _draw_names(axes, names, confusion.sum(axis=1).tolist())
-    _draw_gaps(axes, len(names))
+    draw_matrix(axes, confusion, names)
     left, top = _LEFT / width, height - 0.3
     figure.text(left, top / height, title, fontsize=_TITLE_POINTS, color=_INK, weight="bold", va="center")
     for number, line in enumerate(lines, start=1):
         at = (top - 0.04 - number * _LINE) / height
         figure.text(left, at, line, fontsize=_LINE_POINTS, color=_GREY, va="center")
     return figure
+
+
+def draw_matrix(axes: Any, confusion: Counts, names: Sequence[str], *, labels: bool = True) -> None:
+    """A confusion matrix (C, C) on matplotlib's ``axes``; with ``labels`` also the rows' names and counts."""
+    shares = row_shares(confusion)
+    axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(confusion.shape):
+        _draw_cell(axes, row, column, float(shares[row, column]), int(confusion[row, column]))
+    _draw_names(axes, names, confusion.sum(axis=1).tolist() if labels else None)
+    _draw_gaps(axes, len(names))
 
 
 def write_confusion(path: Path, confusion: Counts, names: Sequence[str], *, title: str, lines: Sequence[str]) -> None:
@@ -73,14 +78,16 @@ def _draw_cell(axes: Any, row: int, column: int, share: float, count: int) -> No
         axes.text(column, row + 0.25, f"{count:,}", fontsize=_COUNT_POINTS, color=colour, **middle)
 
 
-def _draw_names(axes: Any, names: Sequence[str], counts: Sequence[int]) -> None:
+def _draw_names(axes: Any, names: Sequence[str], counts: Sequence[int] | None) -> None:
     slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(range(len(names)), names, fontsize=_POINTS, color=_INK, **slanted)
     axes.set_yticks([])
+    axes.set_xlabel("found", fontsize=_POINTS + 1, color=_INK, labelpad=2)
+    if counts is None:
+        return
     for row, (name, count) in enumerate(zip(names, counts, strict=True)):
         axes.text(-0.62, row - 0.1, name, fontsize=_POINTS, color=_INK, ha="right", va="center")
         axes.text(-0.62, row + 0.22, f"{count:,}", fontsize=_COUNT_POINTS + 0.6, color=_GREY, ha="right", va="center")
-    axes.set_xlabel("found", fontsize=_POINTS + 1, color=_INK, labelpad=2)
     axes.text(-2.05, len(names) / 2 - 0.5, "label", fontsize=_POINTS + 1, color=_INK, rotation=90, va="center")
 
 
