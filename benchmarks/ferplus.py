@@ -28,7 +28,8 @@ from ferplus_shards import prepare
 from ferplus_subset import write_subset
 
 from rmfer.evaluation.comparison import compare, read_answers, seen_in_training
-from rmfer.runs.many import Job, assignments, run_all
+from rmfer.runs.job import Job, assignments
+from rmfer.runs.many import run_all
 
 SUBSET = {"train": 8, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
 MEASURES = ("overall", "average")
@@ -161,7 +162,7 @@ def main() -> None:
     shards = options.shards or prepare(options.work)
     jobs = plan(options, shards)
     began = time.monotonic()
-    failed = run_all(jobs, at_once=options.jobs, minutes=options.minutes)
+    failed = run_all(jobs, at_once=options.jobs, minutes=options.minutes).failed
     kept = {
         "scale": options.scale,
         "settings": {
