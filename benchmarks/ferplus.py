@@ -30,7 +30,8 @@ from kept_runs import MEASURES, RULES, Found, digest_of, found_by, gain, kept_re
 
 from rmfer.evaluation.comparison import seen_in_training
 from rmfer.labelled.registry import open_benchmark
-from rmfer.runs.many import Job, assignments, run_all
+from rmfer.runs.job import Job, assignments
+from rmfer.runs.many import run_all
 
 SUBSET = {"train": 8, "valid": 4, "test": 6}  # of each class, of the scale "smoke"
 BASE_SEED = 42
@@ -164,7 +165,7 @@ def main() -> None:
     def run(jobs: Sequence[Job]) -> None:
         left = None if options.minutes is None else options.minutes - (time.monotonic() - began) / 60
         if left is None or left > 1:
-            failed.update(run_all(jobs, at_once=options.jobs, minutes=left))
+            failed.update(run_all(jobs, at_once=options.jobs, minutes=left).failed)
 
     base = job_of(BASE, options, shards, seed=BASE_SEED)
     first = options.seeds[0]

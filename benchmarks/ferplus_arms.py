@@ -102,6 +102,8 @@ SCALES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "batch_size": 16,
             "epochs": 2,
             "ema": 0.9,
+            "positives": 8,
+            "negatives": 8,
             "pretrain_steps": 2,
             "pretrain_batch": 16,
             "workers": 1,

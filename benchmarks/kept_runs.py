@@ -15,7 +15,7 @@ from common import HERE
 
 from rmfer.evaluation.comparison import read_answers
 from rmfer.evaluation.paired import differences
-from rmfer.runs.many import Job
+from rmfer.runs.job import Job
 
 Bools = npt.NDArray[np.bool_]
 # FERPlus's two, and where `rmfer train` keeps what it finds by them.

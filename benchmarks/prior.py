@@ -26,7 +26,8 @@ from kept_runs import MEASURES, RULES, Found, digest_of, found_by, gain, kept_re
 from prior_figure import draw
 
 from rmfer.labelled.registry import open_benchmark
-from rmfer.runs.many import Job, assignments, run_all
+from rmfer.runs.job import Job, assignments
+from rmfer.runs.many import run_all
 
 NAME = "prior"
 FIGURE = HERE.parent / "docs" / "prior.svg"
@@ -155,7 +156,9 @@ def main() -> None:
     pictures = len(open_benchmark(options.benchmark).splits["test"])
     kept = kept_seeds(options.scale)
     jobs = {seed: plan(seed, options) for seed in options.seeds if seed not in kept}
-    failed = run_all([job for own in jobs.values() for job in own], at_once=options.jobs, minutes=options.minutes)
+    failed = run_all(
+        [job for own in jobs.values() for job in own], at_once=options.jobs, minutes=options.minutes
+    ).failed
     unfinished = [f"{job.seed}/{job.arm}" for own in jobs.values() for job in own if not job.is_done]
     for seed, own in jobs.items():
         if all(job.is_done for job in own):

@@ -11,6 +11,7 @@ from rmset_builder.core.command_line import LazyGroup, run
 
 _COMMANDS = {
     "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
+    "sweep": "Many trainings: settings' values and seeds crossed, side by side, resumable, summed up and drawn.",
     "evaluate": "Accuracies of a trained model on a benchmark, with intervals and confusion matrix.",
     "compare": "Runs against other runs on the same images: differences with intervals, McNemar's test.",
     "predict": "Expressions of the faces in pictures and videos.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rmset_builder.core.command_line import echo
+from rmset_builder.core.command_line import SpreadingCommand, echo
 
 if TYPE_CHECKING:
     from rmfer.evaluation.comparison import Answers, Comparison
@@ -17,24 +17,7 @@ if TYPE_CHECKING:
 _AGAINST = "--against"
 
 
-class _ManyAgainst(click.Command):
-    """Lets ``--against`` take all arguments up to the next option, as shells write out ``runs/base-*``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        spread, after = list[str](), False
-        for word in args:
-            if word.startswith("-"):
-                after = word == _AGAINST
-                if not after:
-                    spread.append(word)
-            elif after:
-                spread += [_AGAINST, word]
-            else:
-                spread.append(word)
-        return super().parse_args(ctx, spread)
-
-
-@click.command("compare", cls=_ManyAgainst, context_settings={"show_default": True})
+@click.command("compare", cls=SpreadingCommand, spreading=[_AGAINST], context_settings={"show_default": True})
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @click.option(
     _AGAINST,

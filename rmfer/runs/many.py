@@ -1,128 +1,166 @@
 """Trainings of a comparison: some run at a time until the time is over, and the next call goes on with them.
 
-Each is `rmfer train` in a process of its own. One that is done is not done again; one that is asked to stop leaves a
-checkpoint.
+Each is `rmfer train` in a process of its own, on the device that has fewest. One that is done is not done again; one
+that is asked to stop leaves a checkpoint; one that another process is at is left to it until that has ended.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Any, Self
 
+from rich.console import Console
+
+from rmfer.runs.job import Job
+from rmfer.runs.process import Running, start
 from rmset_builder.core.machine import usable_cores
+from rmset_builder.core.progress import Reporter, usual_columns
 
 # A run that is asked to stop ends its step and writes its checkpoint in this time.
 GRACE = 20.0
-# Batches of one size come and go: glibc shall keep their memory rather than give it back each time.
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
-    "MALLOC_TOP_PAD_": str(1 << 26),
-}
+_BETWEEN_LOOKS = 0.2
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run: an arm with a seed, the run that it begins from, and the arguments of `rmfer train` beside ``--out``."""
+class Ended:
+    """How it went: why runs failed, by folder, and whether somebody asked to stop."""
 
-    arm: str
-    seed: int
-    folder: Path
-    base: Path | None = None
-    arguments: tuple[str, ...] = ()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether its results are there."""
-        return (self.folder / "results.json").is_file()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether what it begins with is there."""
-        return self.base is None or (self.base / "results.json").is_file()
-
-    def results(self) -> dict[str, Any]:
-        """What `rmfer train` found."""
-        found: dict[str, Any] = json.loads((self.folder / "results.json").read_text())
-        return found
-
-
-def start(job: Job, jobs: int) -> subprocess.Popen[bytes]:
-    """Begin a run, or go on with it; it shares the cores with as many others as make up ``jobs``."""
-    command = [sys.executable, "-m", "rmfer", "train", "--out", str(job.folder), *job.arguments]
-    if any((job.folder / name).is_file() for name in ("last.ckpt", "log.jsonl")):
-        command += ["--resume"]
-    threads = str(max(1, usable_cores() // jobs))
-    # The same code as here, wherever Python would look first.
-    here = Path(__file__).parents[2]
-    python_path = os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "PYTHONPATH": python_path}
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with (job.folder / "told.txt").open("ab") as told:
-        # In a session of its own, so that Ctrl-C comes to it once, from here.
-        return subprocess.Popen(command, env=environment, stdout=told, stderr=told, start_new_session=True)
-
-
-def assignments(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as `rmfer train` takes them."""
-    texts = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in settings.items())
-    return [word for name, text in texts for word in ("--set", f"{name}={text}")]
+    failed: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
 
 
 class Stop:
-    """Whether to stop: the time is over, or somebody asked."""
+    """Whether to stop: the time is over, or somebody asked (Ctrl-C, SIGTERM). A context manager."""
 
     def __init__(self, minutes: float | None) -> None:
         self.asked = False
         self._end = None if minutes is None else time.monotonic() + 60 * minutes - GRACE
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, self._ask)
+        self._before: dict[signal.Signals, Any] = {}
 
     def __bool__(self) -> bool:
         return self.asked or (self._end is not None and time.monotonic() > self._end)
+
+    def __enter__(self) -> Self:
+        self._before = {name: signal.signal(name, self._ask) for name in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
 
 
-def run_all(jobs: Sequence[Job], *, at_once: int, minutes: float | None) -> dict[str, str]:
-    """Run what is not done, some side by side, until it is or the time is over; why runs failed, by folder."""
-    waiting = [job for job in jobs if not job.is_done]
-    running: dict[Job, subprocess.Popen[bytes]] = {}
-    failed: dict[str, str] = {}
-    began, stop, told = time.monotonic(), Stop(minutes), False
-    while running or (waiting and not stop):
-        if stop and not told:
-            for process in running.values():
-                process.send_signal(signal.SIGINT)
-            told = True
-        for job, process in list(running.items()):
-            if process.poll() is None:
-                continue
-            del running[job]
-            seconds = time.monotonic() - began
-            if job.is_done:
-                found = {rule: value["overall"] for rule, value in job.results()["last"].items() if "test" in rule}
-                print(f"{seconds:,.0f} s: {job.arm} seed {job.seed}: last epoch, overall: {found}", flush=True)
-            elif not stop:
-                failed[job.folder.name] = (
-                    f"exit code {process.returncode}: " + (job.folder / "told.txt").read_text(errors="replace")[-400:]
-                )
-                print(f"{job.arm} seed {job.seed} failed: {failed[job.folder.name]}", file=sys.stderr, flush=True)
-                waiting = [other for other in waiting if other.base != job.folder]
-        ready = [job for job in waiting if job.is_ready]
-        if not stop and ready and len(running) < at_once:
-            waiting.remove(ready[0])
-            running[ready[0]] = start(ready[0], at_once)
-            continue
-        time.sleep(0.2)
-    return failed
+def run_all(
+    jobs: Sequence[Job],
+    *,
+    at_once: int,
+    minutes: float | None,
+    devices: Sequence[str] = (),
+    console: Console | None = None,
+) -> Ended:
+    """Run what is not done, some side by side, until it is or the time is over.
+
+    Args:
+        jobs: in the order in which they are wanted.
+        at_once: how many run at a time; they share the cores evenly.
+        minutes: after which all are asked to stop; None: never.
+        devices: that runs are dealt to, "cuda:0"; none leaves the device to each job's arguments.
+        console: to tell on how far it is; by default stderr.
+    """
+    with Stop(minutes) as stop, Reporter(console or Console(stderr=True), *usual_columns()) as reporter:
+        work = _Work(jobs, at_once, devices, reporter)
+        try:
+            while work.running or (work.waiting and not stop):
+                if stop:
+                    work.ask_all_to_stop()
+                work.look_after_running(stopping=bool(stop))
+                if not stop:
+                    work.start_more()
+                time.sleep(_BETWEEN_LOOKS)
+        finally:
+            work.ask_all_to_stop()
+        return Ended(work.failed, stop.asked)
+
+
+def freest_device(devices: Sequence[str], taken: Sequence[str | None]) -> str | None:
+    """The first of ``devices`` that fewest of the runs on the devices ``taken`` have; None where there are none.
+
+    Example:
+        >>> freest_device(["cuda:0", "cuda:1"], ["cuda:0"])
+        'cuda:1'
+    """
+    return min(devices, key=Counter(taken).__getitem__, default=None)
+
+
+class _Work:
+    """What waits, what runs and what failed."""
+
+    def __init__(self, jobs: Sequence[Job], at_once: int, devices: Sequence[str], reporter: Reporter) -> None:
+        self.waiting = [job for job in jobs if not job.is_done]
+        self.running: list[Running] = []
+        self.failed: dict[str, str] = {}
+        self._at_once, self._devices, self._reporter = at_once, devices, reporter
+        self._left_to_others: set[Job] = set()
+        self._asked = False
+        self._began = time.monotonic()
+        self._done = len(jobs) - len(self.waiting)
+        self._bar = reporter.add("runs", total=len(jobs), completed=self._done)
+
+    def start_more(self) -> None:
+        """Begin runs that are ready while there is room for them."""
+        for job in [job for job in self.waiting if job.is_ready]:
+            if len(self.running) == self._at_once:
+                return
+            is_begun = job.is_begun
+            device = freest_device(self._devices, [run.device for run in self.running])
+            started = start(job, threads=max(1, usable_cores() // self._at_once), device=device)
+            if started is not None:
+                self.waiting.remove(job)
+                self.running.append(started)
+                where = f" on {started.device}" if started.device else ""
+                self._tell(job, f"{'goes on' if is_begun else 'begins'}{where}")
+            elif job.is_done:
+                self.waiting.remove(job)
+                self._note_done(job)
+            elif job not in self._left_to_others:
+                self._left_to_others.add(job)
+                self._tell(job, f"another process is at it, in {job.folder}; it is left to that one")
+
+    def look_after_running(self, *, stopping: bool) -> None:
+        """Take note of what has ended."""
+        for run in [run for run in self.running if run.process.poll() is not None]:
+            self.running.remove(run)
+            if run.job.is_done:
+                self._note_done(run.job)
+            elif not stopping:
+                self.failed[run.job.folder.name] = run.reason()
+                self._tell(run.job, f"failed: {run.reason()}")
+                self.waiting = [job for job in self.waiting if job.base != run.job.folder]
+
+    def ask_all_to_stop(self) -> None:
+        """Once: a second time would end them at once."""
+        if not self._asked:
+            for run in self.running:
+                run.ask_to_stop()
+        self._asked = True
+
+    def _note_done(self, job: Job) -> None:
+        self._done += 1
+        self._reporter.update(self._bar, completed=self._done)
+        last = job.results()["last"]
+        # By the test split nothing shall be chosen, so it is not what passes before one's eyes.
+        split = "valid" if last.get("valid") else "test"
+        found = f", {split} overall {100 * last[split]['overall']:.2f} %" if split in last else ""
+        self._tell(job, f"done{found}")
+
+    def _tell(self, job: Job, what: str) -> None:
+        self._reporter.say(f"{time.monotonic() - self._began:,.0f} s: {job.title}: {what}")

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -47,6 +47,30 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102
         with formatter.section("Commands"):
             formatter.write_dl(list(self._summaries.items()))
+
+
+class SpreadingCommand(click.Command):
+    """A command some of whose options take all arguments up to the next option, as shells write out ``runs/base-*``.
+
+    Args:
+        spreading: these options' names, ``--against``; each is ``multiple``.
+    """
+
+    def __init__(self, *args: Any, spreading: Collection[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._spreading = spreading
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
+        spread, option = list[str](), ""
+        for word in args:
+            if word in self._spreading:
+                option = word
+            elif word.startswith("-"):
+                option = ""
+                spread.append(word)
+            else:
+                spread += [option, word] if option else [word]
+        return super().parse_args(ctx, spread)
 
 
 class TextPath(click.Path):
