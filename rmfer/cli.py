@@ -16,6 +16,7 @@ _COMMANDS = {
     "compare": "Runs against other runs on the same images: differences with intervals, McNemar's test.",
     "predict": "Expressions of the faces in pictures and videos.",
     "analyze": "What trained networks have learnt: cosines, attention, MDS; how true the prior is on shards.",
+    "table": "The tables of the paper's supplement, beside what is found here; trains what they need.",
     "figure": "The figures 1 to 4 of the paper's supplement, of one's own runs.",
     "export": "A trained model as an ONNX file.",
     "convert": "Make weights out of a pickled network without running it.",

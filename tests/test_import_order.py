@@ -56,6 +56,7 @@ ORDERS = {
         "export",
         "training",
         "runs",
+        "paper",
         "commands",
         "cli",
         "__main__",
@@ -72,6 +73,8 @@ DOORS = {
     "rmset_builder.core.machine",
     "rmset_builder.core.progress",
     "rmset_builder.inference.ort",
+    # Table 1 is a manifest.
+    "rmset_builder.manifest.schema",
     "rmset_builder.shards.checked_parquet",
     "rmset_builder.shards.checksums",
     "rmset_builder.shards.damage",

@@ -1,0 +1,1 @@
+"""The tables of the paper's supplement, beside what is found here."""

@@ -1,0 +1,95 @@
+"""The tables as the supplement prints them: ``published.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+Value = float | str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as printed.
+
+    Attributes:
+        name: at its beginning.
+        paper: (columns,) as printed; None: empty.
+        presets: of the runs that reproduce it; None: no runs do.
+        settings: of these runs, besides.
+        needs: what they cannot do without: "celeba".
+        is_base: the others are compared with it, in pairs.
+        setting: whose values the row has, in a table of settings.
+    """
+
+    name: str
+    paper: tuple[Value, ...]
+    presets: tuple[str, ...] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    needs: str = ""
+    is_base: bool = False
+    setting: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as printed.
+
+    Attributes:
+        number: in the supplement.
+        title: our words for its caption.
+        columns: their heads.
+        rows: in order.
+        benchmark: what the paper tested on; "" where nothing is tested.
+        measures: (columns,) of runs; empty where no runs are needed.
+        presets: (columns,) of a table of settings.
+        notes: what a reader has to know of the print.
+    """
+
+    number: int
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    benchmark: str = ""
+    measures: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@cache
+def published() -> dict[int, Table]:
+    """All tables by number."""
+    text = (resources.files("rmfer") / "paper" / "published.yaml").read_text(encoding="utf-8")
+    return {number: _table(number, told) for number, told in yaml.safe_load(text)["tables"].items()}
+
+
+def _table(number: int, told: dict[str, Any]) -> Table:
+    # Of a table of runs, presets and settings are of all its rows.
+    of_runs = "measures" in told
+    common: tuple[str, ...] = tuple(told.get("presets", ())) if of_runs else ()
+    rows = tuple(
+        Row(
+            name=row["name"],
+            paper=tuple(row["paper"]),
+            presets=(*common, *row.get("presets", ())) if of_runs else None,
+            settings={**told.get("settings", {}), **row.get("settings", {})},
+            needs=row.get("needs", ""),
+            is_base=row.get("base", False),
+            setting=row.get("setting", ""),
+        )
+        for row in told["rows"]
+    )
+    return Table(
+        number=number,
+        title=told["title"],
+        columns=tuple(told["columns"]),
+        rows=rows,
+        benchmark=told.get("benchmark", ""),
+        measures=tuple(told.get("measures", ())),
+        presets=() if of_runs else tuple(told.get("presets", ())),
+        notes=tuple(told.get("notes", ())),
+    )
