@@ -127,7 +127,7 @@ def command(
         for point, benchmark in zip(every, benchmarks, strict=True)
     ]
     for point, job, benchmark in zip(every, runs, benchmarks, strict=True):
-        refuse_others(point, job, benchmark)
+        refuse_others(point, job, benchmark, shards)
     asked = {"presets": list(presets), "set": list(assignments), "benchmark": benchmarks[0].title}
     if dry_run:
         _tell_plan(every, runs, {**asked, "devices": list(devices), "at_once": at_once}, as_json=as_json)

@@ -95,8 +95,8 @@ def test_runs_with_other_settings_do_not_become_part_of_it(benchmark: Path, tmp_
     folder.mkdir()
     digest = open_benchmark(benchmark).digest
 
-    def told(*, digest: str = digest, **then: Any) -> str:
-        kept = {"settings": {**settings, **then}, "benchmark": {"digest": digest}}
+    def told(*, digest: str = digest, shards: str | None = None, **then: Any) -> str:
+        kept: dict[str, Any] = {"settings": {**settings, **then}, "benchmark": {"digest": digest}, "shards": shards}
         kept["settings"].pop("zoom")  # as by a version that did not know of it
         (folder / "config.yaml").write_text(yaml.safe_dump(kept))
         done = run(line(benchmark, tmp_path, "--over", "tau=0.1", "--dry-run"))
@@ -106,6 +106,7 @@ def test_runs_with_other_settings_do_not_become_part_of_it(benchmark: Path, tmp_
     assert told() == ""
     assert f"{folder} holds another run: it differs in lr (then 0.5, now 0.001)" in told(lr=0.5)
     assert "it differs in benchmark (then other, now" in told(digest="other")
+    assert "it differs in shards (then /other, now None)" in told(shards="/other")
     assert told(epochs=2, workers=7) == ""
     (folder / "results.json").write_text("{}")
     assert "it differs in epochs (then 2, now 3)" in told(epochs=2, workers=7)
