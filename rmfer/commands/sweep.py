@@ -88,7 +88,7 @@ def command(
 
     \b
     rmfer sweep --over lambda1=0.1,0.2,0.3 --over tau=0.1,0.25 --seeds 42 43 44 --benchmark ferplus.zip --out sweeps/a
-    rmfer sweep --over 'backbone_args.layers=[1,1,1,1],[2,2,2,2]' --set backbone=resnet18 --out sweeps/layers
+    rmfer sweep --over lr=1e-4,1e-5 --preset ial --set epochs=10 --jobs 4 --minutes 600 --out sweeps/lr
 
     Each run is `rmfer train` in a process and a folder of its own. The same command goes on after Ctrl-C, kill -9 or
     --minutes: what is done is not done again. Leaves summary.parquet, a row a run; summary.json, means and deviations
@@ -127,7 +127,7 @@ def command(
         for point, benchmark in zip(every, benchmarks, strict=True)
     ]
     for point, job, benchmark in zip(every, runs, benchmarks, strict=True):
-        refuse_others(point, job, benchmark)
+        refuse_others(point, job, benchmark, shards)
     asked = {"presets": list(presets), "set": list(assignments), "benchmark": benchmarks[0].title}
     if dry_run:
         _tell_plan(every, runs, {**asked, "devices": list(devices), "at_once": at_once}, as_json=as_json)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmfer.runs.job import Job
+from rmset_builder.core.errors import one_line
 
 LOCK, TOLD = ".lock", "told.txt"
 # Batches of one size come and go: glibc shall keep their memory rather than give it back each time.
@@ -43,7 +44,7 @@ class Running:
         with (self.job.folder / TOLD).open("rb") as told:
             told.seek(self.told_from)
             lines = told.read().decode(errors="replace").strip().splitlines()
-        return f"{ended}: {lines[-1][-_LONGEST:]}" if lines else ended
+        return f"{ended}: {one_line(lines[-1][-_LONGEST:])}" if lines else ended
 
 
 def start(job: Job, *, threads: int, device: str | None = None) -> Running | None:

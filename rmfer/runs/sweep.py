@@ -38,14 +38,14 @@ def job_of(
         workers: threads that decode, where no setting says how many: the cores are shared with other runs.
     """
     own = () if point.config.workers is not None else (f"workers={workers}",)
-    arguments = ["--benchmark", str(benchmark), "--rmset", str(shards)]
+    arguments = ["--benchmark", str(benchmark), "--rmset", str(shards.absolute())]
     arguments += [word for name in presets for word in ("--preset", name)]
     arguments += [word for text in (*assignments, *point.assignments, *own) for word in ("--set", text)]
     return Job(point.title, point.seed, folder / point.name, arguments=tuple(arguments))
 
 
-def refuse_others(point: Point, job: Job, benchmark: Benchmark) -> None:
-    """Make sure that what lies in a run's folder was trained with the point's settings, on the same benchmark.
+def refuse_others(point: Point, job: Job, benchmark: Benchmark, shards: Path) -> None:
+    """Make sure that what lies in a run's folder was trained with the point's settings, on the same data.
 
     Raises:
         RmferError: it was not; each difference is named.
@@ -54,10 +54,11 @@ def refuse_others(point: Point, job: Job, benchmark: Benchmark) -> None:
     if told is None:
         return
     # A setting that the run does not know is newer than it, and its default is what was done until then.
-    then = {**make_config({}).dump(), **told["settings"], "benchmark": told["benchmark"]["digest"]}
+    then = {**make_config({}).dump(), **told["settings"]}
+    now = {**point.config.dump(), "benchmark": benchmark.digest}
     refuse_differences(
-        then,
-        {**point.config.dump(), "benchmark": benchmark.digest},
+        {**then, "benchmark": told["benchmark"]["digest"], "shards": told["shards"]},
+        {**now, "shards": str(shards.absolute()) if point.config.needs_shards else None},
         what=f"{job.folder} holds another run",
         remedy="give another --out, or the settings of then",
         # A run that is not done may become longer.
@@ -68,7 +69,7 @@ def refuse_others(point: Point, job: Job, benchmark: Benchmark) -> None:
 def _told(path: Path) -> dict[str, Any] | None:
     try:
         told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {"settings": told["settings"], "benchmark": told["benchmark"]}
+        return {name: told[name] for name in ("settings", "benchmark", "shards")}
     except FileNotFoundError:
         return None
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:

@@ -95,8 +95,8 @@ def test_runs_with_other_settings_do_not_become_part_of_it(benchmark: Path, tmp_
     folder.mkdir()
     digest = open_benchmark(benchmark).digest
 
-    def told(*, digest: str = digest, **then: Any) -> str:
-        kept = {"settings": {**settings, **then}, "benchmark": {"digest": digest}}
+    def told(*, digest: str = digest, shards: str | None = None, **then: Any) -> str:
+        kept: dict[str, Any] = {"settings": {**settings, **then}, "benchmark": {"digest": digest}, "shards": shards}
         kept["settings"].pop("zoom")  # as by a version that did not know of it
         (folder / "config.yaml").write_text(yaml.safe_dump(kept))
         done = run(line(benchmark, tmp_path, "--over", "tau=0.1", "--dry-run"))
@@ -106,6 +106,7 @@ def test_runs_with_other_settings_do_not_become_part_of_it(benchmark: Path, tmp_
     assert told() == ""
     assert f"{folder} holds another run: it differs in lr (then 0.5, now 0.001)" in told(lr=0.5)
     assert "it differs in benchmark (then other, now" in told(digest="other")
+    assert "it differs in shards (then /other, now None)" in told(shards="/other")
     assert told(epochs=2, workers=7) == ""
     (folder / "results.json").write_text("{}")
     assert "it differs in epochs (then 2, now 3)" in told(epochs=2, workers=7)
@@ -134,21 +135,23 @@ def is_free(folder: Path) -> bool:
 @pytest.mark.slow
 def test_killed_and_interrupted_it_goes_on_to_the_same_end(benchmark: Path, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
-    epochs = 60
+    epochs = 40
     words = ("--over", "lambda1=1,0", "--jobs", "2", "--seeds", "3")
     sweep = line(benchmark, out, *words, epochs=epochs)
     folders = [out / "lambda1=1-seed3", out / "lambda1=0-seed3"]
 
     def steps() -> int:
-        return min(len(events(one, "steps")) if (one / "log.jsonl").exists() else 0 for one in folders)
+        return sum(len(events(one, "steps")) if (one / "log.jsonl").exists() else 0 for one in folders)
 
-    # Killed, it cannot tell its runs to stop; they find out and leave a checkpoint all the same.
+    # Killed, it cannot tell its runs to stop; they find out and leave a checkpoint all the same. One of them may not
+    # have come to its first step by then.
     with start(sweep) as process:
         wait_for(lambda: steps() > 0, process)
         process.kill()
         process.wait()
         wait_for(lambda: all(map(is_free, folders)))
-    assert all((one / "last.ckpt").is_file() and not (one / "results.json").exists() for one in folders)
+    assert any((one / "last.ckpt").is_file() for one in folders)
+    assert not any((one / "results.json").exists() for one in folders)
 
     before = steps()
     with start(sweep) as process:
@@ -157,7 +160,7 @@ def test_killed_and_interrupted_it_goes_on_to_the_same_end(benchmark: Path, tmp_
         _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert all(map(is_free, folders))
-    assert "lambda1=1, seed 3: goes on on cpu" in err
+    assert "seed 3: goes on on cpu" in err
     assert "note: 2 of 2 runs are not done; the same command goes on with them" in err
 
     done = run([*sweep, "--json"])
