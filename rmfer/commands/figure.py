@@ -10,32 +10,47 @@ import click
 from rich.console import Console
 
 from rmfer.errors import RmferError
-from rmset_builder.core.command_line import TextPath, echo_path, something_is_done
+from rmset_builder.core.command_line import INTERRUPTED, TextPath, echo_path, something_is_done
 from rmset_builder.core.progress import counted
 
 
 @click.command("figure", context_settings={"show_default": True})
 @click.argument("number", type=click.Choice(["1", "2", "3", "4"]))
-@click.argument("runs", nargs=-1, required=True, type=TextPath())
+@click.argument("runs", nargs=-1, type=TextPath())
 @click.option("--name", "names", multiple=True, help="Of each run, in their order.  [default: the folders' names]")
 @click.option("--which", type=click.Choice(["best", "last"]), default="last", help="The epoch.")
 @click.option("--benchmark", "benchmark_path", type=TextPath(), help="Its folder or zip.  [default: each run's own]")
 @click.option("--rmset", "shards", type=TextPath(), default=Path("shards"), help="Shards, for figure 3.")
 @click.option("--set-number", type=click.IntRange(0), default=0, help="Which anchor set, for figure 3.")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=42, help="Of the anchor sets, for figure 3.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=42, help="Of the runs, and of the anchor sets of figure 3."
+)
 @click.option("--frame-stride", type=click.IntRange(1), help="Every how many-th frame.  [default: the first run's]")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
-@click.option("--out", type=TextPath(), help="Path without suffix.  [default: figureN]")
+@click.option("--out", type=TextPath(), help="Path without suffix.  [default: figureN, or WORK/figureN without RUNS]")
+@click.option("--work", type=TextPath(), default=Path("paper"), help="Folder of the runs, without RUNS.")
+@click.option("--quick", is_flag=True, help="A rehearsal in minutes, whose figure means nothing, without RUNS.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of all runs, without RUNS.")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time, without RUNS.  [default: one a GPU, or two]")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop in time; the same command goes on.")
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     *,
     number: str,
     runs: tuple[Path, ...],
     names: tuple[str, ...],
     which: str,
     out: Path | None,
+    work: Path,
+    quick: bool,
+    changes: tuple[str, ...],
+    jobs: int | None,
+    minutes: float | None,
     **options: Any,
 ) -> None:
-    """Draw a figure of the paper's supplement from RUNS, as PNG and PDF.
+    """Draw a figure of the paper's supplement from RUNS, as PNG and PDF; without RUNS the paper's own are trained.
 
     \b
     1  attention between like faces by epoch (runs with attention_batches)
@@ -43,6 +58,10 @@ def command(
     3  an anchor set of shards with the attention of each face
     4  the plane by MDS, all classes and class by class
     """
+    if not runs:
+        training = {"quick": quick, "changes": changes, "jobs": jobs, "minutes": minutes}
+        runs, names = _train(ctx, int(number), work, options, training)
+        out = out or work / f"figure{number}"
     if names and len(names) != len(runs):
         raise RmferError(f"{len(names)} names for {len(runs)} runs", remedy="give one --name a run, or none")
     chosen = dict(zip(names or _short([run.name for run in runs]), runs, strict=True))
@@ -60,6 +79,28 @@ def command(
     something_is_done()
     for path in written:
         echo_path(path)
+
+
+def _train(
+    ctx: click.Context, number: int, work: Path, options: dict[str, Any], training: dict[str, Any]
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The paper's own runs of a figure, and their names."""
+    from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
+    from rmfer.paper.plan import Data  # noqa: PLC0415
+    from rmfer.paper.published import figure_rows  # noqa: PLC0415
+    from rmfer.paper.train import train_rows  # noqa: PLC0415
+
+    table = figure_rows(number)
+    data = Data(open_benchmark(options["benchmark_path"]), options["shards"])
+    planned, ended = train_rows(table, data, work, seeds=[options["seed"]], device=options["device"], **training)
+    if ended.interrupted:
+        ctx.exit(INTERRUPTED)
+    missing = [one.row.name for one in planned if not one.job.is_done]
+    if missing:
+        raise RmferError(f"not trained yet: {', '.join(missing)}", remedy="the same command goes on")
+    for note in table.notes:
+        click.echo(f"note: {note}", err=True)
+    return tuple(one.job.folder for one in planned), tuple(one.row.name for one in planned)
 
 
 def _short(names: list[str]) -> list[str]:

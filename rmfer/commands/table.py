@@ -84,32 +84,21 @@ def _of_runs(
     out: Path,
     quick: bool,
     seeds: tuple[int, ...],
-    changes: tuple[str, ...],
     benchmark_path: Path | None,
     shards: Path,
     celeba: Path | None,
-    jobs: int | None,
-    minutes: float | None,
-    device: str | None,
-    **_: Any,
+    manifest: Path,
+    **training: Any,
 ) -> tuple[Shown, dict[str, Any], Any]:
-    from rmfer.devices import named_devices  # noqa: PLC0415
     from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
     from rmfer.paper.collect import collect  # noqa: PLC0415
-    from rmfer.paper.plan import Data, plan_runs  # noqa: PLC0415
+    from rmfer.paper.plan import Data  # noqa: PLC0415
     from rmfer.paper.show import show_runs  # noqa: PLC0415
-    from rmfer.runs.many import run_all  # noqa: PLC0415
-    from rmfer.training.anchors import need_shards  # noqa: PLC0415
+    from rmfer.paper.train import train_rows  # noqa: PLC0415
 
     data = Data(open_benchmark(benchmark_path), shards, celeba)
     chosen = seeds or ((42,) if quick else (42, 43, 44))
-    planned = plan_runs(table, data, out / "runs", seeds=chosen, quick=quick, changes=changes)
-    if any(one.config.needs_shards for one in planned):
-        need_shards(shards)
-    devices = named_devices(device)
-    at_once = jobs or (len(devices) if devices != ("cpu",) else 2)
-    unique = {one.job.folder: one.job for one in planned}
-    ended = run_all(list(unique.values()), at_once=at_once, minutes=minutes, devices=devices)
+    planned, ended = train_rows(table, data, out, seeds=chosen, quick=quick, **training)
     found = collect(table, planned, data.benchmark.path)
     figures = {
         "found": {name: asdict(own) for name, own in found.items()},

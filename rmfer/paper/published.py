@@ -60,11 +60,23 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-@cache
 def published() -> dict[int, Table]:
     """All tables by number."""
+    return {number: _table(number, told) for number, told in _read()["tables"].items()}
+
+
+def figure_rows(number: int) -> Table:
+    """The rows of figure ``number`` (1 to 4), as a table without columns."""
+    told = _read()["figures"][number]
+    return _table(
+        number, {**told, "columns": [], "measures": [], "rows": [{**row, "paper": []} for row in told["rows"]]}
+    )
+
+
+@cache
+def _read() -> Any:
     text = (resources.files("rmfer") / "paper" / "published.yaml").read_text(encoding="utf-8")
-    return {number: _table(number, told) for number, told in yaml.safe_load(text)["tables"].items()}
+    return yaml.safe_load(text)
 
 
 def _table(number: int, told: dict[str, Any]) -> Table:
