@@ -9,7 +9,6 @@ from torch import Tensor
 from rmfer.data.affine import NUMBERS, affine
 from rmfer.data.rng import AFFINE, MIXUP, uniforms
 from rmfer.distributed import Ranks
-from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.loader import LabelledBatch
 from rmfer.losses.mixup import Mixed, mix
 from rmfer.settings import TrainConfig
@@ -21,11 +20,10 @@ class PictureChanges:
     Args:
         config: flip, rotate, zoom, shift, mixup_alpha, seed.
         ranks: this process's pictures are its part of what one alone would change.
-        benchmark: whose pictures they are.
     """
 
-    def __init__(self, config: TrainConfig, ranks: Ranks, benchmark: Benchmark) -> None:
-        self.config, self.ranks, self.benchmark = config, ranks, benchmark
+    def __init__(self, config: TrainConfig, ranks: Ranks) -> None:
+        self.config, self.ranks = config, ranks
 
     def __call__(self, batch: LabelledBatch) -> tuple[Tensor, Mixed | None]:
         """(B, 3, H, W) changed, and what they show besides their targets."""

@@ -37,6 +37,8 @@ class Parts:
     """The parts of a run.
 
     Attributes:
+        run: whose parts they are.
+        ranks: this process among others.
         net: what is trained.
         stepper: brings it a step further.
         change: what is done to labelled pictures on the device.
@@ -50,6 +52,8 @@ class Parts:
             after an epoch; None where nobody needs them.
     """
 
+    run: Run
+    ranks: Ranks
     net: RmferNet
     stepper: Stepper
     change: PictureChanges
@@ -77,16 +81,9 @@ class Parts:
         """What the network is to see of a step's labelled pictures: changed, and as the methods want them."""
         images, mixed = self.change(batch)
         others = self.unlabelled.take()
-        before = Before(
-            self.net,
-            self.stepper.config,
-            self.change.ranks,
-            batch,
-            images,
-            None if others is None else others.images,
-            self.change.benchmark.mean,
-            self.change.benchmark.std,
-        )
+        unlabelled = None if others is None else others.images
+        levels = (self.run.benchmark.mean, self.run.benchmark.std)
+        before = Before(self.net, self.run.config, self.ranks, batch, images, unlabelled, *levels)
         return self.stepper.look(before, mixed)
 
     @torch.no_grad()
@@ -158,9 +155,11 @@ def open_parts(run: Run, ranks: Ranks, console: Console, *, fresh: bool) -> Iter
 
         needs_sample = averaged is not None or any(method.wants_epochs for method in methods)
         yield Parts(
+            run,
+            ranks,
             net,
             Stepper(objective, config, ranks),
-            PictureChanges(config, ranks, run.benchmark),
+            PictureChanges(config, ranks),
             averaged,
             labelled,
             Stream(stack.enter_context(open_anchors(wanted)), from_epoch=config.epochs_pre),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from training_helpers import SETTINGS, arguments, events, run, seen, write_benchmark
+from training_helpers import SETTINGS, arguments, events, run, run_process, seen, write_benchmark
 
 from rmfer.distributed import Ranks
 from rmfer.labelled.loader import LabelledBatch
@@ -20,6 +21,7 @@ from rmfer.losses.method import Before, Step
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import load_model
 from rmfer.settings import TrainConfig, make_config
+from rmfer.training.checkpointing import load_checkpoint
 from rmfer.training.objective import Objective
 
 NOTHING = {"lambda1": 0, "lambda2": 0, "epochs_pre": 0, "augment": False}
@@ -203,3 +205,21 @@ def test_a_step_tells_where_the_chosen_faces_are() -> None:
     step = Step(net, config(), ALONE, torch.zeros(20, net.features), torch.zeros(4), places={"a": slice(4, 10)})
     assert step.z[step.chosen].shape[0] == 10
     assert len(step.f) == 4
+
+
+@pytest.mark.slow
+def test_methods_add_up_in_two_processes(shards: Path, tmp_path: Path) -> None:
+    benchmark, out = write_benchmark(tmp_path / "benchmark"), tmp_path / "run"
+    weights = {"eac": 0.5, "soft": 0.25, "ada-cm": 1}
+    settings = {**RUNS["ada-cm"], "losses": weights, "epochs": 2}
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rmfer")
+    done = run_process(arguments(benchmark, shards, out, **settings), *launcher)
+    assert done.returncode == 0, done.stderr
+    lines = events(out, "steps")
+    assert {line["epoch"] for line in lines} == {0, 1}
+    for line in lines:
+        expected = 0.5 * line["fer"] + sum(weight * line[name] for name, weight in weights.items())
+        assert line["total"] == pytest.approx(expected, rel=1e-4)
+    state = load_checkpoint(out)
+    assert state["methods"].keys() >= {"ada-cm.thresholds", "soft.steps", "soft.alpha.weight"}
+    assert int(state["methods"]["soft.steps"]) == 2 * 7
