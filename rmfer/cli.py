@@ -8,6 +8,7 @@ import click
 
 from rmfer import __version__
 from rmset_builder.core.command_line import LazyGroup, run
+from rmset_builder.core.versions import version_message
 
 _COMMANDS = {
     "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
@@ -23,7 +24,13 @@ _COMMANDS = {
     "benchmark": "Recognise a benchmark: count its classes, find pictures that it has twice.",
     "index": "Build or describe the index of a folder of shards.",
     "sample": "Draw anchor sets: print who they are, or show them as a picture.",
+    "config": "Which values options have where nothing is given, and from which file.",
+    "completion": "A script by which a shell completes commands and options.",
 }
+
+
+# What a figure or a fault may depend on.
+_MATTER = ("torch", "torchvision", "timm", "numpy", "pyarrow", "simplejpeg", "onnxruntime")
 
 
 @click.group(
@@ -32,7 +39,7 @@ _COMMANDS = {
     summaries=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(__version__, prog_name="rmfer")
+@click.version_option(__version__, prog_name="rmfer", message=version_message(_MATTER))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def rmfer(debug: bool) -> None:
     """Train the RMFER expression recogniser on shards; `rmset` makes them.

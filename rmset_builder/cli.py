@@ -8,6 +8,7 @@ import click
 
 from rmset_builder import __version__
 from rmset_builder.core.command_line import LazyGroup, run
+from rmset_builder.core.versions import version_message
 
 _COMMANDS = {
     "fetch": "Keywords to videos: search, judge, download, note everything.",
@@ -18,7 +19,13 @@ _COMMANDS = {
     "verify": "Are videos, shards and their tables whole, and do they agree?",
     "prune": "Take down a video, or one person of it, for good.",
     "doctor": "Is this machine fit for the job, and what would mend it?",
+    "config": "Which values options have where nothing is given, and from which file.",
+    "completion": "A script by which a shell completes commands and options.",
 }
+
+
+# What a shard or a fault may depend on.
+_MATTER = ("onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless", "pyarrow", "imageio-ffmpeg", "yt-dlp")
 
 
 @click.group(
@@ -27,7 +34,7 @@ _COMMANDS = {
     summaries=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(__version__, prog_name="rmset")
+@click.version_option(__version__, prog_name="rmset", message=version_message(_MATTER))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def rmset(debug: bool) -> None:
     """Rebuild RMset: reaction-mashup videos in, Parquet shards of aligned and identified faces out.

@@ -16,6 +16,9 @@ from typing import Any
 # Before anything imports Hugging Face's libraries, which read these once: no test asks the network for anything.
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
+# Nor does any test see what somebody has set for all folders.
+os.environ["XDG_CONFIG_HOME"] = os.devnull
+
 import pytest
 from hypothesis import HealthCheck, settings
 from shared_data import shared_folder, why_not

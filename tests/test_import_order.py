@@ -68,10 +68,13 @@ BOTH = pytest.mark.parametrize("package", ORDERS)
 DOORS = {
     "rmset_builder.api",
     "rmset_builder.core.command_line",
+    "rmset_builder.core.completion_command",
+    "rmset_builder.core.config_command",
     "rmset_builder.core.errors",
     "rmset_builder.core.files",
     "rmset_builder.core.machine",
     "rmset_builder.core.progress",
+    "rmset_builder.core.versions",
     "rmset_builder.inference.ort",
     # Table 1 is a manifest.
     "rmset_builder.manifest.schema",

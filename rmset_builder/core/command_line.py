@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from rmset_builder.core.defaults import Defaults, check_commands, for_click, read_defaults
 from rmset_builder.core.errors import RmsetError, one_line
 from rmset_builder.core.imports import import_large
 from rmset_builder.core.machine import bound_libraries
@@ -34,6 +35,23 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._package = package
         self._summaries = summaries
+        self._defaults = Defaults()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
+        rest = super().parse_args(ctx, args)
+        self._defaults = Defaults()
+        if not ctx.resilient_parsing and not _HARMLESS.intersection(args):
+            self._defaults = read_defaults(self.name or "")
+            check_commands(self._defaults, self.name or "", self._summaries)
+        return rest
+
+    def resolve_command(  # noqa: D102
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None and name in self._defaults.by_command:
+            ctx.default_map = {name: for_click(self._defaults, name, command)}
+        return name, command, rest
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
         return list(self._summaries)

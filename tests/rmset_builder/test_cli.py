@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -63,7 +65,9 @@ def test_without_a_command_there_is_help(rmset: Rmset) -> None:
         assert f"\n  {name} " in done.stderr
     asked = rmset("--help")
     assert (asked.returncode, asked.stdout) == (0, done.stderr)
-    assert rmset("--version").stdout == f"rmset, version {__version__}\n"
+    first, *others = rmset("--version").stdout.splitlines()
+    assert first == f"rmset, version {__version__}"
+    assert f"numpy {version('numpy')}" in others and f"python {platform.python_version()}" in others
 
 
 def test_debug_shows_where_an_error_comes_from_wherever_it_stands(rmset_process: Rmset, tmp_path: Path) -> None:
