@@ -53,6 +53,21 @@ def test_intervals_are_those_of_a_plain_bootstrap() -> None:
     np.testing.assert_allclose(found.interval, np.quantile(plain, [0.025, 0.975]), atol=0.008)
 
 
+def test_many_alike_images_give_the_average_that_drawing_each_of_them_gives() -> None:
+    labels = np.repeat([0, 1], [60, 20])
+    ours, theirs = answers(6, 1, 80, 0.8), answers(7, 1, 80, 0.6)
+    found = differences(ours, theirs, labels, in_pairs=True)["average"]
+    recalls = [[side[0][labels == label].mean() for label in (0, 1)] for side in (ours, theirs)]
+    assert (found.ours, found.theirs) == pytest.approx(tuple(map(np.mean, recalls)))
+    numbers = np.random.default_rng(8)
+    plain = []
+    for _ in range(20_000):
+        images = numbers.integers(0, 80, 80)
+        gained, drawn = (ours[0].astype(float) - theirs[0])[images], labels[images]
+        plain.append(np.mean([gained[drawn == label].mean() for label in (0, 1)]))
+    np.testing.assert_allclose(found.interval, np.quantile(plain, [0.025, 0.975]), atol=0.008)
+
+
 def test_what_both_sides_share_falls_out_in_pairs_alone() -> None:
     # Runs that differ much from seed to seed, and by one image from their partners.
     theirs = np.stack([np.arange(200) < 100 + 20 * seed for seed in range(5)])
