@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.paper.published import Row, Table
 from rmfer.runs.job import Job, assignments
 from rmfer.settings import FREE_ON_RESUME, TrainConfig
+from rmfer.shards.index import open_index
+from rmfer.training.anchors import need_shards
 from rmfer.training.presets import column_of, resolve
 
 # A rehearsal of a whole table in minutes: no figure of it means anything.
@@ -44,6 +47,15 @@ class Data:
     shards: Path
     celeba: Path | None = None
 
+    @cached_property
+    def shards_digest(self) -> str:
+        """Of the shards' contents, wherever they lie.
+
+        Raises:
+            RmferError: there are none, or one is damaged.
+        """
+        return open_index(need_shards(self.shards)).digest
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -63,6 +75,12 @@ def lacking(row: Row, data: Data) -> str:
     return ""
 
 
+def classes_of(table: Table, benchmark: Benchmark) -> int:
+    """With how many expressions the table's runs train: AffectNet has 8, "AffectNet-7" leaves out contempt."""
+    name, _, classes = table.benchmark.partition("-")
+    return int(classes) if classes.isdigit() and benchmark.title == name else benchmark.classes
+
+
 def plan_runs(
     table: Table, data: Data, folder: Path, *, seeds: Sequence[int], quick: bool, changes: Sequence[str]
 ) -> list[Planned]:
@@ -79,24 +97,30 @@ def plan_runs(
     Raises:
         RmferError: ``changes`` contradict a row's settings.
     """
+    classes = classes_of(table, data.benchmark)
     return [
-        _planned(row, data, folder, seed=seed, quick=quick, changes=changes)
+        _planned(row, data, folder, classes=classes, seed=seed, quick=quick, changes=changes)
         for row in table.rows
         if not lacking(row, data)
         for seed in seeds
     ]
 
 
-def _planned(row: Row, data: Data, folder: Path, *, seed: int, quick: bool, changes: Sequence[str]) -> Planned:
+def _planned(
+    row: Row, data: Data, folder: Path, *, classes: int, seed: int, quick: bool, changes: Sequence[str]
+) -> Planned:
     presets, benchmark = list(row.presets or ()), data.benchmark
     own = {**row.settings, "seed": seed, "attention_batches": 32}
+    if classes != benchmark.classes:
+        own["classes"] = classes
     if row.needs == "celeba":
         own["celeba"] = str(data.celeba)
     if quick:
         own = {**{k: v for k, v in QUICK.items() if "simclr" in presets or k not in _OF_SIMCLR}, **own}
         own["labelled"] = QUICK["labelled"]
     words = [*_words(own), *changes]
-    column = column_of(benchmark.kind, benchmark.classes)
+    # As `rmfer train` resolves them: what is asked for decides which column of Table 8 lies below.
+    column = column_of(benchmark.kind, resolve(presets, words).classes or benchmark.classes)
     config = resolve(presets, words, column=column)
     name = f"{'-'.join(presets) or 'full'}-{_digest(config, data)}-seed{seed}"
     arguments = ["--benchmark", str(benchmark.path), "--rmset", str(data.shards)]
@@ -112,6 +136,6 @@ def _words(settings: dict[str, object]) -> list[str]:
 def _digest(config: TrainConfig, data: Data) -> str:
     """Of what a run's figures depend on."""
     settings = {name: value for name, value in config.dump().items() if name not in FREE_ON_RESUME - {"epochs"}}
-    shards = str(data.shards.resolve()) if config.needs_shards else ""
+    shards = data.shards_digest if config.needs_shards else ""
     told = json.dumps([settings, data.benchmark.digest, shards], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:10]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labels import class_names
 from rmfer.paper.collect import Found, Spread
-from rmfer.paper.plan import Data, Planned, lacking
+from rmfer.paper.plan import Data, Planned, classes_of, lacking
 from rmfer.paper.published import Table, Value
 from rmfer.paper.render import HERE, PAPER, Line, Shown
 from rmfer.training.presets import resolve
@@ -71,10 +71,8 @@ def _run_notes(table: Table, planned: Sequence[Planned], data: Data, *, quick: b
 
 
 def _same_data(table: Table, benchmark: Benchmark) -> bool:
-    name, _, classes = table.benchmark.partition("-")
-    if classes.isdigit():
-        return benchmark.title.startswith(name) and benchmark.classes == int(classes)
-    return benchmark.title.startswith(table.benchmark)
+    classes = classes_of(table, benchmark)
+    return table.benchmark in (benchmark.title, f"{benchmark.title}-{classes}")
 
 
 def show_settings(table: Table) -> Shown:
