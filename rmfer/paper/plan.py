@@ -69,7 +69,7 @@ class Planned:
 def lacking(row: Row, data: Data) -> str:
     """Why a row cannot be run with what is at hand; "" where it can."""
     if row.presets is None:
-        return "cited only"
+        return row.why_not
     if row.needs == "celeba" and data.celeba is None:
         return "needs CelebA: --celeba PATH"
     return ""
@@ -77,8 +77,11 @@ def lacking(row: Row, data: Data) -> str:
 
 def classes_of(table: Table, benchmark: Benchmark) -> int:
     """With how many expressions the table's runs train: AffectNet has 8, "AffectNet-7" leaves out contempt."""
-    name, _, classes = table.benchmark.partition("-")
-    return int(classes) if classes.isdigit() and benchmark.title == name else benchmark.classes
+    for wanted in (table.benchmark, *table.benchmarks):
+        name, _, classes = wanted.partition("-")
+        if classes.isdigit() and benchmark.title == name:
+            return int(classes)
+    return benchmark.classes
 
 
 def plan_runs(

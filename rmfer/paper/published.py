@@ -20,6 +20,7 @@ class Row:
         name: at its beginning.
         paper: (columns,) as printed; None: empty.
         presets: of the runs that reproduce it; None: no runs do.
+        why_not: they do not, in a table of runs.
         settings: of these runs, besides.
         needs: what they cannot do without: "celeba".
         is_base: the others are compared with it, in pairs.
@@ -29,6 +30,7 @@ class Row:
     name: str
     paper: tuple[Value, ...]
     presets: tuple[str, ...] | None = None
+    why_not: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     needs: str = ""
     is_base: bool = False
@@ -45,6 +47,7 @@ class Table:
         columns: their heads.
         rows: in order.
         benchmark: what the paper tested on; "" where nothing is tested.
+        benchmarks: (columns,) the same of each column.
         measures: (columns,) of runs; empty where no runs are needed.
         presets: (columns,) of a table of settings.
         notes: what a reader has to know of the print.
@@ -55,6 +58,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     benchmark: str = ""
+    benchmarks: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -87,7 +91,8 @@ def _table(number: int, told: dict[str, Any]) -> Table:
         Row(
             name=row["name"],
             paper=tuple(row["paper"]),
-            presets=(*common, *row.get("presets", ())) if of_runs else None,
+            presets=(*common, *row.get("presets", ())) if of_runs and "why_not" not in row else None,
+            why_not=row.get("why_not", ""),
             settings={**told.get("settings", {}), **row.get("settings", {})},
             needs=row.get("needs", ""),
             is_base=row.get("base", False),
@@ -101,6 +106,7 @@ def _table(number: int, told: dict[str, Any]) -> Table:
         columns=tuple(told["columns"]),
         rows=rows,
         benchmark=told.get("benchmark", ""),
+        benchmarks=tuple(told.get("benchmarks", [told.get("benchmark", "")] * len(told["columns"]))),
         measures=tuple(told.get("measures", ())),
         presets=() if of_runs else tuple(told.get("presets", ())),
         notes=tuple(told.get("notes", ())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 PAPER, HERE = "paper", "here"
+# How long a line of a cell may be, characters, by how many columns there are.
+_LONGEST_OF = {1: 30, 2: 22, 3: 16}
+_LONGEST_OF_MANY = 9
+_ENDLESS = 1000
+_OF_WORDS = 1
 
 
 @dataclass(frozen=True)
@@ -40,20 +46,41 @@ class Shown:
 def print_table(shown: Shown, console: Console) -> None:
     """Print for people."""
     table = RichTable(
-        title=shown.heading, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
+        title=shown.heading,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("", no_wrap=True)
     table.add_column("", no_wrap=True)
+    words = shown.number == _OF_WORDS
     for column in shown.columns:
-        table.add_column(column, justify="right" if shown.number > 1 else "left", overflow="fold")
+        if words:
+            table.add_column(column)
+        else:
+            table.add_column(_broken(column, len(shown.columns)), justify="right", no_wrap=True)
     for name, lines in shown.rows:
         for place, line in enumerate(lines):
+            cells = line.cells if words else [_broken(cell, len(shown.columns)) for cell in line.cells]
             table.add_row(
-                "" if place else name, line.source, *line.cells, style="dim" if line.source.startswith(PAPER) else ""
+                "" if place else name, line.source, *cells, style="dim" if line.source.startswith(PAPER) else ""
             )
-    console.print(table)
+    if not words:
+        # Too wide a table goes on in the terminal's next line: a number that is cut off would look like another.
+        table.width = console.measure(table, options=console.options.update(max_width=_ENDLESS)).maximum
+    console.print(table, crop=False)
     for note in shown.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _broken(text: str, columns: int) -> str:
+    """In lines that are short enough for so many columns; neither words nor intervals are broken."""
+    longest = _LONGEST_OF.get(columns, _LONGEST_OF_MANY)
+    whole = text.replace(", ", ",\N{NO-BREAK SPACE}")
+    lines = textwrap.wrap(whole, longest, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def markdown(shown: Shown) -> str:

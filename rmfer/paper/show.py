@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labels import class_names
@@ -21,26 +21,35 @@ def show_runs(
 ) -> Shown:
     """A table of runs: the paper's row, then what was found by each rule, and its difference from the base's row."""
     rows = []
-    mark = "" if _same_data(table, data.benchmark) else f" {NOT_COMPARABLE}"
+    comparable = _comparable(table, data.benchmark)
+    mark = "" if any(comparable) else f" {NOT_COMPARABLE}"
+    # What is not of the column's data is not put there; where no column's is at hand, each measure is told once.
+    told = (
+        comparable if any(comparable) else [name not in table.measures[:at] for at, name in enumerate(table.measures)]
+    )
     for row in table.rows:
         lines = [Line(PAPER + mark, _paper_line(row.paper).cells)]
         reason = lacking(row, data)
         if row.name in found:
-            lines += _found_lines(found[row.name])
+            lines += _found_lines(found[row.name], told)
         else:
             lines.append(Line(HERE, (f"not run: {reason or 'unfinished'}", *[""] * (len(table.columns) - 1))))
         rows.append((row.name, tuple(lines)))
     return Shown(table.number, table.title, table.columns, tuple(rows), _run_notes(table, planned, data, quick=quick))
 
 
-def _found_lines(found: Found) -> list[Line]:
+def _found_lines(found: Found, told: Sequence[bool]) -> list[Line]:
     lines = []
     for rule, values in found.values.items():
-        lines.append(Line(f"{HERE}, {rule}" if rule else HERE, tuple(map(_spread, values))))
+        lines.append(Line(f"{HERE}, {rule}" if rule else HERE, _where(told, map(_spread, values))))
         if rule in found.minus_base:
-            cells = tuple(f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" for value, low, high in found.minus_base[rule])
-            lines.append(Line("  minus the base", cells))
+            cells = (f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" for value, low, high in found.minus_base[rule])
+            lines.append(Line("  minus the base", _where(told, cells)))
     return lines
+
+
+def _where(told: Sequence[bool], cells: Iterable[str]) -> tuple[str, ...]:
+    return tuple(cell if is_told else _EMPTY for cell, is_told in zip(cells, told, strict=True))
 
 
 def _run_notes(table: Table, planned: Sequence[Planned], data: Data, *, quick: bool) -> tuple[str, ...]:
@@ -48,15 +57,16 @@ def _run_notes(table: Table, planned: Sequence[Planned], data: Data, *, quick: b
     if quick:
         notes.append("--quick: a rehearsal with a tiny network and few pictures; its figures mean nothing")
     benchmark = data.benchmark
-    if not _same_data(table, benchmark):
+    if not any(_comparable(table, benchmark)):
         notes.append(
             f"{NOT_COMPARABLE} the paper's figures are of {table.benchmark}, those here of {benchmark.title}: "
             "other data, not to be compared"
         )
-    weights = sorted({one.config.weights for one in planned})
-    notes.append(
-        f"the paper begins with an EfficientNet-b2 that was tuned on AffectNet, here with weights {', '.join(weights)}"
-    )
+    if weights := sorted({one.config.weights for one in planned}):
+        papers = "an EfficientNet-b2 that was tuned on AffectNet"
+        if any("resnet50" in (row.presets or ()) for row in table.rows):
+            papers = "a ResNet50 of which it does not say how it was tuned"
+        notes.append(f"the paper begins with {papers}, here with weights {', '.join(weights)}")
     notes.append(
         "the authors' code keeps the epoch that is best on what it tests on; here it is the last epoch, test read once"
     )
@@ -70,9 +80,10 @@ def _run_notes(table: Table, planned: Sequence[Planned], data: Data, *, quick: b
     return (*notes, *table.notes)
 
 
-def _same_data(table: Table, benchmark: Benchmark) -> bool:
-    classes = classes_of(table, benchmark)
-    return table.benchmark in (benchmark.title, f"{benchmark.title}-{classes}")
+def _comparable(table: Table, benchmark: Benchmark) -> list[bool]:
+    """(columns,) whether the paper's is of the benchmark."""
+    names = (benchmark.title, f"{benchmark.title}-{classes_of(table, benchmark)}")
+    return [name in names for name in table.benchmarks]
 
 
 def show_settings(table: Table) -> Shown:
@@ -118,9 +129,7 @@ def _paper_line(values: Sequence[Value]) -> Line:
 def _plain(value: Value) -> str:
     if value is None:
         return _EMPTY
-    if isinstance(value, str):
-        return value
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _spread(spread: Spread) -> str:
