@@ -107,7 +107,7 @@ def _of_runs(
     }
     for one in planned:
         figures["runs"][one.row.name].append(one.job.folder.name)  # type: ignore[index]
-    return show_runs(table, found, planned, data, quick=quick), figures, ended
+    return show_runs(table, found, planned, data, quick=quick, failed=ended.failed), figures, ended
 
 
 def _without_runs(

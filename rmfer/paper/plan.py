@@ -105,7 +105,7 @@ def plan_runs(
         _planned(row, data, folder, classes=classes, seed=seed, quick=quick, changes=changes)
         for row in table.rows
         if not lacking(row, data)
-        for seed in seeds
+        for seed in dict.fromkeys(seeds)  # twice the same run would pass for two
     ]
 
 

@@ -17,9 +17,28 @@ _EMPTY = "\N{EN DASH}"
 
 
 def show_runs(
-    table: Table, found: Mapping[str, Found], planned: Sequence[Planned], data: Data, *, quick: bool
+    table: Table,
+    found: Mapping[str, Found],
+    planned: Sequence[Planned],
+    data: Data,
+    *,
+    quick: bool,
+    failed: Mapping[str, str] | None = None,
 ) -> Shown:
-    """A table of runs: the paper's row, then what was found by each rule, and its difference from the base's row."""
+    """A table of runs: the paper's row, then what was found by each rule, and its difference from the base's row.
+
+    Args:
+        table: which.
+        found: by the names of rows with a finished run.
+        planned: all runs.
+        data: that they train on.
+        quick: whether they are a rehearsal.
+        failed: why runs failed, by their folders' names.
+    """
+    reasons = failed or {}
+    failures = [
+        f"{one.job.title} failed: {reasons[name]}" for one in planned if (name := one.job.folder.name) in reasons
+    ]
     rows = []
     comparable = _comparable(table, data.benchmark)
     mark = "" if any(comparable) else f" {NOT_COMPARABLE}"
@@ -31,17 +50,20 @@ def show_runs(
         lines = [Line(PAPER + mark, _paper_line(row.paper).cells)]
         reason = lacking(row, data)
         if row.name in found:
-            lines += _found_lines(found[row.name], told)
+            wanted = sum(one.row.name == row.name for one in planned)
+            lines += _found_lines(found[row.name], told, wanted)
         else:
             lines.append(Line(HERE, (f"not run: {reason or 'unfinished'}", *[""] * (len(table.columns) - 1))))
         rows.append((row.name, tuple(lines)))
-    return Shown(table.number, table.title, table.columns, tuple(rows), _run_notes(table, planned, data, quick=quick))
+    notes = (*failures, *_run_notes(table, planned, data, quick=quick))
+    return Shown(table.number, table.title, table.columns, tuple(rows), notes)
 
 
-def _found_lines(found: Found, told: Sequence[bool]) -> list[Line]:
+def _found_lines(found: Found, told: Sequence[bool], wanted: int) -> list[Line]:
     lines = []
     for rule, values in found.values.items():
-        lines.append(Line(f"{HERE}, {rule}" if rule else HERE, _where(told, map(_spread, values))))
+        partly = f"{values[0].seeds} of {wanted} seeds" if values[0].seeds < wanted else ""
+        lines.append(Line(", ".join(filter(None, [HERE, rule, partly])), _where(told, map(_spread, values))))
         if rule in found.minus_base:
             cells = (f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" for value, low, high in found.minus_base[rule])
             lines.append(Line("  minus the base", _where(told, cells)))

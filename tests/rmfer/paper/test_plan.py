@@ -48,6 +48,7 @@ def test_another_seed_setting_or_scale_is_another_run(data: Data) -> None:
     others = [folders(9, data, "tau=0.5")["Ours"], folders(9, data, quick=True)["Ours"]]
     others += [one.job.folder for one in plan(9, data, seeds=(43,)) if one.row.name == "Ours"]
     assert len({ours, *others}) == 4
+    assert len(plan(9, data, seeds=(42, 42))) == len(plan(9, data))
     # How many threads decode changes no figure.
     assert folders(9, data, "workers=1")["Ours"] == ours
 

@@ -13,10 +13,13 @@ from small_benchmarks import raf_db
 
 from rmfer.labelled.registry import open_benchmark
 from rmfer.paper.collect import Found, Spread
-from rmfer.paper.plan import Data
+from rmfer.paper.plan import Data, plan_runs
 from rmfer.paper.published import published
 from rmfer.paper.render import Shown, as_json, markdown, print_table
-from rmfer.paper.show import show_counts, show_runs, show_settings
+from rmfer.paper.show import NOT_COMPARABLE, show_counts, show_runs, show_settings
+
+# No run of a table's then reads shards.
+ON_LABELLED = ("acl_source=benchmark", "pretrain_epochs=0")
 
 
 def printed(shown: Shown, width: int) -> str:
@@ -63,6 +66,20 @@ def test_columns_of_other_data_stay_empty(eleventh: Shown) -> None:
     assert rows["gamma 0.05"][1].cells[0] == "not run: unfinished"
     # As printed, and not as a float would have it.
     assert rows["gamma 1.0"][0].cells == ("91", "84.32", "65.99")
+
+
+def test_unfinished_and_failed_runs_are_told(tmp_path: Path) -> None:
+    raf_db(tmp_path / "raf-db")
+    data = Data(open_benchmark(tmp_path / "raf-db"), tmp_path)
+    table = published()[9]
+    planned = plan_runs(table, data, tmp_path, seeds=(1, 2, 3), quick=False, changes=ON_LABELLED)
+    found = {"Ours w/o ACL, IAL": Found({"": (Spread(50.0, 1.0, 2),)}, {})}
+    lost = next(one.job for one in planned if one.row.name == "Ours")
+    shown = show_runs(table, found, planned, data, quick=False, failed={lost.folder.name: "exit code 2: no memory"})
+    rows = dict(shown.rows)
+    assert [line.source for line in rows["Ours w/o ACL, IAL"]] == [f"paper {NOT_COMPARABLE}", "here, 2 of 3 seeds"]
+    assert rows["Ours"][1].cells == ("not run: unfinished",)
+    assert shown.notes[0] == "Ours, seed 1 failed: exit code 2: no memory"
 
 
 def test_intervals_are_not_torn_apart(eleventh: Shown) -> None:
