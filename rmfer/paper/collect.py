@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rmfer.analysis.kept import kept_measures, measure_run
-from rmfer.analysis.run_measures import RunMeasures
+from rmfer.analysis.run_measures import GAMMAS, RunMeasures
 from rmfer.evaluation.comparison import read_answers
 from rmfer.evaluation.paired import differences
 from rmfer.paper.plan import Planned
@@ -97,7 +97,11 @@ def _minus(
 
 
 def _measures(run: Path, benchmark: Path) -> RunMeasures:
-    return kept_measures(run) or measure_run(run, benchmark)
+    kept = kept_measures(run)
+    # `rmfer analyze` may have kept other gammas' than the tables have.
+    if kept is not None and {f"{gamma:g}" for gamma in GAMMAS} <= kept.filter_ratios.keys():
+        return kept
+    return measure_run(run, benchmark)
 
 
 def _value(measures: RunMeasures, name: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labels import class_names
-from rmfer.paper.collect import Found, Spread
+from rmfer.paper.collect import ACCURACIES, Found, Spread
 from rmfer.paper.plan import Data, Planned, classes_of, lacking
 from rmfer.paper.published import Table, Value
 from rmfer.paper.render import HERE, PAPER, Line, Shown
@@ -92,6 +92,8 @@ def _run_notes(table: Table, planned: Sequence[Planned], data: Data, *, quick: b
     notes.append(
         "the authors' code keeps the epoch that is best on what it tests on; here it is the last epoch, test read once"
     )
+    if base := next((row.name for row in table.rows if row.is_base and table.measures[0] in ACCURACIES), ""):
+        notes.append(f"the base is: {base}")
     seeds = len({one.job.seed for one in planned})
     if seeds > 1:
         spread = f"mean \N{PLUS-MINUS SIGN} deviation of {seeds} seeds"
