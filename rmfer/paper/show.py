@@ -95,11 +95,9 @@ def _run_notes(table: Table, planned: Sequence[Planned], data: Data, *, quick: b
     if base := next((row.name for row in table.rows if row.is_base and table.measures[0] in ACCURACIES), ""):
         notes.append(f"the base is: {base}")
     seeds = len({one.job.seed for one in planned})
-    if seeds > 1:
-        spread = f"mean \N{PLUS-MINUS SIGN} deviation of {seeds} seeds"
-        told = f"{spread}; brackets: 95 % intervals over pairs of runs and images"
-    else:
-        told = "one seed; brackets: 95 % intervals over images"
+    told = f"mean \N{PLUS-MINUS SIGN} deviation of {seeds} seeds" if seeds > 1 else "one seed"
+    if set(table.measures) <= set(ACCURACIES):
+        told += "; brackets: 95 % intervals over " + ("pairs of runs and images" if seeds > 1 else "images")
     notes.append(f"here: {told}")
     return (*notes, *table.notes)
 
