@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import yaml
 
+from rmset_builder.core.errors import one_line
 from rmset_builder.reports import card_words as words
 from rmset_builder.reports.card_facts import Facts
 from rmset_builder.reports.card_words import Publication
@@ -63,7 +64,7 @@ def _header(facts: Facts, publication: Publication) -> str:
         files = [{"split": "train", "path": words.EMBEDDINGS_PATTERN}]
         configs.append({"config_name": "identities", "data_files": files})
     header = {
-        "pretty_name": publication.name,
+        "pretty_name": one_line(publication.name),
         # No language: there are pictures and numbers. No `license_link`: hubs take only a LICENSE file or an address.
         "license": "other",
         "license_name": "of-each-video",
