@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,17 +89,23 @@ def read_facts(shards: Path, videos: Path) -> Facts:
     """The facts of a folder of shards and, where there is one, of the catalog in the folder ``videos``.
 
     Raises:
-        RmsetError: the shards contradict their table or are damaged, so that a card would tell what is not so; or
-            there are none; or something cannot be read.
+        RmsetError: the shards contradict their table or are damaged, so that a card would tell what is not so; or a
+            removal is not finished; or there are none; or something cannot be read.
     """
     found = collect(shards)
     if found.warnings:
         more = f" (and {len(found.warnings) - 1:,} more)" if len(found.warnings) > 1 else ""
         raise RmsetError(f"no card is written of shards that are not sound: {found.warnings[0]}{more}")
+    stones = read_tombstones(shards)
+    if still_there := sorted(_not_taken_out(stones, found.footers)):
+        raise RmsetError(
+            f"{still_there[0]} in {shards} still holds what was to be taken out",
+            remedy="finish that first: `rmset verify` tells the command",
+        )
     return facts_of(
         found,
         rows_beside(videos),
-        read_tombstones(shards),
+        stones,
         size=sum(footer.shard.path.stat().st_size for footer in found.footers),
         embedding=_embedding(shards),
     )
@@ -137,6 +143,16 @@ def facts_of(
         people_removed=_people_removed(stones, footers),
         embedding=embedding,
     )
+
+
+def _not_taken_out(stones: Sequence[Tombstone], footers: Iterable[Footer]) -> set[str]:
+    """The videos with shards that a removal should have changed and has not: it was interrupted."""
+    down, people = whole_videos(stones), people_removed(stones)
+    return {
+        footer.shard.video
+        for footer in footers
+        if footer.shard.video in down or (footer.metadata.pruned or 0) < people[footer.shard.video]
+    }
 
 
 def _source(record: VideoRecord, row: Video | None) -> Source:

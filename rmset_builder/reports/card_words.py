@@ -34,6 +34,7 @@ REASONS = {
     "upside-down": "faces that stand on their heads",
     "short-lived": "faces of people who are on screen too shortly",
     "never-clear": "things that look like faces",
+    "pruned": "faces of people who were taken out",
 }
 
 LIMITS = (
@@ -147,13 +148,13 @@ def left_out(facts: Facts) -> str:
         f"{count:,} {REASONS.get(reason, 'faces for another reason')}"
         for reason, count in sorted(facts.dropped.items())
     ]
-    videos = [f"{facts.not_done:,} videos that could not be extracted"] if facts.not_done else []
+    videos = [f"{facts.not_done:,} whole videos, which could not be extracted"] if facts.not_done else []
     return f"Left out: {'; '.join([*told, *videos])}." if told or videos else "Nothing is recorded as left out."
 
 
 def removals(facts: Facts) -> str:
     """How much was taken down, and never who."""
-    return f"Taken down so far: {facts.videos_removed:,} whole videos and {facts.people_removed:,} single people."
+    return f"Taken down so far: whole videos {facts.videos_removed:,}, single people {facts.people_removed:,}."
 
 
 def asking(contact: str) -> str:

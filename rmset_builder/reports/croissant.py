@@ -180,13 +180,14 @@ def _from(kind: str, files: str, column: str) -> dict[str, Any]:
 
 def _responsible(facts: Facts, publication: Publication) -> dict[str, Any]:
     """The properties of Croissant RAI that apply: no human annotated anything and nothing was imputed by hand."""
+    from_sites = any(source.address for source in facts.sources)
     days = [day for day in facts.collected if day]
     settings = "; ".join(f"{name} {', '.join(values)}" for name, values in facts.settings.items())
     versions = [f"{name} {', '.join(values)}" for name, values in facts.versions.items()]
     told: dict[str, str | list[str]] = {
         "dataCollection": "Videos were searched for by keywords or given as files, each by its group; "
         + words.collecting(facts),
-        "dataCollectionType": ["Web Scraping", "User-generated content data", "Software Collection"],
+        "dataCollectionType": ["Web Scraping", "User-generated content data"] if from_sites else ["Others"],
         "dataCollectionRawData": f"Reaction mashup videos, listed in {words.SOURCES}. {words.licensing(facts)}",
         "dataCollectionTimeframe": days,
         "dataCollectionMissingData": words.left_out(facts),

@@ -121,7 +121,7 @@ def test_only_what_belongs_into_it_is_in_it(rmset: Rmset, collection: Collection
     assert row["address"] == "https://site.example/one"
     assert "A person's name" not in written["README.md"] + written["croissant.json"]
     assert "Title of one" not in written["README.md"] + written["croissant.json"]
-    assert "1 whole videos and 0 single people" in written["README.md"]
+    assert "whole videos 1, single people 0" in written["README.md"]
     assert not (collection.shards / "README.md").exists()
 
 

@@ -16,7 +16,8 @@ from rmset_builder.reports.card_facts import Source, facts_of, read_facts
 from rmset_builder.reports.paper import Counts
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.videos_table import TABLE_NAME, VideoRecord, update_videos
-from rmset_builder.takedown.tombstones import Tombstone, add_tombstone
+from rmset_builder.takedown.prune import prune_identity, prune_video
+from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone
 
 CC_BY = "Creative Commons Attribution license (reuse allowed)"
 
@@ -107,16 +108,25 @@ def test_an_address_is_a_page_on_the_web(url: str) -> None:
 
 
 def test_removals_are_counted_and_nothing_more(collection: Collection) -> None:
-    for stone in (
-        Tombstone(video="gone", why="asked by Jane Doe"),
-        Tombstone(video="gone", why="asked again"),
-        Tombstone(video="one", identity=2, why="asked by John Doe"),
-        Tombstone(video="one", identity=0, why="asked by mail"),
-    ):
-        add_tombstone(collection.shards, stone)
+    for identity in (2, 0):
+        why = f"asked by Jane Doe of {identity}"
+        prune_identity(collection.shards, collection.videos, "one", identity, why, keep_file=False)
+    prune_video(collection.shards, collection.videos, "two", "asked by John Doe")
+    add_tombstone(collection.shards, Tombstone(video="two", why="asked again"))
     facts = read_facts(collection.shards, collection.videos)
     assert (facts.videos_removed, facts.people_removed) == (1, 2)
+    assert facts.table.total[:2] == (1, PEOPLE - 2)
+    assert facts.dropped == {"pruned": ROWS - facts.table.total.images}
     assert "Doe" not in repr(facts)
+    (collection.shards / TOMBSTONES_NAME).unlink()
+    assert read_facts(collection.shards, collection.videos).people_removed == 2
+
+
+@pytest.mark.parametrize("identity", [None, 1])
+def test_a_removal_that_was_interrupted_comes_first(collection: Collection, identity: int | None) -> None:
+    add_tombstone(collection.shards, Tombstone(video="two", identity=identity, why="asked"))
+    with pytest.raises(RmsetError, match=r"two in .* still holds what was to be taken out; finish that first"):
+        read_facts(collection.shards, collection.videos)
 
 
 def test_versions_models_and_what_was_left_out_add_up() -> None:

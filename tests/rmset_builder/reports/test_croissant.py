@@ -109,11 +109,18 @@ def test_what_is_not_known_is_left_out_and_what_is_known_told() -> None:
         videos_removed=3,
     )
     told = json.loads(croissant(facts, PUBLICATION, ""))
+    assert told["rai:dataCollectionType"] == ["Others"]
     assert told["rai:dataCollectionTimeframe"] == ["2025-12-31", "2026-03-02"]
     assert f"unknown: 1; {CC_BY}: 1" in told["license"] or f"{CC_BY}: 1; unknown: 1" in told["license"]
     assert told["rai:dataCollectionMissingData"] == "Left out: 7 faces of which the detector was never sure."
-    assert "3 whole videos" in told["rai:dataReleaseMaintenancePlan"]
+    assert "whole videos 3, single people 0" in told["rai:dataReleaseMaintenancePlan"]
     assert (told["version"], told["datePublished"]) == ("1.2.3", "2026-01-02")
+
+
+def test_videos_of_the_web_are_said_to_be_from_there() -> None:
+    facts = facts_with(sources=(Source(video="a", address="https://site.example/a"),))
+    told = json.loads(croissant(facts, PUBLICATION, ""))
+    assert told["rai:dataCollectionType"] == ["Web Scraping", "User-generated content data"]
 
 
 def test_the_table_of_sources_is_known_by_its_hash() -> None:

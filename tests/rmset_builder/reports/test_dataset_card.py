@@ -103,9 +103,9 @@ def test_the_figures_are_the_facts() -> None:
         "60 aligned faces of 6 people, counted by video, in 30 frames of 3 videos, 1.5 hours: ",
         "They lie in 7 Parquet files, 12.3 MB.",
         "The videos were collected from 2025-12-31 to 2026-03-02 (known of 2 of 3 videos).",
-        "5 faces of people who are on screen too shortly; 1,234 faces of which the detector was never sure; 4 videos "
-        "that could not be extracted.",
-        "Taken down so far: 3 whole videos and 11 single people.",
+        "5 faces of people who are on screen too shortly; 1,234 faces of which the detector was never sure; 4 whole "
+        "videos, which could not be extracted.",
+        "Taken down so far: whole videos 3, single people 11.",
         "Version 1.2.3, 2026-01-02. Published by An Institute.",
         "without giving reasons: mail@institute.example.",
     ):
