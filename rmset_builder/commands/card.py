@@ -92,9 +92,11 @@ def command(
 
 
 def _tell(facts: Facts, publication: Publication) -> None:
-    missing = {"--creator": publication.creator, "--contact": publication.contact, "--url": publication.address}
-    if unsaid := [option for option, said in missing.items() if not said]:
-        echo(f"note: the card does not tell what these would: {', '.join(unsaid)}", err=True)
+    if not publication.contact:
+        echo("note: the card does not say where to ask for a removal: --contact", err=True)
+    required = {"--creator": publication.creator, "--url": publication.address}
+    if unsaid := [option for option, said in required.items() if not said]:
+        echo(f"note: {CROISSANT} lacks what its specification requires: {', '.join(unsaid)}", err=True)
     if unknown := sum(not source.licence for source in facts.sources):
         echo(f"note: the licences of {unknown:,} of {len(facts.sources):,} videos are not known", err=True)
     if uncredited := sum(bool(source.title) and not source.author for source in facts.sources):

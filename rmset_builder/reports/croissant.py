@@ -47,7 +47,7 @@ _CONTEXT: dict[str, Any] = {
 
 
 def croissant(facts: Facts, publication: Publication, sources: str) -> str:
-    """The text of croissant.json: JSON-LD.
+    """The text of croissant.json: JSON-LD. Croissant requires an address and a creator, which only a publisher knows.
 
     Args:
         facts: of the shards.
@@ -62,7 +62,11 @@ def croissant(facts: Facts, publication: Publication, sources: str) -> str:
         "description": words.summary(facts),
         "version": publication.version,
         "datePublished": publication.day,
-        "license": one_line(words.licensing(facts)),
+        "license": {
+            "@type": "sc:CreativeWork",
+            "name": "The licence of each video",
+            "description": one_line(words.licensing(facts)),
+        },
         "citeAs": words.BIBTEX,
         "keywords": [*words.KEYWORDS, *map(one_line, facts.groups)],
         **({"url": publication.address} if publication.address else {}),

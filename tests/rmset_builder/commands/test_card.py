@@ -127,10 +127,13 @@ def test_only_what_belongs_into_it_is_in_it(rmset: Rmset, collection: Collection
 
 def test_what_is_not_said_is_noted(rmset: Rmset, collection: Collection) -> None:
     told = rmset("card", collection.shards).stderr
-    assert "note: the card does not tell what these would: --creator, --contact, --url\n" in told
+    assert "note: the card does not say where to ask for a removal: --contact\n" in told
+    assert "note: croissant.json lacks what its specification requires: --creator, --url\n" in told
     assert "note: the licences of 2 of 2 videos are not known\n" in told
     said = ("--creator", "An Institute", "--contact", "mail@site.example", "--url", "https://site.example/faces")
-    assert "does not tell" not in rmset("card", collection.shards, *said).stderr
+    told = rmset("card", collection.shards, *said).stderr
+    assert "does not say" not in told
+    assert "lacks" not in told
     described = json.loads((collection.shards / "croissant.json").read_text("utf-8"))
     assert described["creator"]["name"] == "An Institute"
     assert described["url"] == "https://site.example/faces"

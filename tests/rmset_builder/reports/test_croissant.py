@@ -111,7 +111,7 @@ def test_what_is_not_known_is_left_out_and_what_is_known_told() -> None:
     told = json.loads(croissant(facts, PUBLICATION, ""))
     assert told["rai:dataCollectionType"] == ["Others"]
     assert told["rai:dataCollectionTimeframe"] == ["2025-12-31", "2026-03-02"]
-    assert f"unknown: 1; {CC_BY}: 1" in told["license"] or f"{CC_BY}: 1; unknown: 1" in told["license"]
+    assert f"Videos by licence: unknown: 1; {CC_BY}: 1." in told["license"]["description"]
     assert told["rai:dataCollectionMissingData"] == "Left out: 7 faces of which the detector was never sure."
     assert "whole videos 3, single people 0" in told["rai:dataReleaseMaintenancePlan"]
     assert (told["version"], told["datePublished"]) == ("1.2.3", "2026-01-02")
@@ -138,7 +138,7 @@ def test_text_from_outside_stays_a_string(text: str) -> None:
     assert described["name"] == cleaned
     assert described["keywords"][-1] == one_line(text.strip())
     assert described["creator"]["name"] == cleaned
-    assert cleaned in described["license"]
+    assert cleaned in described["license"]["description"]
     assert described.keys() == json.loads(croissant(facts_with(versions={"x": ("1",)}), replace(
         PUBLICATION, creator="x"), "")).keys()  # fmt: skip
 
@@ -152,7 +152,9 @@ def test_the_reference_reader_reads_a_folder_and_asks_nobody(
     facts = read_facts(folder, tmp_path / "videos")
     sources = sources_table(facts.sources)
     (folder / SOURCES).write_text(sources)
-    publication = replace(PUBLICATION, creator="An Institute", with_embeddings=with_embeddings)
+    publication = replace(
+        PUBLICATION, creator="An Institute", address="https://site.example", with_embeddings=with_embeddings
+    )
     (folder / CROISSANT).write_text(croissant(facts, publication, sources))
     found = watch(tmp_path / "watched", "-c", _READER, folder / CROISSANT)
     assert found.done.returncode == 0, found.done.stderr
