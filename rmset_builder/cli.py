@@ -15,6 +15,7 @@ _COMMANDS = {
     "extract": "Videos to shards of aligned, identified faces.",
     "stats": "Table 2 of the paper, from the shards' metadata.",
     "export": "Shards to webdataset, Lance, or a folder of pictures.",
+    "card": "What a publisher of shards must tell: card, Croissant, sources.",
     "contact": "A picture with a row of faces per identity.",
     "verify": "Are videos, shards and their tables whole, and do they agree?",
     "prune": "Take down a video, or one person of it, for good.",

@@ -91,11 +91,22 @@ def show(table: Table, console: Console, *, paper: bool = False) -> None:
     console.print(view)
 
 
+def as_text(text: str) -> str:
+    """``text`` from anywhere as a line of Markdown that shows it letter by letter: no markup, no link, no entity.
+
+    Example:
+        >>> as_text("[a](http://b)")
+        '\\\\[a\\\\](http\\\\://b)'
+    """
+    # Some readers make links of bare addresses too: of what follows `www.`, a colon or an @.
+    return re.sub(r"(?i)([\\`*_{}\[\]<>#|~!&:@$^]|(?<=www)\.)", r"\\\1", one_line(text))
+
+
 def markdown(table: Table, *, paper: bool = False) -> str:
     """A table in Markdown."""
 
     def row(line: Line) -> str:
-        label = re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", line.label)
+        label = as_text(line.label)
         return f"| {' | '.join([f'*{label}*' if line.aside else label, *line.cells])} |"
 
     text = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError, one_line
 from rmset_builder.reports.paper import TABLE_2, Counts, add_up
-from rmset_builder.shards.footers import compare, read_footers, restore
+from rmset_builder.shards.footers import Footer, compare, read_footers, restore
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, read_videos
 
@@ -18,11 +18,12 @@ FAILURES_NAMED = 5
 
 @dataclass(frozen=True)
 class Collection:
-    """The videos of a folder, what is wrong with them (``warnings``), and remarks (``notes``)."""
+    """The videos of a folder, what is wrong with them (``warnings``), remarks (``notes``), and its shards' footers."""
 
     records: tuple[VideoRecord, ...]
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    footers: tuple[Footer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,13 @@ def collect(folder: Path) -> Collection:
     records = read_videos(folder)
     footers = read_footers(find_shards(folder))
     if records:
-        return Collection(tuple(records.values()), tuple(compare(folder, records, footers)), _failures(records))
+        warnings = tuple(compare(folder, records, footers))
+        return Collection(tuple(records.values()), warnings, _failures(records), tuple(footers))
     if not footers:
         raise RmsetError(f"no shards in {folder}", remedy="make some with: rmset extract VIDEO")
-    restored, warnings = restore(folder, footers)
+    restored, faults = restore(folder, footers)
     note = f"no videos in {folder / TABLE_NAME}: counted from what the shards say of themselves"
-    return Collection(tuple(restored), tuple(warnings), (note,))
+    return Collection(tuple(restored), tuple(faults), (note,), tuple(footers))
 
 
 def tabulate(records: Iterable[VideoRecord], *, paper: bool = False) -> Table:

@@ -1,7 +1,7 @@
-"""What a column of a shard is, said once: how its values are held in memory, in Parquet, in `datasets` and in words.
+"""What a column of a shard is, said once: how its values are held in memory, in Parquet, in other formats and in words.
 
 A class of rows says it of its own fields (`Stored`), and everything else is made from that: the Arrow schema, the
-features, record batches and back, the documentation's table.
+features of `datasets`, the fields of Croissant, record batches and back, the documentation's table.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Kind:
         dtype: of the array that holds them; ``object`` where it is a list.
         arrow: their type in Parquet.
         feature: their type in Hugging Face `datasets`.
+        croissant: their type in Croissant 1.1, as properties of a field.
         word: their type in the documentation.
         leaf: what leads from the column's name to its values within Parquet.
         to_arrow: the values of some rows to what a record batch has.
@@ -49,6 +50,7 @@ class Kind:
     dtype: np.dtype[Any]
     arrow: pa.DataType
     feature: Mapping[str, Any]
+    croissant: Mapping[str, Any]
     word: str
     leaf: str
     to_arrow: Callable[[Any], pa.Array]
@@ -65,6 +67,8 @@ def _numbers(dtype: np.dtype[Any]) -> Kind:
         dtype=dtype,
         arrow=pa.from_numpy_dtype(dtype),
         feature=_value(dtype.name),
+        # Croissant writes Int32, Float64 and UInt8.
+        croissant={"dataType": f"cr:{dtype.name.capitalize().replace('Uint', 'UInt')}"},
         word=dtype.name,
         leaf="",
         to_arrow=pa.array,
@@ -79,6 +83,7 @@ def _vectors(dtype: np.dtype[Any], width: int) -> Kind:
         dtype=dtype,
         arrow=pa.list_(number.arrow, width),
         feature={"feature": number.feature, "length": width, "_type": "Sequence"},
+        croissant={**number.croissant, "isArray": True, "arrayShape": str(width)},
         word=rf"fixed_size_list\<{dtype.name}, {width}\>",
         leaf=".list.element",
         to_arrow=lambda values: pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width),
@@ -94,6 +99,7 @@ PICTURES = Kind(
     dtype=np.dtype(object),
     arrow=pa.struct(_FILES),
     feature={"_type": "Image"},
+    croissant={"dataType": "sc:ImageObject"},
     word=r"struct\<bytes, path\>",
     leaf=".bytes",
     to_arrow=lambda values: pa.StructArray.from_arrays(
@@ -108,6 +114,7 @@ REPEATED = Kind(
     dtype=np.dtype(object),
     arrow=pa.dictionary(pa.int32(), pa.string()),
     feature=_value("string"),
+    croissant={"dataType": "sc:Text"},
     word=r"dictionary\<string\>",
     leaf="",
     to_arrow=lambda values: pa.DictionaryArray.from_arrays(
