@@ -25,6 +25,7 @@ ORDERS = {
         "faces",
         "identity",
         "shards",
+        "drawing",
         "pipeline",
         "api",
         "takedown",
@@ -72,6 +73,7 @@ DOORS = {
     "rmset_builder.core.files",
     "rmset_builder.core.machine",
     "rmset_builder.core.progress",
+    "rmset_builder.drawing.marks",
     "rmset_builder.inference.ort",
     # Table 1 is a manifest.
     "rmset_builder.manifest.schema",
