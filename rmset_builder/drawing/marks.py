@@ -103,11 +103,11 @@ def _draw_box(picture: Pixels, box: Box, colour: Colour, line: int) -> None:
 
 
 def _draw_point(picture: Pixels, x: float, y: float, colour: Colour, line: int) -> None:
-    """A dot as wide as a box's line, with the same seam."""
+    """A dot twice as wide as a box's line, with the same seam."""
     parts = 1 << _PARTS_BITS
     middle = round(x * parts), round(y * parts)
-    for width, shade in ((line + 2, DARK), (line, colour)):
-        cv2.circle(picture, middle, round(width * parts / 2), shade, cv2.FILLED, cv2.LINE_AA, _PARTS_BITS)
+    for radius, shade in ((line + 1, DARK), (line, colour)):
+        cv2.circle(picture, middle, radius * parts, shade, cv2.FILLED, cv2.LINE_AA, _PARTS_BITS)
 
 
 def _widened(box: Box | None, line: int, picture: tuple[int, int]) -> Box:

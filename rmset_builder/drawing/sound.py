@@ -30,23 +30,22 @@ class Sound:
     Attributes:
         path: the file that it is taken from.
         tracks: all that are taken.
-        zero_s: the moment of that file at which the written one begins, seconds as the file states them.
+        from_s: what is heard before is left out, seconds as the file states them; None: nothing is.
         length_s: how long it goes on from there; None: to its end.
     """
 
     path: Path
     tracks: tuple[Track, ...]
-    zero_s: float
+    from_s: float | None = None
     length_s: float | None = None
 
     @property
     def input_options(self) -> list[str]:
         """For ffmpeg, after ``-copyts`` and the input that holds the pictures."""
-        cut: list[str] = []
-        if self.length_s is not None:
-            cut = ["-seek_timestamp", "1", "-ss", f"{self.zero_s:.6f}", "-t", f"{self.length_s:.6f}"]
+        cut = [] if self.from_s is None else ["-seek_timestamp", "1", "-ss", f"{self.from_s:.6f}"]
+        cut += [] if self.length_s is None else ["-t", f"{self.length_s:.6f}"]
         safe = ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
-        return ["-itsoffset", f"{-self.zero_s:.6f}", *cut, *safe, "-vn", "-i", file_url(self.path)]
+        return [*cut, *safe, "-vn", "-i", file_url(self.path)]
 
     @property
     def output_options(self) -> list[str]:

@@ -42,26 +42,34 @@ class VideoWriter:
         path: the file to write.
         fps: frames a second, of which the last picture takes its length; 0 is taken for 25.
         name: what errors call it, where ``path`` is a temporary name.
+        zero_s: the time, of pictures and sound, with which the file begins.
         sound: what is heard beside the pictures; None: nothing.
 
     Raises:
         RmsetError: ffmpeg fails; its own words are in the message.
     """
 
-    def __init__(self, path: Path, *, fps: float, name: Path | None = None, sound: Sound | None = None) -> None:
-        self._path, self._fps, self._name, self._sound = path, fps or _USUAL_FPS, name or path, sound
+    def __init__(
+        self, path: Path, *, fps: float, name: Path | None = None, zero_s: float = 0.0, sound: Sound | None = None
+    ) -> None:
+        self._path, self._fps, self._name = path, fps or _USUAL_FPS, name or path
+        self._zero_s, self._sound = zero_s, sound
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed when the writer is
         self._process: subprocess.Popen[bytes] | None = None
         self._container: av.container.OutputContainer | None = None
-        self._last = -1
+        self._last: int | None = None
 
     def write(self, picture: Pixels, time_s: float) -> None:
-        """Add a picture (h, w, 3) RGB that is shown from ``time_s`` on, seconds; always later than the one before."""
+        """Add a picture (h, w, 3) RGB that is shown from ``time_s`` on, seconds.
+
+        Where that is not later than the one before, it is shown right after it.
+        """
         if self._process is None:
             self._start(picture.shape[1], picture.shape[0])
         assert self._process is not None and self._container is not None
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        self._last = max(round(time_s * TICKS_PER_SECOND), self._last + 1)
+        tick = round(time_s * TICKS_PER_SECOND)
+        self._last = tick if self._last is None else max(tick, self._last + 1)
         frame.pts, frame.time_base = self._last, Fraction(1, TICKS_PER_SECOND)
         try:
             self._container.mux(self._container.streams.video[0].encode(frame))
@@ -75,6 +83,7 @@ class VideoWriter:
         sound = self._sound
         times = ["-enc_time_base", f"1:{TICKS_PER_SECOND}", "-fps_mode", "passthrough"]
         times += ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration={round(TICKS_PER_SECOND / self._fps)}"]
+        times += ["-output_ts_offset", f"{-self._zero_s:.6f}"]
         mp4 = ["-video_track_timescale", str(TICKS_PER_SECOND), "-movflags", "+faststart", "-f", "mp4"]
         command = [
             ffmpeg.path,
