@@ -63,7 +63,8 @@ def command(
         raise click.UsageError("--frame is one frame: it goes with neither --start nor --end")
     suffix = ".mp4" if frame is None else ".png"
     if out is not None and out.suffix.lower() != suffix:
-        raise click.UsageError(f"--out {out}: what is written is a {suffix[1:].upper()} file, name it {suffix}")
+        kind = "an MP4" if frame is None else "a PNG"
+        raise click.UsageError(f"--out {out}: what is written is {kind} file, name it {out.with_suffix(suffix)}")
     found = find_extracted(video, shards)
     if out is None:
         out = Path(f"{found.video}-shown.mp4" if frame is None else f"{found.video}-frame{frame}.png")

@@ -68,7 +68,7 @@ class VideoWriter:
             self._start(picture.shape[1], picture.shape[0])
         assert self._process is not None and self._container is not None
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        tick = round(time_s * TICKS_PER_SECOND)
+        tick = round((time_s - self._zero_s) * TICKS_PER_SECOND)
         self._last = tick if self._last is None else max(tick, self._last + 1)
         frame.pts, frame.time_base = self._last, Fraction(1, TICKS_PER_SECOND)
         try:
@@ -91,7 +91,7 @@ class VideoWriter:
             "error",
             "-y",
             "-copyts",
-            *["-f", "nut", "-i", "pipe:0"],
+            *["-itsoffset", f"{self._zero_s:.6f}", "-f", "nut", "-i", "pipe:0"],  # NUT has no times below zero
             *(sound.input_options if sound else ()),
             *["-map", "0:v", "-vf", _EVEN, *codec, *_COLOURS, *times],
             *["-threads", threads, "-filter_threads", threads],
