@@ -66,7 +66,7 @@ def sound_tracks(path: Path) -> tuple[Track, ...]:
     """
     with open_container(path) as container:
         return tuple(
-            Track(stream.index, stream.codec_context.name, _start_s(stream))
+            Track(stream.index, stream.codec.canonical_name, _start_s(stream))
             for stream in container.streams.audio
             if stream.codec_context is not None
         )
