@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,43 +12,18 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from show_runs import Rmset, extracted, show, times_of
 
 from rmset_builder.api import PictureFaces
 from rmset_builder.drawing.people import blur_area, colour_of
-from rmset_builder.shards.videos_table import read_videos
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.info import VideoInfo
 
-Finished = subprocess.CompletedProcess[str]
-Rmset = Callable[..., Finished]
 MakeClip = Callable[..., Path]
 Picture = npt.NDArray[np.int64]
 
-# Ten frames at 25 a second, then fifteen at 5; a tone from 1.0 to 1.2 s.
-UNEVEN = "settb=1/90000,setpts='if(lt(N,10),N/25,0.4+(N-10)/5)/TB'"
-TONE = "aevalsrc='0.8*sin(2*PI*440*t)*between(t,1,1.2)':s=48000:d=3.4"
+# When the frames of the fixture `uneven` are shown.
 TIMES = [*(n / 25 for n in range(10)), *(0.4 + n / 5 for n in range(15))]
-
-
-@pytest.fixture(scope="module")
-def uneven(small_video: Path, make_clip: MakeClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of the demo at an uneven rate, with sound."""
-    sound = ["-f", "lavfi", "-i", TONE]
-    picture = ["-vf", UNEVEN, "-fps_mode", "passthrough", "-c:v", "libx264", "-threads", 1]
-    return make_clip(tmp_path_factory.mktemp("uneven") / "uneven.mp4", "-i", small_video, *sound, *picture)
-
-
-@pytest.fixture(scope="module")
-def shards(uneven: Path, rmset: Rmset) -> Path:
-    """The shards of `uneven`."""
-    return extracted(rmset, uneven)
-
-
-def extracted(rmset: Rmset, video: Path) -> Path:
-    folder = video.parent / "shards"
-    done = rmset("extract", video, "--out", folder, "--threads", 1)
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def frame_of(video: Path, number: int) -> Picture:
@@ -92,21 +63,9 @@ def tone_of(path: Path) -> tuple[float, float]:
     return loud[0], loud[-1]
 
 
-def times_of(path: Path) -> tuple[list[float], float]:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        return [frame.time for frame in container.decode(stream)], float(stream.duration * stream.time_base)
-
-
 def packets_of(path: Path) -> list[tuple[float, bytes]]:
     with av.open(str(path)) as container:
         return [(round(float(p.pts * p.time_base), 6), bytes(p)) for p in container.demux(audio=0) if p.size]
-
-
-def show(rmset: Rmset, *arguments: object) -> Finished:
-    done = rmset("show", *arguments)
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def test_every_face_has_its_persons_colour_where_the_shards_say(
@@ -142,9 +101,9 @@ def test_one_person_alone_and_no_number(rmset: Rmset, demo_video: Path, demo_sha
     assert not changed[1].any()
 
 
-def test_times_and_sound_stay_what_they_were(rmset: Rmset, uneven: Path, shards: Path, tmp_path: Path) -> None:
+def test_times_and_sound_stay_what_they_were(rmset: Rmset, uneven: Path, uneven_shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "shown.mp4"
-    done = show(rmset, uneven, "--shards", shards, "--out", out)
+    done = show(rmset, uneven, "--shards", uneven_shards, "--out", out)
     assert done.stdout == f"{out}\n"
     assert [path.name for path in out.parent.iterdir()] == ["shown.mp4"]
     times, length = times_of(out)
@@ -154,7 +113,7 @@ def test_times_and_sound_stay_what_they_were(rmset: Rmset, uneven: Path, shards:
     with av.open(str(out)) as container:
         frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
     for number in (0, 9, 24):
-        for row in rows_of(shards, "uneven", number):
+        for row in rows_of(uneven_shards, "uneven", number):
             # Colour is at half size in a video, so a thin line's is mixed with its neighbours'.
             told = np.mean([frames[number][y, x] for x, y in edges(row["bbox"])], axis=0)
             wanted = colour_of(row["identity"])
@@ -162,12 +121,14 @@ def test_times_and_sound_stay_what_they_were(rmset: Rmset, uneven: Path, shards:
             assert colour_of(near) == wanted
 
 
-def test_a_part_of_a_video_has_its_part_of_the_sound(rmset: Rmset, uneven: Path, shards: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_video_has_its_part_of_the_sound(
+    rmset: Rmset, uneven: Path, uneven_shards: Path, tmp_path: Path
+) -> None:
     whole = tone_of(uneven)
     for number, (start, end, first, stop) in enumerate([(0.3, 2.5, 8, 21), (0.5, None, 11, 25), (None, 1.3, 0, 15)]):
         out = tmp_path / f"{number}.mp4"
         cut = [*(["--start", start] if start else []), *(["--end", end] if end else [])]
-        show(rmset, "uneven", "--shards", shards, "--out", out, *cut)
+        show(rmset, "uneven", "--shards", uneven_shards, "--out", out, *cut)
         times, length = times_of(out)
         assert times == pytest.approx([one - TIMES[first] for one in TIMES[first:stop]], abs=1e-4)
         assert length == pytest.approx([*TIMES, 3.4][stop] - TIMES[first], abs=1e-3)
@@ -238,107 +199,3 @@ def test_a_real_mashup_is_shown_as_its_truth_has_it(rmset: Rmset, shared: Path, 
     assert length == pytest.approx(wanted, abs=1e-3)
     with av.open(str(tmp_path / "shown.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video"]  # it has no sound
-
-
-def test_names_that_are_hostile(
-    rmset: Rmset, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "a folder: 100%d"
-    folder.mkdir()
-    video = folder / "-i $(touch owned) 'q' \"%03d\" <b>\n;ü.mp4"
-    shutil.copy(small_video, video)
-    shards = extracted(rmset, video)
-    (record,) = read_videos(shards).values()
-    monkeypatch.chdir(tmp_path)
-    done = show(rmset, "--shards", shards, "--", video)
-    assert done.stdout == f"{record.id}-shown.mp4\n"
-    assert len(times_of(tmp_path / f"{record.id}-shown.mp4")[0]) == 25
-    show(rmset, record.id, "--shards", shards, "--out", folder / "x:%d\n'.mp4", "--end", 0.1)
-    assert len(times_of(folder / "x:%d\n'.mp4")[0]) == 3
-    refused = rmset("show", "--shards", shards, "--out", folder / "x:%d\n'.mp4", "--", video)
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name, f"{record.id}-shown.mp4"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["nobody"], "nobody is neither a video file nor the id of a video in {shards}; it has: uneven"),
-        (["uneven", "--frame", "25"], "--frame 25: uneven has 25 frames; give one of 0 to 24"),
-        (["uneven", "--identity", "6"], "--identity 6: uneven has no such person; its identities are 0 to 5"),
-        (["uneven", "--start", "9"], "uneven has no frame between --start and --end; its frames are of 0.000 to 3.200"),
-        (["uneven", "--start", "2", "--end", "1"], "uneven has no frame between --start and --end"),
-        (["uneven", "--frame", "1", "--end", "1"], "--frame is one frame: it goes with neither --start nor --end"),
-        (["uneven", "--out", "a.mkv"], "--out a.mkv: what is written is an MP4 file, name it a.mp4"),
-        (["uneven", "--frame", "1", "--out", "a.jpg"], "--out a.jpg: what is written is a PNG file, name it a.png"),
-        (
-            ["uneven", "--out", "there.mp4"],
-            "--out there.mp4 is there already; give another, or write over it with --force",
-        ),
-        (["uneven", "--out", "file/a.mp4"], "--out file/a.mp4 cannot be written to ("),
-        (["uneven", "--shards", "none"], "no folder of shards at none; make one with: rmset extract VIDEO"),
-        (["words.mp4"], "words.mp4 cannot be read as a video"),
-    ],
-)
-def test_refusals_are_one_line_and_write_nothing(
-    rmset: Rmset, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("there.mp4", "file", "words.mp4"):
-        Path(name).write_text("mine")
-    done = rmset("show", "--shards", shards, *arguments)
-    assert done.returncode == 2
-    assert told.format(shards=shards) in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
-        ("there.mp4", "file", "words.mp4"), "mine"
-    )
-
-
-def test_only_the_file_that_was_extracted_is_shown(
-    rmset: Rmset, uneven: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    copied = shutil.copytree(shards, tmp_path / "shards")
-    moved = shutil.copy(uneven, tmp_path / "another name.mp4")
-    show(rmset, moved, "--shards", copied, "--frame", 0, "--out", "a.png")
-    other = tmp_path / "uneven.mp4"
-    other.write_bytes(uneven.read_bytes() + b"\0")
-    done = rmset("show", other, "--shards", copied)
-    assert done.returncode == 2
-    assert f"{other} is not the file that was extracted as uneven: its bytes are others; give that file" in done.stderr
-    done = rmset("show", moved, "--shards", copied, "--out", moved, "--force")
-    assert f"--out {moved} is the video itself; give another file" in done.stderr
-    next(copied.glob("uneven-00000.parquet")).unlink()
-    done = rmset("show", moved, "--shards", copied, "--frame", 0)
-    assert "of 1 shards of uneven 1 are missing" in done.stderr
-    assert moved.read_bytes() == uneven.read_bytes()
-
-
-def test_who_was_taken_down_is_not_published(rmset: Rmset, small_video: Path, tmp_path: Path) -> None:
-    (tmp_path / "videos").mkdir()
-    video = Path(shutil.copy(small_video, tmp_path / "videos"))
-    shards = extracted(rmset, video)
-    at = [shards, "--videos", tmp_path / "videos", "--video", "small", "--identity", 1]
-    assert rmset("prune", *at, "--why", "asked", "--keep-file").returncode == 0
-    done = rmset("show", video, "--shards", shards, "--frame", 0, "--blur-faces", "--out", tmp_path / "a.png")
-    assert done.returncode == 2
-    assert "--blur-faces: 1 of the people of small were taken down" in done.stderr
-    assert not (tmp_path / "a.png").exists()
-    done = rmset("show", video, "--shards", shards, "--frame", 0, "--identity", 5, "--out", tmp_path / "a.png")
-    assert "its identities are 0 to 4" in done.stderr
-
-
-def test_an_interruption_leaves_nothing(
-    start_rmset: Callable[..., subprocess.Popen[str]], demo_video: Path, demo_shards: Path, tmp_path: Path
-) -> None:
-    with start_rmset("show", demo_video, "--shards", demo_shards, "--out", tmp_path / "a.mp4") as process:
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob(".a.mp4.*.tmp")) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in told
-    assert list(tmp_path.iterdir()) == []
