@@ -11,6 +11,7 @@ Example:
 from __future__ import annotations
 
 from rmset_builder.core.errors import RmsetError, VideoError
+from rmset_builder.drawing.video_writer import VideoWriter
 from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.inference.session import cuda_is_there
 from rmset_builder.pipeline.picture_faces import AlignedFaces, PictureFaces
@@ -18,8 +19,6 @@ from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.video_extractor import VideoExtractor
 from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.video.decode import FrameReader
-from rmset_builder.video.ffmpeg import find_ffmpeg
-from rmset_builder.video.ffmpeg_listing import listed
 from rmset_builder.video.info import VIDEO_SUFFIXES, VideoInfo
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "VideoExtractor",
     "VideoInfo",
     "VideoRecord",
+    "VideoWriter",
     "cuda_is_there",
-    "find_ffmpeg",
-    "listed",
 ]

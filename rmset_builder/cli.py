@@ -17,6 +17,7 @@ _COMMANDS = {
     "export": "Shards to webdataset, Lance, or a folder of pictures.",
     "card": "What a publisher of shards must tell: card, Croissant, sources.",
     "contact": "A picture with a row of faces per identity.",
+    "show": "A video with its people drawn in, in colour and by number.",
     "verify": "Are videos, shards and their tables whole, and do they agree?",
     "prune": "Take down a video, or one person of it, for good.",
     "doctor": "Is this machine fit for the job, and what would mend it?",

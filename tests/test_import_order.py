@@ -25,6 +25,7 @@ ORDERS = {
         "faces",
         "identity",
         "shards",
+        "drawing",
         "pipeline",
         "api",
         "takedown",
@@ -75,6 +76,7 @@ DOORS = {
     "rmset_builder.core.machine",
     "rmset_builder.core.progress",
     "rmset_builder.core.versions",
+    "rmset_builder.drawing.marks",
     "rmset_builder.inference.ort",
     # Table 1 is a manifest.
     "rmset_builder.manifest.schema",

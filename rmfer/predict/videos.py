@@ -25,8 +25,15 @@ from rmfer.predict.drawing import annotate
 from rmfer.predict.recogniser import Recogniser
 from rmfer.predict.results import Face, Probabilities, expression_json
 from rmfer.predict.sources import InputError
-from rmfer.predict.video_writer import VideoWriter
-from rmset_builder.api import ExtractSettings, FrameReader, VideoError, VideoExtractor, VideoInfo, VideoRecord
+from rmset_builder.api import (
+    ExtractSettings,
+    FrameReader,
+    VideoError,
+    VideoExtractor,
+    VideoInfo,
+    VideoRecord,
+    VideoWriter,
+)
 from rmset_builder.core.files import whole_file
 from rmset_builder.shards.reader import read_blocks
 
@@ -201,11 +208,11 @@ def _rows(folder: Path, video: str) -> Iterator[list[_Row]]:
 @contextmanager
 def _drawn(path: Path, out: Path, record: VideoRecord, names: tuple[str, ...]) -> Iterator[Callable[[Frames], Frames]]:
     """Yield a function that passes frames on and, beside it, writes the whole video with them drawn in."""
+    fps = record.frames / record.duration_s  # drawn at a constant rate: that which keeps the length
     with (
         FrameReader(VideoInfo.from_path(path)) as reader,
         whole_file(out) as temporary,
-        # Drawn at a constant rate: that which keeps the length.
-        VideoWriter(temporary, fps=record.frames / record.duration_s, name=out) as writer,
+        VideoWriter(temporary, fps=fps, name=out) as writer,
     ):
         buffer = np.empty(reader.shape, np.uint8)
 
@@ -213,7 +220,7 @@ def _drawn(path: Path, out: Path, record: VideoRecord, names: tuple[str, ...]) -
             if not reader.read_into(buffer):
                 return False
             picture = np.asarray(cv2.cvtColor(buffer, cv2.COLOR_BGRA2RGB), np.uint8)
-            writer.write(annotate(picture, faces, names))
+            writer.write(annotate(picture, faces, names), (reader.count - 1) / fps)
             return True
 
         def through(frames: Frames) -> Frames:
