@@ -187,7 +187,7 @@ def test_a_video_that_metadata_turns_is_drawn_upright(
     assert np.abs(shown[3] - pixels).mean() < 6
 
 
-@pytest.mark.shared("mashups")
+@pytest.mark.shared("mashups/wall9.mp4")
 def test_a_real_mashup_is_shown_as_its_truth_has_it(rmset: Rmset, shared: Path, tmp_path: Path) -> None:
     video = shared / "mashups" / "wall9.mp4"
     done = rmset("extract", video, "--out", tmp_path / "shards")
