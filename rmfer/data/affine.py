@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from rmfer.data.layout import in_layout_of
+
 # Numbers that each picture takes.
 NUMBERS = 5
 
@@ -39,5 +41,4 @@ def affine(
     theta = lines.to(images.device, images.dtype, non_blocking=True).view(-1, 2, 3)
     grid = affine_grid(theta, list(images.shape), align_corners=False)
     seen = grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    layout = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    return seen.contiguous(memory_format=layout)
+    return in_layout_of(seen, images)

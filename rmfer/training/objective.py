@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rmfer.data.layout import in_layout_of
 from rmfer.distributed import Ranks
 from rmfer.losses.acl import choose
 from rmfer.losses.method import METHODS, Before, ChosenShape, Method, Step, active_methods
@@ -102,7 +103,7 @@ class Objective(nn.Module):
                 places[name] = slice(end, end := end + len(views.further))
             given[name] = views.given
         images = torch.cat([images, *further]) if further else images
-        return Looked(images, labels, mixed, places, given, before.batch.epoch)
+        return Looked(in_layout_of(images, before.images), labels, mixed, places, given, before.batch.epoch)
 
     def forward(self, images: Tensor, looked: Looked, faces: ChosenShape | None = None) -> Losses:
         """The losses of a labelled batch, of methods' views and of chosen faces.

@@ -105,6 +105,16 @@ def test_what_a_method_cannot_do_without_is_named(
     assert told in done.stderr
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("method", RUNS)
+def test_views_lie_in_memory_as_the_pictures_do(method: str, layout: torch.memory_format) -> None:
+    net = RmferNet("test_resnet", classes=7, head=RUNS[method].get("head", "linear"))
+    objective = Objective(net, config(**RUNS[method]), ALONE)
+    images, others = (torch.randn(count, 3, 32, 32).contiguous(memory_format=layout) for count in (4, 6))
+    looked = objective.look(before(objective, images, torch.arange(4), unlabelled=others), None)
+    assert looked.images.is_contiguous(memory_format=layout)
+
+
 def test_eac_needs_maps_that_are_pooled() -> None:
     net = RmferNet("vit_tiny_patch16_224", classes=7, backbone_args={"img_size": 32, "depth": 1})
     objective = Objective(net, config(**RUNS["eac"]), ALONE)
