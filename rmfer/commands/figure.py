@@ -68,10 +68,12 @@ def command(
     if len(chosen) < len(runs):
         raise RmferError("two runs have the same name", remedy="give each a --name")
     figure = _DRAW[number](chosen, which=which, **options)
-    from rmfer.analysis.figures import write_figure  # noqa: PLC0415
+    from rmfer.evaluation.plotting import write_figure  # noqa: PLC0415
 
+    stem = out or Path(f"figure{number}")
+    written = Path(f"{stem}.png"), Path(f"{stem}.pdf")
     try:
-        written = write_figure(figure, out or Path(f"figure{number}"))
+        write_figure(figure, *written)
     except OSError as error:
         raise RmferError(
             f"the figure cannot be written ({error.strerror or error})", remedy="give another --out"

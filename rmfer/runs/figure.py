@@ -13,19 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from rmfer.errors import RmferError
+from rmfer.evaluation.plotting import GREY, INK, new_figure, write_figure
 from rmfer.runs.grid import as_text, is_number
 from rmfer.runs.summary import Finished, Measure
-from rmset_builder.core.files import whole_file
 
 PNG, PDF = "sweep.png", "sweep.pdf"
 MOST_SETTINGS = 3
-_INK, _GREY, _LINE, _DOT = "#1c1c1a", "#77776f", "#1f5a93", "#7fa8d1"
+_LINE, _DOT = "#1f5a93", "#7fa8d1"
 _MAP = "Blues"
 # The map's lightest colours would hide the least cells, its darkest are all alike.
 _LIGHTEST, _DARKEST = 0.08, 0.85
 # Below this luminance white has more contrast than ink.
 _DARK = 0.2
-_DPI = 160
 _POINTS, _TITLE_POINTS, _SMALL_POINTS = 10.5, 12.5, 8.5
 # From such a ratio of the ends on, values stand at the distances of their logarithms.
 _DECADE = 10.0
@@ -61,8 +60,8 @@ def draw_sweep(finished: Sequence[Finished], values: Values, measure: Measure) -
     dots = " (small dots)" if len(varying) == 1 else ""
     about = f"seed {seeds[0]}" if len(seeds) == 1 else f"mean ± s.d. over seeds {', '.join(map(str, seeds))}{dots}"
     title = measure.title[0].upper() + measure.title[1:]
-    figure.suptitle(title, fontsize=_TITLE_POINTS, color=_INK, weight="bold")
-    figure.supxlabel("; ".join([about, *fixed]), fontsize=_SMALL_POINTS, color=_GREY)
+    figure.suptitle(title, fontsize=_TITLE_POINTS, color=INK, weight="bold")
+    figure.supxlabel("; ".join([about, *fixed]), fontsize=_SMALL_POINTS, color=GREY)
     return figure
 
 
@@ -75,31 +74,17 @@ def write_sweep(folder: Path, finished: Sequence[Finished], values: Values, meas
     figure = draw_sweep(finished, values, measure)
     png, pdf = folder / PNG, folder / PDF
     try:
-        # Without version and date in them, the same sweep gives the same bytes.
-        with whole_file(png) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
-        with whole_file(pdf) as temporary:
-            figure.savefig(temporary, format="pdf", metadata={"Creator": None, "Producer": None, "CreationDate": None})
+        write_figure(figure, png, pdf)
     except OSError as error:
         raise RmferError(f"{folder} cannot be written to ({error.strerror})", remedy="give another --out") from error
     return png, pdf
-
-
-def _new_figure(width: float, height: float) -> Any:
-    # A Figure without pyplot needs no display, keeps no state, and may be drawn by any thread.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def _draw_points(finished: Sequence[Finished], values: Values, measure: Measure) -> Any:
     from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415
 
     ((name, own),) = values.items()
-    figure = _new_figure(_WIDE, _HIGH)
+    figure = new_figure(_WIDE, _HIGH, layout="constrained")
     axes = figure.add_subplot()
     places = dict(zip(map(as_text, own), _places(own, axes), strict=True))
     beside = axes.transData + ScaledTranslation(_BESIDE, 0, figure.dpi_scale_trans)
@@ -114,9 +99,9 @@ def _draw_points(finished: Sequence[Finished], values: Values, measure: Measure)
         reach = None if spread.sd is None else 100 * spread.sd
         bar = {"color": _LINE, "markersize": 7, "capsize": 4, "elinewidth": 1.4, "zorder": 2}
         axes.errorbar([at], [100 * spread.mean], yerr=reach, fmt="o", **bar)
-    axes.set_xticks(list(places.values()), list(places), fontsize=_POINTS, color=_INK)
-    axes.set_xlabel(name, fontsize=_POINTS, color=_INK)
-    axes.set_ylabel(f"{measure.name} accuracy, %", fontsize=_POINTS, color=_INK)
+    axes.set_xticks(list(places.values()), list(places), fontsize=_POINTS, color=INK)
+    axes.set_xlabel(name, fontsize=_POINTS, color=INK)
+    axes.set_ylabel(f"{measure.name} accuracy, %", fontsize=_POINTS, color=INK)
     axes.grid(axis="y", color="#e4e4e0", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -142,7 +127,7 @@ def _draw_maps(finished: Sequence[Finished], values: Values, measure: Measure) -
     (down, rows), (along, columns), *more = values.items()
     outer, panels = more[0] if more else ("", [None])
     width = len(panels) * (1.1 + _CELL * len(columns)) + 0.5
-    figure = _new_figure(max(_WIDE, width), 1.7 + _CELL_HIGH * len(rows))
+    figure = new_figure(max(_WIDE, width), 1.7 + _CELL_HIGH * len(rows), layout="constrained")
     colours = colormaps[_MAP](np.linspace(_LIGHTEST, _DARKEST, 256))
     cells = {tuple(as_text(point.settings[name]) for name in values): point for point in finished}
     spreads = {key: spread for key, point in cells.items() if (spread := point.spread(measure.column)) is not None}
@@ -163,12 +148,12 @@ def _draw_maps(finished: Sequence[Finished], values: Values, measure: Measure) -
         shown = axes.imshow(grid, cmap=LinearSegmentedColormap.from_list(_MAP, colours), aspect="auto", **reach)
         for (row, column), spread in own.items():
             dark = spread is not None and _luminance(shown.to_rgba(grid[row, column])[:3]) < _DARK
-            _draw_cell(axes, row, column, spread, colour="white" if dark else _INK)
+            _draw_cell(axes, row, column, spread, colour="white" if dark else INK)
         _draw_frame(axes, list(map(as_text, rows)), list(map(as_text, columns)))
-        axes.set_xlabel(along, fontsize=_POINTS, color=_INK)
+        axes.set_xlabel(along, fontsize=_POINTS, color=INK)
         if panel is not None:
-            axes.set_title(f"{outer} = {as_text(panel)}", fontsize=_POINTS, color=_INK)
-    figure.axes[0].set_ylabel(down, fontsize=_POINTS, color=_INK)
+            axes.set_title(f"{outer} = {as_text(panel)}", fontsize=_POINTS, color=INK)
+    figure.axes[0].set_ylabel(down, fontsize=_POINTS, color=INK)
     return figure
 
 
@@ -181,7 +166,7 @@ def _luminance(colour: Sequence[float]) -> float:
 def _draw_cell(axes: Any, row: int, column: int, spread: Any, *, colour: str) -> None:
     middle: dict[str, Any] = {"ha": "center", "va": "center"}
     if spread is None:
-        axes.text(column, row, "\N{EN DASH}", fontsize=_POINTS, color=_GREY, **middle)
+        axes.text(column, row, "\N{EN DASH}", fontsize=_POINTS, color=GREY, **middle)
         return
     # In points, so that both lines stay together however high the cell is.
     middle |= {"xy": (column, row), "textcoords": "offset points", "color": colour}
@@ -193,8 +178,8 @@ def _draw_cell(axes: Any, row: int, column: int, spread: Any, *, colour: str) ->
 
 def _draw_frame(axes: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Values beside the cells, white lines between them, and no frame."""
-    axes.set_xticks(range(len(columns)), columns, fontsize=_POINTS, color=_INK)
-    axes.set_yticks(range(len(rows)), rows, fontsize=_POINTS, color=_INK)
+    axes.set_xticks(range(len(columns)), columns, fontsize=_POINTS, color=INK)
+    axes.set_yticks(range(len(rows)), rows, fontsize=_POINTS, color=INK)
     axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.6)

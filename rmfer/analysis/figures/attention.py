@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rmfer.analysis.figures import COLOURS, FAINT, GREY, INK, MARKERS, NOTE_POINTS, POINTS, new_figure, plain_axes
+from rmfer.analysis.figures import COLOURS, FAINT, MARKERS, NOTE_POINTS, POINTS, plain_axes
+from rmfer.evaluation.plotting import GREY, INK, new_figure
 
 
 def draw_attention(curves: Mapping[str, Sequence[tuple[int, float]]], *, note: str = "") -> Any:

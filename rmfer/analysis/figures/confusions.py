@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rmfer.analysis.figures import GREY, INK, NOTE_POINTS, TITLE_POINTS, new_figure
+from rmfer.analysis.figures import NOTE_POINTS, TITLE_POINTS
 from rmfer.evaluation.accuracy import Counts, average_accuracy, overall_accuracy
 from rmfer.evaluation.figures import draw_matrix
+from rmfer.evaluation.plotting import GREY, INK, new_figure
 
 # Inches.
 _CELL, _LEFT, _RIGHT, _GAP, _BELOW, _ABOVE = 0.72, 1.55, 0.25, 0.4, 1.25, 0.75

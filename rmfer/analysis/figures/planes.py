@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rmfer.analysis.figures import COLOURS, FAINT, GREY, INK, NOTE_POINTS, POINTS, TITLE_POINTS, new_figure
+from rmfer.analysis.figures import COLOURS, FAINT, NOTE_POINTS, POINTS, TITLE_POINTS
 from rmfer.analysis.mds import class_distances
 from rmfer.analysis.run_measures import Plane
+from rmfer.evaluation.plotting import GREY, INK, new_figure
 
 # Inches.
 _SIDE, _GAP, _LEFT, _ABOVE, _BELOW = 1.9, 0.16, 1.05, 0.5, 0.4

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmfer.analysis.figures import COLOURS, GREY, INK, NOTE_POINTS, POINTS, TITLE_POINTS, new_figure
+from rmfer.analysis.figures import COLOURS, NOTE_POINTS, POINTS, TITLE_POINTS
+from rmfer.evaluation.plotting import GREY, INK, new_figure
 
 Pictures = Sequence[npt.NDArray[np.uint8]]
 # Inches.
