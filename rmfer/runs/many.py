@@ -6,18 +6,16 @@ that is asked to stop leaves a checkpoint; one that another process is at is lef
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import FrameType, TracebackType
-from typing import Any, Self
 
 from rich.console import Console
 
 from rmfer.runs.job import Job
 from rmfer.runs.process import Running, start
+from rmfer.training.interrupts import Interrupts
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.core.progress import Reporter, usual_columns
 
@@ -34,29 +32,15 @@ class Ended:
     interrupted: bool = False
 
 
-class Stop:
+class Stop(Interrupts):
     """Whether to stop: the time is over, or somebody asked (Ctrl-C, SIGTERM). A context manager."""
 
     def __init__(self, minutes: float | None) -> None:
-        self.asked = False
+        super().__init__(patient=True)
         self._end = None if minutes is None else time.monotonic() + 60 * minutes - GRACE
-        self._before: dict[signal.Signals, Any] = {}
 
     def __bool__(self) -> bool:
         return self.asked or (self._end is not None and time.monotonic() > self._end)
-
-    def __enter__(self) -> Self:
-        self._before = {name: signal.signal(name, self._ask) for name in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for name, handler in self._before.items():
-            signal.signal(name, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
 
 
 def run_all(

@@ -10,10 +10,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Notes the first signal in ``asked``; a second one ends the process as usual."""
+    """Notes the first signal in ``asked``; a second one ends the process, but where ``patient``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
         self.asked = False
+        self._patient = patient
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -27,6 +28,6 @@ class Interrupts:
             signal.signal(name, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and not self._patient:
             raise KeyboardInterrupt
         self.asked = True
