@@ -170,6 +170,11 @@ class TrainConfig(BaseModel):
         return self.model_dump(mode="json")
 
 
+def with_defaults(told: dict[str, Any]) -> dict[str, Any]:
+    """Settings that an older version kept: one that it did not know has its default, which was done until then."""
+    return {**make_config({}).dump(), **told}
+
+
 def make_config(values: dict[str, Any]) -> TrainConfig:
     """A configuration from plain ``values``.
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-import yaml
 
 from rmfer.analysis.run_measures import GAMMAS, MDS_IMAGES, Plane, RunMeasures, embed_split, measure
 from rmfer.errors import RmferError
+from rmfer.evaluation.comparison import run_settings
 from rmfer.evaluation.evaluate import find_split
 from rmfer.labelled.registry import open_benchmark
 from rmfer.model.saved import load_model
@@ -124,10 +124,11 @@ def benchmark_of(run: Path) -> Path:
     Raises:
         RmferError: nothing tells.
     """
-    path = (run if run.is_dir() else run.parent) / "config.yaml"
-    try:
-        return Path(yaml.safe_load(path.read_text(encoding="utf-8"))["benchmark"]["path"])
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
+    folder = run if run.is_dir() else run.parent
+    found = run_settings(folder)[1]
+    if found is None:
         raise RmferError(
-            f"{path} does not tell which benchmark {run.name} is of", remedy="give it: --benchmark PATH"
-        ) from None
+            f"{folder / 'config.yaml'} does not tell which benchmark {run.name} is of",
+            remedy="give it: --benchmark PATH",
+        )
+    return found

@@ -85,7 +85,7 @@ def read_answers(run: Path, *, split: str, which: str) -> Answers:
     labels = table["label"].to_numpy().astype(np.int64)
     probabilities = np.stack([table[name].to_numpy() for name in names], axis=1)
     others = [name for name in table.column_names if name not in {"image", "label", *names}]
-    settings, path = _settings(run)
+    settings, path = run_settings(run)
     return Answers(
         run.name,
         settings.get("seed"),
@@ -162,7 +162,8 @@ def pairs(ours: Sequence[Answers], theirs: Sequence[Answers]) -> list[tuple[Answ
     return [(run, by_seed[run.seed]) for run in ours]
 
 
-def _settings(run: Path) -> tuple[dict[str, Any], Path | None]:
+def run_settings(run: Path) -> tuple[dict[str, Any], Path | None]:
+    """A run's settings, and where its benchmark lay; nothing where nothing tells."""
     try:
         told = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
         return dict(told["settings"]), Path(told["benchmark"]["path"])

@@ -13,7 +13,7 @@ from rmfer.labelled.benchmark import Benchmark
 from rmfer.resuming import refuse_differences
 from rmfer.runs.grid import Point
 from rmfer.runs.job import Job
-from rmfer.settings import FREE_ON_RESUME, make_config
+from rmfer.settings import FREE_ON_RESUME, with_defaults
 
 
 def job_of(
@@ -53,8 +53,7 @@ def refuse_others(point: Point, job: Job, benchmark: Benchmark, shards: Path) ->
     told = _told(job.folder / "config.yaml")
     if told is None:
         return
-    # A setting that the run does not know is newer than it, and its default is what was done until then.
-    then = {**make_config({}).dump(), **told["settings"]}
+    then = with_defaults(told["settings"])
     now = {**point.config.dump(), "benchmark": benchmark.digest}
     refuse_differences(
         {**then, "benchmark": told["benchmark"]["digest"], "shards": told["shards"]},

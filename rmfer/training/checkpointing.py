@@ -10,7 +10,7 @@ import torch
 
 from rmfer.errors import RmferError
 from rmfer.resuming import refuse_differences
-from rmfer.settings import FREE_ON_RESUME, make_config
+from rmfer.settings import FREE_ON_RESUME, with_defaults
 from rmset_builder.core.files import whole_file
 
 FORMAT = 1
@@ -80,8 +80,6 @@ def load_checkpoint(folder: Path, name: str = CHECKPOINT) -> dict[str, Any]:
 def check_same_run(state: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuse to go on with other settings or data than a checkpoint's.
 
-    A setting that the checkpoint does not know is newer than it, and its default is what was done until then.
-
     Args:
         state: the checkpoint's "run".
         now: {"config": all settings, "benchmark": its digest, "classes": their number, "world_size": processes}.
@@ -89,8 +87,7 @@ def check_same_run(state: dict[str, Any], now: dict[str, Any]) -> None:
     Raises:
         RmferError: they differ; each difference is named.
     """
-    defaults = make_config({}).dump()
-    flat_then, flat_now = ({**defaults, **told["config"], **told} for told in (state, now))
+    flat_then, flat_now = ({**with_defaults(told["config"]), **told} for told in (state, now))
     refuse_differences(
         flat_then,
         flat_now,
