@@ -1,34 +1,17 @@
-"""An anchor set of shards, its pictures, and how trained networks attend to it (Fig. 3)."""
+"""How trained networks attend to an anchor set of shards (Fig. 3)."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-import simplejpeg
 import torch
 
 from rmfer.analysis.figures.sets import AttendedSet
-from rmfer.errors import RmferError, ShardError
+from rmfer.errors import RmferError
 from rmfer.losses.acl import choose
 from rmfer.losses.attention import similarity
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
 from rmfer.predict.likest import FaceEmbedder
-from rmfer.shards import AnchorSampler, AnchorSet, ImageReader, Index
-
-
-def pictures_of(index: Index, drawn: AnchorSet) -> list[npt.NDArray[np.uint8]]:
-    """(H, W, 3) RGB of every face of a set: the anchor, the positives, the negatives.
-
-    Raises:
-        ShardError: one cannot be read.
-    """
-    found = []
-    for file in ImageReader(index).read_many(drawn.rows):
-        if isinstance(file, ShardError):
-            raise file
-        found.append(simplejpeg.decode_jpeg(file, colorspace="RGB"))
-    return found
+from rmfer.shards import AnchorSampler, AnchorSet
 
 
 def attend(sampler: AnchorSampler, drawn: AnchorSet, net: RmferNet, info: ModelInfo) -> AttendedSet:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import simplejpeg
 import torch
 
 from rmfer.analysis.prior import Predicted
-from rmfer.errors import ShardError
+from rmfer.analysis.set_pictures import pictures_of
 from rmfer.losses.acl import choose
 from rmfer.model.network import RmferNet
 from rmfer.model.saved import ModelInfo
@@ -48,12 +47,7 @@ def predict_sets(
     labels, videos, near, far = [], [], [], []
     for number in range(sets):
         drawn = sampler.draw(epoch=0, number=number)
-        pictures = []
-        for found in reader.read_many(drawn.rows):
-            if isinstance(found, ShardError):
-                raise found
-            pictures.append(simplejpeg.decode_jpeg(found, colorspace="RGB"))
-        labels.append(recogniser.probabilities(pictures).argmax(1))
+        labels.append(recogniser.probabilities(pictures_of(reader, drawn)).argmax(1))
         videos.append(drawn.video)
         if embed is not None:
             z = embed(drawn.rows)[None]

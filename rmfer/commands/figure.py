@@ -153,18 +153,19 @@ def _sets(
     device: str | None,
     **_: Any,
 ) -> Any:
-    from rmfer.analysis.attended_sets import attend, pictures_of  # noqa: PLC0415
+    from rmfer.analysis.attended_sets import attend  # noqa: PLC0415
     from rmfer.analysis.figures.sets import draw_sets  # noqa: PLC0415
+    from rmfer.analysis.set_pictures import pictures_of  # noqa: PLC0415
     from rmfer.devices import named_device  # noqa: PLC0415
     from rmfer.model.saved import load_model  # noqa: PLC0415
-    from rmfer.shards import AnchorSampler, SamplerSettings, open_index  # noqa: PLC0415
+    from rmfer.shards import AnchorSampler, ImageReader, SamplerSettings, open_index  # noqa: PLC0415
 
     models = {name: load_model(run, which=which, device=named_device(device)) for name, run in runs.items()}
     info = next(iter(models.values()))[1]
     stride = frame_stride or int(info.config.get("frame_stride", SamplerSettings().frame_stride))
     sampler = AnchorSampler(open_index(shards), SamplerSettings(seed=seed, frame_stride=stride))
     drawn = sampler.draw(epoch=0, number=set_number)
-    pictures, stop = pictures_of(sampler.index, drawn), 1 + sampler.settings.positives
+    pictures, stop = pictures_of(ImageReader(sampler.index), drawn), 1 + sampler.settings.positives
     attended = {name: attend(sampler, drawn, *model) for name, model in models.items()}
     note = "attention from the anchor, per cent of all its set; framed: the tenth that ACL keeps"
     return draw_sets(pictures[0], pictures[1:stop], pictures[stop:], attended, note=note)

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,17 @@ class PictureJob:
     filling: Filling
 
 
+class PictureOptions(TypedDict, total=False):
+    """What every `PictureLoader` takes beside its split and the shape of its steps; see `LabelledLoader`."""
+
+    mean: Required[Levels]
+    std: Required[Levels]
+    steps_per_epoch: Required[int]
+    workers: int | None
+    prefetch: int | None
+    device: torch.device | str | None
+
+
 class PictureLoader(StepLoader[PictureJob, BatchT]):
     """Images of a split, decoded and normalised by threads."""
 
@@ -61,9 +72,9 @@ class PictureLoader(StepLoader[PictureJob, BatchT]):
         mean: Levels,
         std: Levels,
         steps_per_epoch: int,
-        workers: int | None,
-        prefetch: int | None,
-        device: torch.device | str | None,
+        workers: int | None = None,
+        prefetch: int | None = None,
+        device: torch.device | str | None = None,
     ) -> None:
         size = shape[-2]
         super().__init__(size=size, steps_per_epoch=steps_per_epoch, workers=workers, prefetch=prefetch, device=device)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from rmfer.data.rng import UNLABELLED, uniforms
 from rmfer.errors import BenchmarkError
-from rmfer.labelled.benchmark import Levels
 from rmfer.labelled.filling import Filling
-from rmfer.labelled.loader import PictureJob, PictureLoader
+from rmfer.labelled.loader import PictureJob, PictureLoader, PictureOptions
 from rmfer.labelled.sampling import check_ranks
 from rmfer.labelled.split import Split
 
@@ -32,17 +30,12 @@ class RandomPictures(PictureLoader[UnlabelledBatch]):
 
     Args:
         split: of which pictures.
-        mean: of red, green, blue in [0, 1]: `Benchmark.mean`.
-        std: of the same.
         batch_size: pictures a step, over all ranks.
-        steps_per_epoch: after how many steps an epoch ends.
         size: height and width, pixels.
         seed: of all draws.
         rank: of this process; it has the rank-th part of each batch.
         world_size: number of processes.
-        workers: threads that decode; by default one for each core that may be used.
-        prefetch: steps made ahead; by default half as many as workers, and at least two.
-        device: to which batches go; None leaves them in memory.
+        pictures: levels, steps, workers and device.
 
     Raises:
         BenchmarkError: the split has no pictures.
@@ -53,17 +46,12 @@ class RandomPictures(PictureLoader[UnlabelledBatch]):
         self,
         split: Split,
         *,
-        mean: Levels,
-        std: Levels,
         batch_size: int,
-        steps_per_epoch: int,
         size: int = 260,
         seed: int = 42,
         rank: int = 0,
         world_size: int = 1,
-        workers: int | None = None,
-        prefetch: int | None = None,
-        device: torch.device | str | None = None,
+        **pictures: Unpack[PictureOptions],
     ) -> None:
         check_ranks(rank, world_size)
         if not len(split):
@@ -73,16 +61,7 @@ class RandomPictures(PictureLoader[UnlabelledBatch]):
         self.batch_size, self.seed, self.world_size = batch_size, seed, world_size
         own = batch_size // world_size
         self._part = slice(rank * own, (rank + 1) * own)
-        super().__init__(
-            split,
-            shape=(own, size, size, 3),
-            mean=mean,
-            std=std,
-            steps_per_epoch=steps_per_epoch,
-            workers=workers,
-            prefetch=prefetch,
-            device=device,
-        )
+        super().__init__(split, shape=(own, size, size, 3), **pictures)
 
     def settings_of_state(self) -> dict[str, Any]:
         """See `StepLoader`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -121,7 +122,7 @@ class Step:
         return slice(max([len(self.labels), *(place.stop for place in self.places.values())]), None)
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """A loss with what it needs of the loop; every hook does nothing unless a method says otherwise.
 
     What it has as parameters is trained, and as buffers remembered, like the network's own.
@@ -162,9 +163,9 @@ class Method(nn.Module):
         """Hook: before each step, without gradient, once for both passes of SAM."""
         return Views()
 
+    @abstractmethod
     def loss(self, step: Step) -> Tensor:
         """The scalar loss of a step; called only where its weight is not 0."""
-        raise NotImplementedError
 
     def after_step(self, net: RmferNet) -> None:
         """Hook: after the optimiser's step; without gradient."""
