@@ -23,7 +23,19 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from common import common_arguments, keep, shared
-from ferplus_arms import ACL, ARMS, BASE, BRANCHING, CONTINUED, FROM_NOTHING, IAL, RATES, SCALES, TUNED
+from ferplus_arms import (
+    ACL,
+    ARMS,
+    BASE,
+    BRANCHING,
+    CHOSEN_BY,
+    CONTINUED,
+    FROM_NOTHING,
+    IAL,
+    RATES,
+    SCALES,
+    TUNED,
+)
 from ferplus_shards import prepare
 from ferplus_subset import write_subset
 from kept_runs import MEASURES, RULES, Found, digest_of, found_by, gain, kept_results, spread
@@ -68,11 +80,12 @@ def job_of(arm: str, options: argparse.Namespace, shards: Path, *, seed: int, lr
 
 
 def best_rates(jobs: Mapping[tuple[str, float], Job]) -> Rates:
-    """Overall accuracy on the validation split, in per cent, of each arm and learning rate that is done."""
+    """What CHOSEN_BY names, on the validation split, in per cent, of each arm and learning rate that is done."""
     found: Rates = {}
     for (arm, lr), job in jobs.items():
         if job.is_done:
-            found.setdefault(arm, {})[f"{lr:g}"] = round(100 * job.results()["last"]["valid"]["overall"], 3)
+            valid = job.results()["last"]["valid"]
+            found.setdefault(arm, {})[f"{lr:g}"] = round(100 * float(np.mean([valid[name] for name in CHOSEN_BY])), 3)
     return found
 
 
@@ -157,7 +170,7 @@ def main() -> None:
     settings = {arm: settings_of(arm, options, seed=0) | {"weights": BASE} for arm in ARMS}
     settings[BASE] = settings_of(BASE, options, seed=0)
     presets = {arm: own[0] for arm, own in ARMS.items()}
-    digest = digest_of({**settings, "presets": presets})
+    digest = digest_of({**settings, "presets": presets, "chosen by": CHOSEN_BY})
     kept = {} if options.scale == "smoke" else kept_results(name, digest)
     whole = {int(seed): runs for seed, runs in kept.get("runs", {}).items() if runs.keys() >= set(options.arms)}
     began, failed = time.monotonic(), dict[str, str]()
