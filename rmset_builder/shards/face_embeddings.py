@@ -36,6 +36,17 @@ def identities_table(video: str, embedding: Float32s, faces: npt.NDArray[np.inte
     )
 
 
+def read_means(shards: Path, video: str) -> Float32s:
+    """The mean embedding of each identity, (identities, d).
+
+    Raises:
+        OSError: the file is missing or damaged; so does pyarrow.ArrowException.
+    """
+    table = read_checked(identities_path(shards, video), ["embedding"])
+    flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, np.float32).reshape(len(table), -1) if len(table) else np.empty((0, 0), np.float32)
+
+
 def write_face_embeddings(shards: Path, video: str, faces: EmbeddedFaces) -> None:
     """One row per embedded face, by frame and by the track as it was extracted, which corrections leave alone."""
     with whole_file(embeddings_path(shards, video)) as temporary:
@@ -88,14 +99,15 @@ def read_face_embeddings(shards: Path, video: str) -> EmbeddedFaces | None:
     for shard in find_shards(shards):
         if shard.video == video:
             frame, identity, track = read_columns(shard.path, "frame", "identity", "track")
-            keys.append(_keys(frame, extracted_numbers(shard, identity, track)[1]))
+            keys.append(keys_of(frame, extracted_numbers(shard, identity, track)[1]))
             now.append(track)
     present, track = np.concatenate(keys), np.concatenate(now)
-    _, there, row = np.intersect1d(_keys(faces.frame, faces.track), present, return_indices=True)
+    _, there, row = np.intersect1d(keys_of(faces.frame, faces.track), present, return_indices=True)
     found = faces.taken(there)
     numbered = EmbeddedFaces(found.frame, track[row], found.embedding)
     return numbered.taken(np.lexsort((numbered.frame, numbered.track)))
 
 
-def _keys(frame: npt.NDArray[np.int32], track: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+def keys_of(frame: npt.NDArray[np.int32], track: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """One number for each frame and track (n,): no two faces of a video have the same."""
     return frame.astype(np.int64) << 32 | track
