@@ -23,7 +23,9 @@ from rmset_builder.corrections.pieces import Mask, describe
 from rmset_builder.corrections.record import DROP, MERGE, SPLIT, SWAP, Correction, Undo
 from rmset_builder.corrections.replay import Applied, people_after, replay
 from rmset_builder.corrections.rewrite import Change, rewrite
-from rmset_builder.corrections.state import State, at_work, faces_of, finish_all, identity_now
+from rmset_builder.corrections.state import State, at_work, faces_of, finish_all, identity_now, lagging
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.metadata import read_metadata
 from rmset_builder.shards.videos_table import VideoRecord
 
 
@@ -192,6 +194,25 @@ def reapply(shards: Path, record: VideoRecord) -> tuple[VideoRecord, tuple[str, 
     numbers = number(faces, people_after(faces, applied))
     corrected = rewrite(shards, record.id, Change(faces, numbers, corrections, record=record))
     return corrected or record, _remarks(applied)
+
+
+def catch_up(shards: Path) -> list[str]:
+    """Finish what was interrupted, and correct the videos whose shards lag behind; tells of which videos.
+
+    Raises:
+        RmsetError: something else is at work on one of them, or it cannot be read.
+    """
+    with noting(shards):
+        found = finish_all(shards)
+        entries = read_ledger(shards)
+        for shard in find_shards(shards):
+            own = read_metadata(shard.path)[1].corrections if shard.part == 0 else None
+            if shard.part == 0 and lagging(shards, shard.video, own, entries):
+                with at_work(shards, shard.video) as state:
+                    corrections = active(state.entries, state.video)
+                    rewrite(shards, state.video, Change(state.faces, state.numbers, corrections, record=state.record))
+                found.append(shard.video)
+        return found
 
 
 def _correct(

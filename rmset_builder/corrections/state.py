@@ -15,7 +15,7 @@ from rmset_builder.corrections.ledger import Entry, active, noting, numbers_of, 
 from rmset_builder.corrections.numbering import Numbers, number
 from rmset_builder.corrections.pieces import Mask
 from rmset_builder.corrections.replay import Applied, people_after, replay
-from rmset_builder.corrections.rewrite import finish, is_unfinished, unfinished
+from rmset_builder.corrections.rewrite import begun, finish, is_unfinished
 from rmset_builder.shards.lock import alone
 from rmset_builder.shards.tombstones import people_removed, read_tombstones
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
@@ -62,10 +62,17 @@ def finish_all(shards: Path) -> list[str]:
         RmsetError: something else is at work on one of them.
     """
     with noting(shards):
-        found = unfinished(shards)
-        for one in found:
-            with alone(shards, one):
-                finish(shards, one)
+        found = []
+        for one in begun(shards):
+            noted = is_unfinished(shards, one)
+            try:
+                with alone(shards, one):
+                    finish(shards, one)
+            except RmsetError:
+                if noted:
+                    raise
+                continue  # it is being extracted, and will be corrected anew
+            found += [one] if noted else []
         return found
 
 
