@@ -196,8 +196,8 @@ def test_no_sheet_is_drawn_of_damage(place: Collection, tmp_path: Path) -> None:
 def test_extraction_writes_checksums_everywhere(demo_shards: Path) -> None:
     from rmset_builder.shards.damage import look_at_pages  # noqa: PLC0415
 
-    files = [*demo_shards.glob("*.parquet"), *demo_shards.glob("identities/*.parquet")]
-    assert len(files) == 3
+    files = [*demo_shards.glob("*.parquet"), *demo_shards.glob("[a-z]*/*.parquet")]
+    assert len(files) == 4
     for path in files:
         found = look_at_pages(path)
         assert found.pages == found.checksums > 0
