@@ -153,6 +153,19 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def mashup_shards(
+    shared: Path, rmset: Callable[..., Finished], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The shards of the real mashups, by one run over their folder; nobody may change them."""
+    out = tmp_path_factory.mktemp("mashups")
+    done = rmset("extract", shared / "mashups", "--out", out)
+    assert done.returncode == 0, done.stderr
+    before = _state(out)
+    yield out
+    assert _state(out) == before, "a test changed the shards that all tests share"
+
+
+@pytest.fixture(scope="session")
 def demo_indexes() -> tuple[int, ...]:
     """Frame n of `demo_video` is this frame of the demo's scene: enough of it to show all that happens there."""
     return (*_BEFORE_AND_AFTER_THE_CUT, *_BEFORE_AND_AFTER_THE_RETURN)

@@ -1,0 +1,91 @@
+"""People of the film that is watched: they come and go with its cuts, where others have been, while the wall stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from rmset_builder.reports.findings import FILM, Finding, Mending
+from rmset_builder.reports.review.layouts import layout_changes, layout_of
+from rmset_builder.reports.review.likeness import People
+from rmset_builder.reports.review.scale import LEAST, SURE, weighted_median
+from rmset_builder.reports.review.tracks import Places, Tracks
+
+# Share of the wall's usual presence that a person of the film is away at least, as a rule.
+_AWAY = 0.5
+# Times that somebody comes back while the wall stays as it is, which only people of a film do.
+_COMES_OFTEN = 4
+# So many times as far as their faces are large two people may be, to be in the same place in turn.
+_REACH = 1.5
+# Identities as alike as this may be one person in parts, who is in the same place because it is the same person.
+_ALIKE = 0.3
+
+
+def maybe_film(tracks: Tracks, people: People, second: int, mending: Mending) -> Iterator[Finding]:
+    """Identities that may be of the film.
+
+    Args:
+        tracks: of the video.
+        people: of the video.
+        second: frames of a second.
+        mending: its commands.
+    """
+    layout = layout_of(tracks, layout_changes(tracks))
+    if not len(tracks):
+        return
+    # That of whoever has the middle one of all faces: the wall's, however many people the film has.
+    usual = weighted_median(people.faces.astype(np.float64), people.faces)
+    for index, identity in enumerate(people.identity.tolist()):
+        own = tracks.of(identity)
+        away = 1 - float(people.faces[index]) / usual
+        if away <= 0:
+            continue
+        others = people.identity[_strangers(people, index)]
+        in_turn = _share_in_turn(tracks, own, np.flatnonzero(np.isin(tracks.identity, others)), layout)
+        comings = _comings(tracks, own, layout, second)
+        score = SURE * min(away / _AWAY, 1) * max(in_turn, min(comings / _COMES_OFTEN, 1))
+        if score < LEAST:
+            continue
+        times = "once" if comings == 1 else f"{comings} times"
+        came = f"comes back {times} while the wall stays as it is" if comings else ""
+        places = f"shares its place with others in turn for {in_turn:.0%} of its time" if in_turn else ""
+        yield Finding(
+            video=mending.video,
+            kind=FILM,
+            identities=(identity,),
+            tracks=(),
+            score=score,
+            why=f"Identity {identity} is seen {away:.0%} less than is usual here, and "
+            f"{' and '.join(filter(None, (places, came)))}.",
+            command=mending.drop(identity),
+        )
+
+
+def _strangers(people: People, index: int) -> npt.NDArray[np.bool_]:
+    """Which identities (n,) are surely others than this one."""
+    strangers = people.share_beside[index] >= 0 if people.alike is None else people.alike[index] < _ALIKE
+    strangers[index] = False
+    return np.asarray(strangers)
+
+
+def _share_in_turn(tracks: Tracks, own: Places, others: Places, layout: Places) -> float:
+    """The share of an identity's faces in places where, in the same layout, others are at other times."""
+    sharing = 0
+    centre = (tracks.box[:, :2] + tracks.box[:, 2:]) / 2
+    for one in own.tolist():
+        near = others[layout[others] == layout[one]]
+        reach = _REACH * np.maximum(tracks.size[near], tracks.size[one])
+        near = near[np.linalg.norm(centre[near] - centre[one], axis=1) < reach]
+        apart_in_time = (tracks.last[near] < tracks.first[one]) | (tracks.first[near] > tracks.last[one])
+        sharing += int(tracks.faces[one]) if apart_in_time.any() else 0
+    return sharing / int(tracks.faces[own].sum())
+
+
+def _comings(tracks: Tracks, own: Places, layout: Places, second: int) -> int:
+    """How often somebody comes back within a layout after a second or longer."""
+    order = own[np.argsort(tracks.first[own], kind="stable")]
+    seen_until = np.maximum.accumulate(tracks.last[order])[:-1]
+    away = tracks.first[order][1:] - seen_until > second
+    return int((away & (layout[order][1:] == layout[order][:-1])).sum())
