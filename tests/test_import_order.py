@@ -32,6 +32,7 @@ ORDERS = {
         "takedown",
         "verify",
         "reports",
+        "review",
         "exporting",
         "doctor",
         "demo",
