@@ -31,6 +31,7 @@ ORDERS = {
         "takedown",
         "verify",
         "reports",
+        "site",
         "exporting",
         "doctor",
         "demo",
