@@ -32,6 +32,7 @@ ORDERS = {
         "takedown",
         "verify",
         "reports",
+        "site",
         "review",
         "exporting",
         "doctor",
