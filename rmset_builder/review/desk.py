@@ -1,8 +1,9 @@
-"""A folder of shards under review: what was corrected, and corrections, one after another in a thread of their own."""
+"""A folder of shards under review: its pages, and corrections, one after another in a thread of their own."""
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -12,19 +13,23 @@ from typing import Any
 from rmset_builder.corrections.ledger import Entry, active, read_ledger
 from rmset_builder.corrections.record import Correction
 from rmset_builder.review.asked import Asked, apply
+from rmset_builder.review.live import LivePages
 
 
 class Desk:
-    """Where corrections are done.
+    """Where a folder is looked at and corrected.
 
     Attributes:
         shards: the folder.
+        pages: of the folder; `start` has all of them made.
         waiting: how many corrections are asked for and not done yet.
     """
 
     def __init__(self, shards: Path) -> None:
         self.shards = shards
         self.waiting = 0
+        self._scratch = tempfile.TemporaryDirectory(prefix="rmset-review-")
+        self.pages = LivePages(shards, Path(self._scratch.name))
         self._hand = ThreadPoolExecutor(1, "corrections")
 
     async def correct(self, asked: Asked) -> dict[str, Any]:
@@ -53,8 +58,10 @@ class Desk:
         return {"as_of": len(entries), "corrections": listed(entries, video)}
 
     def close(self) -> None:
-        """End when what was asked for is done."""
+        """End when what was asked for is done; of the pages nothing is left."""
         self._hand.shutdown()
+        self.pages.close()
+        self._scratch.cleanup()
 
 
 def listed(entries: Sequence[Entry], video: str | None) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rmset_builder.reports.measures import FaceColumns, read_face_columns
 from rmset_builder.review.moment import Moment
 from rmset_builder.review.similar import by_similarity
 from rmset_builder.shards.face_embeddings import read_means
+from rmset_builder.site.served import key_of
 
 _FACES_OF_TRACK = 4
 
@@ -87,19 +87,6 @@ def tracks_of(at: Moment, identity: int) -> tuple[Track, ...]:
     if not len(own):
         raise RmsetError(f"no identity {identity} in {at.record.id}", remedy="load the page again")
     return tuple(sorted((_track(faces, number, own[rows]) for number, rows in _rows_by(faces.track[own])), key=_first))
-
-
-def key_of(faces: FaceColumns, rows: npt.NDArray[np.intp]) -> str:
-    """By what some faces of a video are told from any others: their frames and places, and no number.
-
-    Args:
-        faces: of the video.
-        rows: (k,) which of them.
-    """
-    order = rows[np.lexsort((faces.boxes[rows, 0], faces.frame[rows]))]
-    digest = hashlib.sha256(faces.frame[order].tobytes())
-    digest.update(faces.boxes[order].tobytes())
-    return digest.hexdigest()[:12]
 
 
 def _track(faces: FaceColumns, number: int, rows: npt.NDArray[np.intp]) -> Track:

@@ -84,6 +84,7 @@ def serve(shards: Path, listening: Listening, ready: Callable[[], None]) -> None
             proxy_headers=False,
         )
         try:
+            desk.pages.start()
             ready()
             uvicorn.Server(config).run(sockets=[listening.socket])
         except KeyboardInterrupt:
