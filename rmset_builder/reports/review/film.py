@@ -40,12 +40,13 @@ def maybe_film(tracks: Tracks, people: People, second: int, mending: Mending) ->
     for index, identity in enumerate(people.identity.tolist()):
         own = tracks.of(identity)
         away = 1 - float(people.faces[index]) / usual
-        if away <= 0:
+        at_most = SURE * min(away / _AWAY, 1)
+        if at_most < LEAST:
             continue
         others = people.identity[_strangers(people, index)]
         in_turn = _share_in_turn(tracks, own, np.flatnonzero(np.isin(tracks.identity, others)), layout)
         comings = _comings(tracks, own, layout, second)
-        score = SURE * min(away / _AWAY, 1) * max(in_turn, min(comings / _COMES_OFTEN, 1))
+        score = at_most * max(in_turn, min(comings / _COMES_OFTEN, 1))
         if score < LEAST:
             continue
         times = "once" if comings == 1 else f"{comings} times"

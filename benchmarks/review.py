@@ -1,0 +1,227 @@
+"""How well the review list does on mashups with exact truth: as they were extracted, and with people merged and split.
+
+python benchmarks/review.py FOLDER [--tries 500] [--every edit12]
+
+Whatever is missing is made in FOLDER/videos and FOLDER/shards. The borders of the rules were chosen on the mashups that
+ship and the seeds 601 to 606; the others were composed and looked at afterwards. For each video:
+
+listed      findings by kind, and how many of them the truth contradicts
+film        people of the film (identities, most of whose faces lie in the film's tile), and how many are listed
+merges      every pair of identities made one: how many are in the first five as two people
+splits      every sensible part of an identity made another: how many are in the first five as one person
+both        a merge and a split of somebody else at once: how many such lists have both in the first five
+similarity  the cosine similarities that the borders have to part, of those side by side and of the others: the highest
+            of the means of two people, the lowest of one person's parts
+
+Sensible parts of up to seven tracks are all, of more: those up to each track, each track alone, and 40 drawn; of twelve
+faces at least, and leaving as many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import random
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import keep, shared
+from ferplus_shards import HAMILTON, MASHUPS, WALKING
+
+from rmset_builder.identity.means import mean_embeddings
+from rmset_builder.reports.doubts import doubts_of
+from rmset_builder.reports.findings import FILM, ONE_PERSON, TWICE, TWO_PEOPLE, UPSIDE_DOWN, Finding, Mending
+from rmset_builder.reports.review.likeness import BRIEFLY, looks_of, people_of
+from rmset_builder.reports.review.tracks import Faces, tracks_of
+from rmset_builder.shards.face_embeddings import read_face_embeddings
+from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.reader import read_columns
+
+COUPLE = "intel_gifs/head-pose-face-detection-female-and-male.gif"
+SHIPPED = ("wall9", "film11", "crowd19", "edit12")
+# Name (its number is the seed) and how it is composed: what was looked at only after the rules were made.
+AFTERWARDS = {
+    "seed7101": ["--reactors", "10", "--size", "1280x720", "--film", HAMILTON, "--swaps", "1", "--dropouts", "1",
+                 "--features", "1", "--mirror"],
+    "seed7102": ["--reactors", "14", "--size", "960x540", "--pip", "2", "--swaps", "1", "--fade", "12"],
+    "seed7103": ["--reactors", "8", "--size", "854x480", "--film", WALKING, "--swaps", "2", "--solos", "1",
+                 "--flicker", ".15", "--far-clips", "2"],
+    "seed7104": ["--reactors", "16", "--size", "1280x720", "--film", COUPLE, "--swaps", "1", "--features", "2",
+                 "--crf", "30", "--portrait", "3", "--blur-sides"],
+}  # fmt: skip
+FEWEST_FACES, ALL_PARTS_UP_TO, DRAWN = 12, 7, 40
+SECOND = 25
+# What an identity is shown as when its parts were put together or taken apart.
+AS_ONE, AS_TWO = {TWO_PEOPLE}, {ONE_PERSON, TWICE}
+
+
+class Mashup:
+    """The shards of a mashup and who is who in them."""
+
+    def __init__(self, shards: Path, truth: Path, video: str) -> None:
+        names = ("frame", "identity", "track", "bbox", "landmarks", "sharpness")
+        parts = [read_columns(shard.path, *names) for shard in find_shards(shards) if shard.video == video]
+        self.faces = Faces(**dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True)))
+        self.tracks = tracks_of(self.faces)
+        self.embedded = read_face_embeddings(shards, video)
+        self.looks = looks_of(self.tracks, self.embedded.track, self.embedded.embedding)
+        self.mending = Mending(shards, video)
+        self.people = np.unique(self.tracks.identity).tolist()
+        self.shown, self.twice = self._shown(truth)
+
+    def _shown(self, truth: Path) -> tuple[dict[int, str], set[str]]:
+        """Who each identity is, by most of its faces, and who is in two tiles at once for a second."""
+        tiles = defaultdict(list)
+        with truth.open(newline="") as table:
+            for row in csv.DictReader(table):
+                tiles[int(row["frame"])].append((row["identity"], *(float(row[k]) for k in ("x0", "y0", "x1", "y1"))))
+        votes: dict[int, Counter[str]] = defaultdict(Counter)
+        centres = (self.faces.bbox[:, :2] + self.faces.bbox[:, 2:]) / 2
+        for frame, identity, (x, y) in zip(self.faces.frame, self.faces.identity, centres, strict=True):
+            here = (who for who, x0, y0, x1, y1 in tiles[int(frame)] if x0 <= x < x1 and y0 <= y < y1)
+            votes[int(identity)][next(here, "nobody")] += 1
+        frames = Counter(
+            who for placed in tiles.values() for who, count in Counter(tile[0] for tile in placed).items() if count > 1
+        )
+        twice = {who for who, count in frames.items() if count >= SECOND}
+        return {identity: count.most_common(1)[0][0] for identity, count in votes.items()}, twice
+
+    def doubts(self, merged: tuple[int, int] | None = None, part: np.ndarray | None = None) -> list[Finding]:
+        """The list, after some tracks became another person's (the highest number) and two identities became one."""
+        whose = self.tracks.identity.copy()
+        if part is not None:
+            whose[part] = self.people[-1] + 1
+        if merged:
+            whose[whose == merged[1]] = merged[0]
+        return doubts_of(
+            replace(self.tracks, identity=whose), self._people(whose), self.looks, second=SECOND, mending=self.mending
+        )
+
+    def _people(self, whose: np.ndarray) -> Any:
+        of_face = whose[np.searchsorted(self.tracks.number, self.embedded.track)].astype(np.int32)
+        means = mean_embeddings(self.embedded, of_face, int(whose.max()) + 1)
+        return people_of(replace(self.tracks, identity=whose), {who: means[who] for who in np.unique(whose).tolist()})
+
+    def parts(self, draw: random.Random) -> Iterator[tuple[int, np.ndarray]]:
+        """Each identity with its sensible parts."""
+        for identity in self.people:
+            own = self.tracks.of(identity)
+            n = len(own)
+            if n <= ALL_PARTS_UP_TO:
+                masks = set(range(1, 2 ** max(n - 1, 0)))
+            else:
+                masks = {2**k - 1 for k in range(1, n)} | {2**k for k in range(n)}
+                masks |= {draw.randrange(1, 2**n - 1) for _ in range(DRAWN)}
+            for mask in sorted(masks):
+                part = own[[mask >> k & 1 == 1 for k in range(n)]]
+                faces = int(self.tracks.faces[part].sum())
+                if FEWEST_FACES <= faces <= int(self.tracks.faces[own].sum()) - FEWEST_FACES:
+                    yield identity, part
+
+    def contradicted(self, finding: Finding) -> bool:
+        """Whether the truth says otherwise; it says nothing of sizes, of sharpness, or of who is who in the film."""
+        who = {self.shown[identity] for identity in finding.identities}
+        if finding.kind == FILM:
+            return who != {"film"}
+        if finding.kind == TWICE and len(finding.identities) == 1:
+            return not who <= self.twice | {"film"}
+        if finding.kind in AS_TWO:
+            return len(who) > 1
+        return finding.kind in {TWO_PEOPLE, UPSIDE_DOWN}
+
+    def similarities(self, parts: list[tuple[int, np.ndarray]]) -> dict[str, Any]:
+        """The highest of two people's means and the lowest of one person's parts, by whether they are side by side."""
+        found: dict[str, list[float]] = defaultdict(list)
+        people = self._people(self.tracks.identity)
+        for a, b in itertools.combinations(range(len(self.people)), 2):
+            when = "side by side" if people.share_beside[a, b] > BRIEFLY else "apart"
+            found[f"two people, {when}"].append(float(people.alike[a, b]))
+        for identity, part in parts:
+            whose = self.tracks.identity.copy()
+            whose[part] = new = self.people[-1] + 1
+            split = self._people(whose)
+            a, b = (int(np.flatnonzero(split.identity == who)[0]) for who in (identity, new))
+            when = "side by side" if split.share_beside[a, b] > BRIEFLY else "apart"
+            found[f"one person, {when}"].append(float(split.alike[a, b]))
+        return {
+            what: round((max if what.startswith("two") else min)(values), 3) for what, values in sorted(found.items())
+        }
+
+
+def main() -> None:
+    """Compose, extract, measure, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tries", type=int, default=500, help="merges with splits that are drawn of each video's")
+    parser.add_argument("--every", nargs="*", default=["edit12"], help="videos of which all are tried")
+    options = parser.parse_args()
+    truths = prepare(options.folder)
+    results = []
+    for video, truth in truths.items():
+        tries = sys.maxsize if video in options.every else options.tries
+        row = measured(Mashup(options.folder / "shards", truth, video), tries)
+        results.append({"video": video, "chosen on": video not in AFTERWARDS, **row})
+        print(results[-1], file=sys.stderr, flush=True)
+    keep("review", results)
+
+
+def prepare(folder: Path) -> dict[str, Path]:
+    """The truth of each video, whose shards lie in the folder; whatever is missing is made."""
+    data, videos, shards = shared() / "data", folder / "videos", folder / "shards"
+    videos.mkdir(parents=True, exist_ok=True)
+    truths = {name: data / "mashups" / f"{name}.truth.csv" for name in SHIPPED}
+    clips = ["--clips", data / "clips" / "clips.csv", "--root", data / "clips"]
+    for name, how in {**MASHUPS, **AFTERWARDS}.items():
+        truths[name] = videos / f"{name}.truth.csv"
+        if not truths[name].exists():
+            tool = [sys.executable, shared() / "tools" / "make_mashup.py", *clips, "--out", videos / f"{name}.mp4"]
+            known = ["--face-boxes", data / "clips" / "faces.csv", "--seconds", "12"] if name in AFTERWARDS else []
+            subprocess.run([*tool, "--seed", name.removeprefix("seed"), *known, *how], check=True)
+    every = [videos, data / "mashups"]
+    subprocess.run([sys.executable, "-m", "rmset_builder", "extract", *every, "--out", shards], check=True)
+    return truths
+
+
+def measured(mashup: Mashup, tries: int) -> dict[str, Any]:
+    """All that is told of a video."""
+    draw = random.Random(0)
+    listed = mashup.doubts()
+    film = {identity for identity, who in mashup.shown.items() if who == "film"}
+    parts = list(mashup.parts(draw))
+    pairs = list(itertools.combinations(mashup.people, 2))
+    both = [(pair, one) for pair in pairs for one in parts if one[0] not in pair]
+    tried = both if len(both) <= tries else draw.sample(both, tries)
+    new = mashup.people[-1] + 1
+
+    def in_first_five(found: list[Finding], kinds: set[str], *identities: int) -> bool:
+        return any(finding.kind in kinds and finding.identities == identities for finding in found[:5])
+
+    def has_both(pair: tuple[int, int], identity: int, part: np.ndarray) -> bool:
+        found = mashup.doubts(pair, part)
+        return in_first_five(found, AS_ONE, pair[0]) and in_first_five(found, AS_TWO, identity, new)
+
+    return {
+        "listed": dict(sorted(Counter(finding.kind for finding in listed).items())),
+        "contradicted": dict(Counter(finding.kind for finding in listed if mashup.contradicted(finding))),
+        "film": {"people": len(film), "listed": len({f.identities[0] for f in listed if f.kind == FILM} & film)},
+        "merges": rate([in_first_five(mashup.doubts(pair), AS_ONE, pair[0]) for pair in pairs]),
+        "splits": rate([in_first_five(mashup.doubts(part=part), AS_TWO, who, new) for who, part in parts]),
+        "both": rate([has_both(pair, *one) for pair, one in tried]) | {"possible": len(both)},
+        "similarity": mashup.similarities(parts),
+    }
+
+
+def rate(found: list[bool]) -> dict[str, int]:
+    """How many there were, and how many of them were found."""
+    return {"tried": len(found), "found": sum(found)}
+
+
+if __name__ == "__main__":
+    main()
