@@ -10,6 +10,8 @@ film        people of the film (identities, most of whose faces lie in the film'
 merges      every pair of identities made one: how many are in the first five as two people
 splits      every sensible part of an identity made another: how many are in the first five as one person
 both        a merge and a split of somebody else at once: how many such lists have both in the first five
+blurred     identities whose longest track, of faces of at least 64 pixels, is taken to be as sharp as one of its faces
+            is when blurred by a Gaussian of 2 or 3 pixels in the aligned picture: how many are listed as blurred
 similarity  the cosine similarities that the borders have to part, of those side by side and of the others: the highest
             of the means of two people, the lowest of one person's parts
 
@@ -26,23 +28,25 @@ import random
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from common import keep, shared
 from ferplus_shards import HAMILTON, MASHUPS, WALKING
 
 from rmset_builder.identity.means import mean_embeddings
 from rmset_builder.reports.doubts import doubts_of
-from rmset_builder.reports.findings import FILM, ONE_PERSON, TWICE, TWO_PEOPLE, UPSIDE_DOWN, Finding, Mending
+from rmset_builder.reports.findings import BLURRED, FILM, ONE_PERSON, TWICE, TWO_PEOPLE, UPSIDE_DOWN, Finding, Mending
 from rmset_builder.reports.review.likeness import BRIEFLY, looks_of, people_of
+from rmset_builder.reports.review.poor import poor_tracks
 from rmset_builder.reports.review.tracks import Faces, tracks_of
 from rmset_builder.shards.face_embeddings import read_face_embeddings
-from rmset_builder.shards.layout import find_shards
-from rmset_builder.shards.reader import read_columns
+from rmset_builder.shards.layout import ShardFile, find_shards
+from rmset_builder.shards.reader import read_columns, read_images
 
 COUPLE = "intel_gifs/head-pose-face-detection-female-and-male.gif"
 SHIPPED = ("wall9", "film11", "crowd19", "edit12")
@@ -55,7 +59,12 @@ AFTERWARDS = {
                  "--flicker", ".15", "--far-clips", "2"],
     "seed7104": ["--reactors", "16", "--size", "1280x720", "--film", COUPLE, "--swaps", "1", "--features", "2",
                  "--crf", "30", "--portrait", "3", "--blur-sides"],
+    "seed7105": ["--reactors", "10", "--size", "1280x720", "--film", HAMILTON, "--swaps", "1", "--replace", "3",
+                 "--exchange", "2"],
+    "seed7106": ["--reactors", "12", "--size", "1280x720", "--film", HAMILTON, "--swaps", "1", "--replace", "4",
+                 "--melt", "10", "--slide", "12", "--dropouts", "2", "--emoji", "3"],
 }  # fmt: skip
+LARGE = 64
 FEWEST_FACES, ALL_PARTS_UP_TO, DRAWN = 12, 7, 40
 SECOND = 25
 # What an identity is shown as when its parts were put together or taken apart.
@@ -67,7 +76,8 @@ class Mashup:
 
     def __init__(self, shards: Path, truth: Path, video: str) -> None:
         names = ("frame", "identity", "track", "bbox", "landmarks", "sharpness")
-        parts = [read_columns(shard.path, *names) for shard in find_shards(shards) if shard.video == video]
+        self.shards = [shard for shard in find_shards(shards) if shard.video == video]
+        parts = [read_columns(shard.path, *names) for shard in self.shards]
         self.faces = Faces(**dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True)))
         self.tracks = tracks_of(self.faces)
         self.embedded = read_face_embeddings(shards, video)
@@ -136,6 +146,21 @@ class Mashup:
             return len(who) > 1
         return finding.kind in {TWO_PEOPLE, UPSIDE_DOWN}
 
+    def blurred(self, sigma: float) -> list[bool]:
+        """Of each identity's longest track, if its faces are large: is it listed once it is blurred?"""
+        longest = [own[np.argmax(self.tracks.faces[own])] for own in map(self.tracks.of, self.people)]
+        large = [track for track in longest if self.tracks.size[track] >= LARGE]
+        rows = {int(np.flatnonzero(self.faces.track == self.tracks.number[track])[0]): track for track in large}
+        found = []
+        for row, picture in pictures(self.shards, rows):
+            face = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+            sharpness = self.tracks.sharpness.copy()
+            sharpness[rows[row]] = cv2.Laplacian(cv2.GaussianBlur(face, (0, 0), sigma), cv2.CV_16S).var()
+            listed = poor_tracks(replace(self.tracks, sharpness=sharpness), self.mending)
+            number = self.tracks.number[rows[row]]
+            found.append(any(one.kind == BLURRED and number in one.tracks for one in listed))
+        return found
+
     def similarities(self, parts: list[tuple[int, np.ndarray]]) -> dict[str, Any]:
         """The highest of two people's means and the lowest of one person's parts, by whether they are side by side."""
         found: dict[str, list[float]] = defaultdict(list)
@@ -153,6 +178,16 @@ class Mashup:
         return {
             what: round((max if what.startswith("two") else min)(values), 3) for what, values in sorted(found.items())
         }
+
+
+def pictures(shards: list[ShardFile], rows: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """The pictures of rows that are counted through all shards of a video."""
+    first = 0
+    for shard in shards:
+        count = len(read_columns(shard.path, "frame")[0])
+        for row, picture in read_images(shard.path, [row - first for row in rows if first <= row < first + count]):
+            yield row + first, picture
+        first += count
 
 
 def main() -> None:
@@ -214,6 +249,7 @@ def measured(mashup: Mashup, tries: int) -> dict[str, Any]:
         "merges": rate([in_first_five(mashup.doubts(pair), AS_ONE, pair[0]) for pair in pairs]),
         "splits": rate([in_first_five(mashup.doubts(part=part), AS_TWO, who, new) for who, part in parts]),
         "both": rate([has_both(pair, *one) for pair, one in tried]) | {"possible": len(both)},
+        "blurred": {f"by {sigma} pixels": rate(mashup.blurred(sigma)) for sigma in (2, 3)},
         "similarity": mashup.similarities(parts),
     }
 
