@@ -19,6 +19,8 @@ _AWAY = 0.5
 _COMES_OFTEN = 4
 # Comings and goings that a place sees at least where a film is shown; two are one who leaves his seat to another.
 _FEWEST_TURNS = 3
+# Frames that a track must have for somebody to be where it is.
+_THERE = 5
 # So many times as far as their faces are large two people may be, to be in the same place in turn.
 _REACH = 1.5
 # Identities as alike as this may be one person in parts, who is in the same place because it is the same person.
@@ -79,13 +81,17 @@ def _share_in_turn(tracks: Tracks, own: Places, strangers: Places, layouts: Layo
     sharing, seen = [], [np.empty(0, np.intp)]
     centre = (tracks.box[:, :2] + tracks.box[:, 2:]) / 2
     for one in own.tolist():
-        near = strangers[layouts.of_track[strangers] == layouts.of_track[one]]
-        reach = _REACH * np.maximum(tracks.size[near], tracks.size[one])
-        near = near[np.linalg.norm(centre[near] - centre[one], axis=1) < reach]
-        near = near[(tracks.last[near] < tracks.first[one]) | (tracks.first[near] > tracks.last[one])]
+        reach = _REACH * np.maximum(tracks.size[strangers], tracks.size[one])
+        ever_near = strangers[np.linalg.norm(centre[strangers] - centre[one], axis=1) < reach]
+        near = ever_near[layouts.of_track[ever_near] == layouts.of_track[one]]
+        is_beside = (tracks.first[near] <= tracks.last[one]) & (tracks.last[near] >= tracks.first[one])
+        # A neighbour is near as well, and somebody who glides past is not there.
+        neighbours = np.isin(tracks.identity[near], tracks.identity[near[is_beside]])
+        near = near[~neighbours & (tracks.faces[near] >= _THERE)]
         if len(near):
             sharing.append(one)
-            seen.append(near)
+            # The film's place is often the same in every layout, a seat is not.
+            seen.append(ever_near[np.isin(tracks.identity[ever_near], tracks.identity[near])])
     there = np.concatenate([np.array(sharing, np.intp), np.unique(np.concatenate(seen))])
     turns = sum(
         comings_and_goings(stays_of(tracks, there[tracks.identity[there] == who], layouts, second), layouts)

@@ -11,8 +11,8 @@ from rmset_builder.reports.review.tracks import Ints, Places, Tracks
 # Share of the tracks on screen that end when the wall is laid out anew, and within how many frames.
 _MOST = 0.5
 _AT_ONCE = 12
-# Shorter tracks are flickering faces, whose ends tell nothing.
-_SOLID = 12
+# Shorter tracks are flickering faces, whose ends tell nothing; longer ones have begun before they can end at once.
+_SOLID = _AT_ONCE + 1
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ def _changes(tracks: Tracks) -> Ints:
     solid = tracks.faces >= _SOLID
     first, last = np.sort(tracks.first[solid]), np.sort(tracks.last[solid])
     moments = np.unique(last)
-    begun = np.searchsorted(first, moments - _AT_ONCE, side="right")
-    ended_before = np.searchsorted(last, moments - _AT_ONCE, side="left")
-    ended = np.searchsorted(last, moments, side="right")
-    # Who began after the window's beginning and is over already is no longer than the window: not solid.
-    is_change = ended - ended_before > _MOST * (begun - ended_before)
+    before = moments - _AT_ONCE
+    ended_before = np.searchsorted(last, before, side="left")
+    on_screen = np.searchsorted(first, before, side="right") - ended_before
+    ended = np.searchsorted(last, moments, side="right") - ended_before
+    is_change = ended > _MOST * on_screen
     changes = moments[is_change]
     following = np.diff(changes, append=np.iinfo(np.int32).max) > _AT_ONCE
     return np.asarray(changes[following])
