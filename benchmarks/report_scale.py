@@ -123,7 +123,7 @@ def columns_seconds(folder: Path, people: Sequence[Sequence[bytes]]) -> float:
     shards: list[ShardFile] = find_shards(folder)
     began = time.perf_counter()
     faces = read_face_columns(shards)
-    distributions(faces, frames, [1.0])
+    distributions(faces, frames, 1 / FPS)
     appearances(faces, 1 / FPS)
     coverage(faces.boxes, WIDTH, HEIGHT)
     return (time.perf_counter() - began) / len(faces) * 1e6

@@ -104,6 +104,7 @@ def _shown() -> Iterator[Callable[[str, int, int], None]]:
         bar = reporter.add("pages", total=None)
 
         def tell(video: str, done: int, total: int) -> None:
+            something_is_done()
             reporter.update(bar, completed=done, total=total)
             reporter.line(f"{video}: {done:,} of {total:,} pages")
 

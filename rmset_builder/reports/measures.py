@@ -98,13 +98,13 @@ def read_face_columns(shards: Sequence[ShardFile]) -> FaceColumns:
     return FaceColumns(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def distributions(faces: FaceColumns, frames: int, seconds: Sequence[float]) -> dict[str, Ints]:
+def distributions(faces: FaceColumns, frames: int, spacing: float) -> dict[str, Ints]:
     """How often each bin of `SCALES` is met, by the scale's name.
 
     Args:
         faces: of a video.
         frames: how many frames it has, with those without faces.
-        seconds: how long each identity is on screen.
+        spacing: how long a frame is shown, seconds.
     """
     _, per_frame = np.unique(faces.frame, return_counts=True)
     values = {
@@ -112,9 +112,24 @@ def distributions(faces: FaceColumns, frames: int, seconds: Sequence[float]) -> 
         "side": faces.sides,
         "sharpness": faces.sharpness,
         "det_score": faces.det_score,
-        "seconds": np.asarray(seconds),
+        "seconds": seconds_on_screen(faces, spacing),
     }
     return {name: scale.count(values[name]) for name, scale in SCALES.items()}
+
+
+def seconds_on_screen(faces: FaceColumns, spacing: float) -> Floats:
+    """How long each identity is seen, seconds, (identities,); somebody shown twice at once is on screen once.
+
+    Args:
+        faces: of a video.
+        spacing: how long a frame is shown, seconds.
+    """
+    order = np.lexsort((faces.frame, faces.identity))
+    identity, frame = faces.identity[order], faces.frame[order]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (np.diff(identity) != 0) | (np.diff(frame) != 0)
+    _, frames = np.unique(identity[new], return_counts=True)
+    return np.multiply(frames, spacing, dtype=np.float64)
 
 
 def appearances(faces: FaceColumns, spacing: float) -> dict[int, list[tuple[float, float]]]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
+from rmset_builder.core.errors import one_line
 from rmset_builder.core.files import whole_file
-from rmset_builder.reports.stats import collect, tabulate
+from rmset_builder.reports.stats import Collection, Table, collect, tabulate
 from rmset_builder.shards.layout import ShardFile
 from rmset_builder.site.folder import (
     INDEX,
+    LEDGER,
     PAGES,
     REVIEW,
-    claim,
+    claimed,
     clear,
     is_id,
     not_written,
     page_folder,
+    scratch_folder,
     stamp,
     up_to_date,
     write_ledger,
@@ -99,7 +101,16 @@ def build_report(
         PosixPath('report/index.html')
     """
     found = collect(shards, videos)
-    claim(out)
+    try:
+        with claimed(out):
+            built = _build(shards, out, found, look=look, jobs=jobs, progress=progress)
+            write_ledger(out, built.told())
+    except OSError as error:
+        raise not_written(out, error) from error
+    return built
+
+
+def _build(shards: Path, out: Path, found: Collection, *, look: Look, jobs: int, progress: Progress | None) -> Built:
     own: dict[str, list[ShardFile]] = {}
     for footer in found.footers:
         own.setdefault(footer.shard.video, []).append(footer.shard)
@@ -110,49 +121,48 @@ def build_report(
     strangers = [record.id for record in found.records if record.id not in records]
     warnings = (*found.warnings, *(f"{video!r} is no id, and has no page" for video in strangers))
     summaries = dict(kept)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".", dir=out) as scratch:
-            tasks = [
-                PageTask(
-                    record=record,
-                    shards=tuple(own.get(video, ())),
-                    source=shards,
-                    folder=Path(scratch, PAGES, video) if look.single else page_folder(out, video),
-                    look=look,
-                    stamp=stamps[video],
-                )
-                for video, record in records.items()
-                if video not in kept
-            ]
-            for number, summary in enumerate(make_pages(tasks, jobs), 1):
-                summaries[summary.video] = summary
-                if progress is not None:
-                    progress(summary.video, number, len(tasks))
-            ordered = [summaries[video] for video in sorted(summaries)]
-            link = _anchor if look.single else _page
-            o = overview(
-                shards.resolve().name, tabulate(found.records), ordered,
-                warnings=len(warnings), review="#review" if look.single else REVIEW, link=link,
-            )  # fmt: skip
-            r = review_list(ordered, link)
-            if look.single:
-                sections = _sections(Path(scratch, PAGES), ordered)
-                _write(out / INDEX, stream("single.html.j2", look, o=o, r=r, sections=sections))
-            else:
-                _write(out / REVIEW, stream("review.html.j2", look, r=r))
-                _write(out / INDEX, stream("overview.html.j2", look, o=o))
-        built = Built(
-            index=out / INDEX,
-            videos=tuple(_built(one, look, made=one.video not in kept) for one in ordered),
-            warnings=warnings,
-            notes=found.notes,
-            faces=look.faces.value,
-            bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
-        )
-        write_ledger(out, built.told())
-    except OSError as error:
-        raise not_written(out, error) from error
-    return built
+    with scratch_folder(out) as scratch:
+        tasks = [
+            PageTask(
+                record=record,
+                shards=tuple(own.get(video, ())),
+                source=shards,
+                folder=scratch / video if look.single else page_folder(out, video),
+                look=look,
+                stamp=stamps[video],
+            )
+            for video, record in records.items()
+            if video not in kept
+        ]
+        for number, summary in enumerate(make_pages(tasks, jobs), 1):
+            summaries[summary.video] = summary
+            if progress is not None:
+                progress(summary.video, number, len(tasks))
+        ordered = [summaries[video] for video in sorted(summaries)]
+        name = one_line(shards.resolve().name)
+        _write_over_all(out, name, tabulate(found.records), ordered, look=look, warnings=len(warnings), scratch=scratch)
+    return Built(
+        index=out / INDEX,
+        videos=tuple(_built(one, look, made=one.video not in kept) for one in ordered),
+        warnings=warnings,
+        notes=found.notes,
+        faces=look.faces.value,
+        bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file() and path.name != LEDGER),
+    )
+
+
+def _write_over_all(
+    out: Path, name: str, table: Table, summaries: Sequence[Summary], *, look: Look, warnings: int, scratch: Path
+) -> None:
+    """The overview and the review list, or the one file with all pages, which lie in ``scratch``."""
+    link, review = (_anchor, "#review") if look.single else (_page, REVIEW)
+    o = overview(name, table, summaries, warnings=warnings, review=review, link=link)
+    r = review_list(summaries, link)
+    if look.single:
+        _write(out / INDEX, stream("single.html.j2", look, o=o, r=r, sections=_sections(scratch, summaries)))
+    else:
+        _write(out / REVIEW, stream("review.html.j2", look, r=r))
+        _write(out / INDEX, stream("overview.html.j2", look, o=o))
 
 
 def _built(one: Summary, look: Look, *, made: bool) -> BuiltVideo:

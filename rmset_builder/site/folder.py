@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import TEMPORARY_SUFFIX, whole_file
 from rmset_builder.shards.layout import ShardFile, embeddings_path, identities_path
 from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.site.look import Look, maker
-from rmset_builder.site.summary import NAME, Summary, read_summary
+from rmset_builder.site.summary import NAME, PAGE, Summary, read_summary
 
 INDEX, REVIEW, LEDGER, PAGES = "index.html", "review.html", "report.json", "pages"
 _MADE_BY = "rmset report"
+_LOCK, _SCRATCH = ".lock", ".making-"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_OURS = re.compile(rf"(index\.html|review\.html|{re.escape(NAME)}|[a-z]+[0-9]*\.jpg)\Z")
+_OF_A_PAGE = re.compile(rf"({re.escape(PAGE)}|{re.escape(NAME)}|[a-z]+[0-9]*\.jpg)")
+_OVER_ALL = re.compile(rf"({re.escape(INDEX)}|{re.escape(REVIEW)})")
 
 
 def is_id(video: str) -> bool:
@@ -38,21 +45,32 @@ def page_folder(out: Path, video: str) -> Path:
     return out / PAGES / video
 
 
-def claim(out: Path) -> None:
-    """Make ``out`` a report's folder, if it is new, empty, or one already.
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Within the block ``out`` is a report's folder, if it was new, empty or one before, and nobody else writes to it.
 
     Raises:
-        RmsetError: it holds anything else, or cannot be written to.
+        RmsetError: it holds anything else, or another process is at it.
+        OSError: it cannot be written to.
     """
+    if out.is_dir() and any(out.iterdir()) and not _is_report(out):
+        raise RmsetError(f"--out {out} holds other files and no report", remedy="give a folder of its own")
+    if not _is_report(out):
+        write_ledger(out, {})
+    if (out / PAGES).is_symlink():
+        raise RmsetError(f"{out / PAGES} leads elsewhere", remedy="take that link away")
     try:
-        if out.is_dir() and any(out.iterdir()) and not _is_report(out):
-            raise RmsetError(f"--out {out} holds other files and no report", remedy="give a folder of its own")
-        if not _is_report(out):
-            write_ledger(out, {})
-        if (out / PAGES).is_symlink():
-            raise RmsetError(f"{out / PAGES} leads elsewhere", remedy="take that link away")
-    except OSError as error:
-        raise not_written(out, error) from error
+        with FileLock(out / _LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise RmsetError(f"--out {out}: another `rmset report` writes to it", remedy="wait until it ends") from error
+
+
+@contextmanager
+def scratch_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder for what is put together within the block, and remove it afterwards."""
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=out) as folder:
+        yield Path(folder)
 
 
 def _is_report(out: Path) -> bool:
@@ -111,27 +129,26 @@ def clear(out: Path, kept: Collection[str]) -> None:
     Files that are not a report's own stay.
 
     Raises:
-        RmsetError: something cannot be removed.
+        OSError: something cannot be removed.
     """
     pages = out / PAGES
-    try:
-        if not kept:
-            _empty(out)
-        for folder in list(pages.iterdir()) if pages.is_dir() else []:
-            if folder.is_symlink():
-                folder.unlink()
-            elif folder.is_dir() and folder.name not in kept:
-                _empty(folder)
-                if not any(folder.iterdir()):
-                    folder.rmdir()
-        if pages.is_dir() and not any(pages.iterdir()):
-            pages.rmdir()
-    except OSError as error:
-        raise not_written(out, error) from error
+    for left_over in out.glob(f"{_SCRATCH}*"):  # whoever began it was killed
+        shutil.rmtree(left_over)
+    if not kept:
+        _empty(out, _OVER_ALL)
+    for folder in list(pages.iterdir()) if pages.is_dir() else []:
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.is_dir() and folder.name not in kept:
+            _empty(folder, _OF_A_PAGE)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    if pages.is_dir() and not any(pages.iterdir()):
+        pages.rmdir()
 
 
-def _empty(folder: Path) -> None:
+def _empty(folder: Path, ours: re.Pattern[str]) -> None:
     for path in folder.iterdir():
         unfinished = path.name.startswith(".") and path.name.endswith(TEMPORARY_SUFFIX)
-        if (_OURS.match(path.name) or unfinished) and not path.is_dir():
+        if (ours.fullmatch(path.name) or unfinished) and not path.is_dir():
             path.unlink()

@@ -41,12 +41,18 @@ class Look:
     single: bool = False
     served: bool = False
 
+    @property
+    def published(self) -> bool:
+        """Whether strangers may read it, whom paths and commands of this machine are none of."""
+        return self.faces is not Faces.SHOWN
+
 
 @cache
 def maker() -> str:
     """The version of all that decides how a page looks: pages that another one made are made again."""
-    rooms = Path(__file__).parents[1] / "reports", Path(__file__).parent, Path(__file__).parent / "templates"
-    sources = sorted(path for room in rooms for path in room.iterdir() if path.is_file())
+    rooms = Path(__file__).parents[1] / "reports", Path(__file__).parent
+    files = (path for room in rooms for path in room.rglob("*") if path.is_file())
+    sources = sorted(path for path in files if path.suffix != ".pyc")
     digest = hashlib.sha256(__version__.encode())
     for path in sources:
         digest.update(path.read_bytes())

@@ -57,13 +57,16 @@ def _some(places: npt.NDArray[np.intp]) -> tuple[int, ...]:
     return tuple(places[spread(len(places), SIDE_FACES)].tolist())
 
 
-def as_doubt(finding: Finding, sides: Sequence[Side], tiles: Mapping[int, tuple[Tile, ...]], first: int) -> Doubt:
-    """A finding with its faces, of which ``tiles`` has each side's, numbered from ``first`` on."""
+def as_doubt(
+    finding: Finding, sides: Sequence[Side], tiles: Mapping[int, tuple[Tile, ...]], *, first: int, command: bool
+) -> Doubt:
+    """A finding with its faces, of which ``tiles`` has each side's, numbered from ``first`` on; and its ``command``."""
     shown = tuple(
         Shown(label=side.label, identity=side.identity, tiles=tiles.get(number, ()))
         for number, side in enumerate(sides, first)
     )
-    return Doubt(kind=finding.kind, score=finding.score, why=finding.why, command=finding.command, faces=shown)
+    mending = finding.command if command else ""
+    return Doubt(kind=finding.kind, score=finding.score, why=finding.why, command=mending, faces=shown)
 
 
 def moved(doubt: Doubt, folder: str) -> Doubt:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import whole_file
 from rmset_builder.reports.doubts import find_doubts
-from rmset_builder.reports.exemplars import plan_video
+from rmset_builder.reports.exemplars import frame_spacing, plan_video
 from rmset_builder.reports.findings import Finding
 from rmset_builder.reports.measures import distributions, read_face_columns
 from rmset_builder.shards.layout import ShardFile
@@ -80,7 +80,10 @@ def make_page(task: PageTask) -> Summary:
 
 def _bare(task: PageTask, fault: str) -> tuple[str, Summary, dict[str, bytes]]:
     record = task.record
-    told = fault or f"There are no faces of it: {record.message or record.reason or record.state}."
+    if fault:
+        told = "It could not be read." if task.look.published else fault
+    else:
+        told = f"There are no faces of it: {record.reason or record.state}."
     return _rendered(task, bare_view(record, told, anchor=task.anchor)), _summary(task, fault=fault), {}
 
 
@@ -92,7 +95,7 @@ def _made(task: PageTask) -> tuple[str, Summary, dict[str, bytes]]:
     plan = plan_video(
         record.id, task.shards, faces.identity, faces.time_s, columns=look.columns, most_rows=MOST_IDENTITIES
     )
-    counted = distributions(faces, record.frames, [row.seconds for row in plan.rows])
+    counted = distributions(faces, record.frames, frame_spacing(faces.time_s))
     counts = {name: tuple(count.tolist()) for name, count in counted.items()}
     findings, doubtful = _findings(task) if len(faces) else ([], "")
     sides = [sides_of(finding, faces) for finding in findings]
@@ -102,11 +105,13 @@ def _made(task: PageTask) -> tuple[str, Summary, dict[str, bytes]]:
     side_tiles = album.tiles("sides", beside)
     firsts = list(itertools.accumulate(map(len, sides), initial=0))[:-1]
     doubts = tuple(
-        as_doubt(finding, own, side_tiles, first) for finding, own, first in zip(findings, sides, firsts, strict=True)
+        as_doubt(finding, own, side_tiles, first=first, command=not look.published)
+        for finding, own, first in zip(findings, sides, firsts, strict=True)
     )
     if look.served:
         doubts = with_corrections(doubts, findings, faces, task.as_of)
-    view = full_view(record, faces, plan, counts=counts, tiles=tiles, doubts=doubts, fault=doubtful, anchor=task.anchor)
+    told = "What to look at could not be found." if doubtful and look.published else doubtful
+    view = full_view(record, faces, plan, counts=counts, tiles=tiles, doubts=doubts, fault=told, anchor=task.anchor)
     summary = _summary(task, fault=doubtful, counts=counts, strip=album.strip(plan), doubts=doubts)
     return _rendered(task, view), summary, album.files
 

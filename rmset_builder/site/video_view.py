@@ -9,7 +9,7 @@ from pathlib import PurePath
 import numpy as np
 
 from rmset_builder.core.jsonl import parse_object
-from rmset_builder.reports.exemplars import VideoPlan
+from rmset_builder.reports.exemplars import VideoPlan, frame_spacing
 from rmset_builder.reports.measures import FaceColumns, appearances, coverage
 from rmset_builder.shards.videos_table import VideoRecord
 from rmset_builder.site.charts import Histogram, Tick, histogram, lane, moment, shades, time_ticks
@@ -88,8 +88,7 @@ def full_view(
         fault: what could not be made; empty if all could.
         anchor: what the names of its places begin with.
     """
-    spacing = next((row.seconds / n for row in plan.rows if (n := _moments(faces, row.identity))), 0.0)
-    seen = appearances(faces, spacing)
+    seen = appearances(faces, frame_spacing(faces.time_s))
     end_s = max([record.duration_s, *(spans[-1][1] for spans in seen.values() if spans), 1e-3])
     people = tuple(
         Person(
@@ -126,10 +125,6 @@ def full_view(
         charts=tuple(histogram(name, told) for name, told in counts.items()),
         doubts=doubts,
     )
-
-
-def _moments(faces: FaceColumns, identity: int) -> int:
-    return len(np.unique(faces.time_s[faces.identity == identity]))
 
 
 def _reach(faces: FaceColumns) -> tuple[int, int]:

@@ -65,9 +65,12 @@ def looks_of(tracks: Tracks, track: npt.NDArray[np.int32], embedding: Floats) ->
     """
     place = np.searchsorted(tracks.number, track).clip(max=max(len(tracks) - 1, 0))
     ours = tracks.number[place] == track
+    by_track = np.flatnonzero(ours)[np.argsort(place[ours], kind="stable")]
+    known, starts = np.unique(place[by_track], return_index=True)
     sums = np.zeros((len(tracks), embedding.shape[1]), np.float32)
-    np.add.at(sums, place[ours], embedding[ours])
-    return Looks(unit(sums), np.bincount(place[ours], minlength=len(tracks)) > 0)
+    if len(known):
+        sums[known] = np.add.reduceat(embedding[by_track], starts, axis=0)
+    return Looks(unit(sums), np.isin(np.arange(len(tracks)), known))
 
 
 def mean_look(looks: Floats, faces: Ints) -> Floats:

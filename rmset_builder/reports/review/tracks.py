@@ -106,20 +106,21 @@ def tracks_of(faces: Faces) -> Tracks:
 def _side_by_side(frame: Ints, track: Places, boxes: Floats) -> tuple[Places, Ints]:
     """Pairs of tracks that were seen in one frame at different places, (p, 2), and in how many frames, (p,)."""
     count = int(track.max()) + 1 if len(track) else 0
+    left, top, right, bottom = np.ascontiguousarray(boxes.T)
+    size = areas(boxes)
     found = []
+    # Each row with the one after it, then with the second after it, and so on: pictures are small, videos are long.
     for step in range(1, len(frame)):
-        here = np.flatnonzero(frame[:-step] == frame[step:])
-        if not len(here):
+        together = frame[:-step] == frame[step:]
+        if not together.any():
             break
-        there = here + step
-        here, there = (rows[_are_apart(boxes[here], boxes[there])] for rows in (here, there))
-        low, high = np.minimum(track[here], track[there]), np.maximum(track[here], track[there])
-        found.append((low * count + high)[low != high])
+        width = np.minimum(right[:-step], right[step:]) - np.maximum(left[:-step], left[step:])
+        height = np.minimum(bottom[:-step], bottom[step:]) - np.maximum(top[:-step], top[step:])
+        shared = np.clip(width, 0, None) * np.clip(height, 0, None)
+        # Neither lies mostly on the other, else they are one face.
+        apart = shared < MOSTLY * np.minimum(size[:-step], size[step:])
+        here = np.flatnonzero(together & apart & (track[:-step] != track[step:]))
+        one, other = track[here], track[here + step]
+        found.append(np.minimum(one, other) * count + np.maximum(one, other))
     pairs, frames = np.unique(np.concatenate(found) if found else np.empty(0, np.intp), return_counts=True)
     return np.stack(np.divmod(pairs, max(count, 1)), axis=1), frames
-
-
-def _are_apart(a: Floats, b: Floats) -> npt.NDArray[np.bool_]:
-    """Whether boxes ``a`` (n, 4) are other faces than their partners ``b`` (n, 4): neither lies mostly on the other."""
-    shared = np.concatenate([np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])], axis=1)
-    return np.asarray(areas(shared) < MOSTLY * np.minimum(areas(a), areas(b)))

@@ -17,14 +17,15 @@ _BORDER = 0.25
 
 def maybe_twice(tracks: Tracks, people: People, second: int, mending: Mending) -> Iterator[Finding]:
     """Identities that have two faces in one frame for at least a second, with the tracks that could be set apart."""
+    whose = tracks.identity[tracks.beside]
+    doubled = np.flatnonzero(whose[:, 0] == whose[:, 1])
     for index, identity in enumerate(people.identity.tolist()):
-        own = tracks.of(identity)
-        inside = np.isin(tracks.beside, own).all(axis=1)
-        frames = int(tracks.frames_beside[inside].sum())
+        pairs = doubled[whose[doubled, 0] == identity]
+        frames = int(tracks.frames_beside[pairs].sum())
         if frames < second:
             continue
         share = frames / int(people.faces[index])
-        numbers = tuple(tracks.number[_shorter(tracks, tracks.beside[inside])].tolist())
+        numbers = tuple(tracks.number[_shorter(tracks, tracks.beside[pairs])].tolist())
         yield Finding(
             video=mending.video,
             kind=TWICE,

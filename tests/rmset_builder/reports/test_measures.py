@@ -16,6 +16,7 @@ from rmset_builder.reports.measures import (
     coverage,
     distributions,
     read_face_columns,
+    seconds_on_screen,
 )
 from rmset_builder.shards.layout import find_shards
 
@@ -59,16 +60,22 @@ def test_each_track_is_an_appearance_of_its_identity() -> None:
     assert appearances(columns([], []), 0.1) == {}
 
 
+def test_somebody_shown_twice_at_once_is_on_screen_once() -> None:
+    rows = [(0, 1, 7), (0, 1, 8), (1, 1, 7), (1, 3, 2), (4, 3, 2), (4, 3, 5), (9, 1, 9)]
+    assert seconds_on_screen(columns(rows, [(0, 0, 1, 1)] * 7), 0.5).tolist() == [1.5, 1.0]
+    assert seconds_on_screen(columns([], []), 0.5).tolist() == []
+
+
 def test_distributions_count_every_face_every_frame_and_everybody() -> None:
     rows = [(0, 0, 0), (0, 1, 1), (0, 2, 2), (4, 1, 1)]
     boxes = [(0, 0, 10, 10), (0, 0, 16, 16), (5, 5, 105, 45), (0, 0, 600, 700)]
-    found = distributions(columns(rows, boxes), 10, [0.5, 3.0, 4000.0])
+    found = distributions(columns(rows, boxes), 10, 1.5)
     frames = found["faces_per_frame"]
     assert (frames[0], frames[1], frames[3], frames.sum()) == (8, 1, 1, 10)
     sides = dict(zip(SCALES["side"].edges, found["side"].tolist(), strict=True))
     assert {edge: n for edge, n in sides.items() if n} == {8: 1, 16: 1, 48: 1, 512: 1}  # 10, 16, 63.2, 648 pixels
     seconds = dict(zip(SCALES["seconds"].edges, found["seconds"].tolist(), strict=True))
-    assert {edge: n for edge, n in seconds.items() if n} == {0: 1, 2: 1, 2000: 1}
+    assert {edge: n for edge, n in seconds.items() if n} == {1: 2, 2: 1}  # 1.5, 3 and 1.5 seconds
     assert found["det_score"].sum() == found["sharpness"].sum() == len(rows)
     scores = [(edge, int(n)) for edge, n in zip(SCALES["det_score"].edges, found["det_score"], strict=True) if n]
     assert scores == [(pytest.approx(edge), 1) for edge in (0.3, 0.5, 0.75, 0.95)]
@@ -85,7 +92,8 @@ def test_columns_of_all_shards_are_read_and_no_picture(tmp_path: Path, monkeypat
     assert np.array_equal(faces.identity, PLACES[1])
     assert np.array_equal(faces.track, PLACES[1] + 10)
     assert np.array_equal(faces.sharpness, np.arange(ROWS, dtype=np.float32))
-    people = distributions(faces, FRAMES, [1.0] * PEOPLE)
+    people = distributions(faces, FRAMES, 0.04)
+    assert people["seconds"].sum() == PEOPLE
     assert people["faces_per_frame"] @ np.arange(len(people["faces_per_frame"])) == ROWS
 
 

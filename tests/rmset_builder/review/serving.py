@@ -48,14 +48,16 @@ class Served:
 
 
 @contextmanager
-def serving(shards: Path) -> Iterator[Served]:
-    """Yield a folder's review."""
+def serving(shards: Path, *, all_pages: bool = False) -> Iterator[Served]:
+    """Yield a folder's review; ``all_pages`` are made at once, as the command does it."""
     listening, desk = listen("127.0.0.1", 0), Desk(shards)
     door = listening.door
     config = uvicorn.Config(make_app(desk, door), http="h11", ws="none", lifespan="off", log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]})
     thread.start()
+    if all_pages:
+        desk.pages.start()
     origin = f"http://127.0.0.1:{door.port}"
     try:
         with (

@@ -83,6 +83,7 @@ def test_no_face_is_left_on_disk(shards: Path, rmset: Rmset, single: tuple[str, 
     assert pictures(out) == []
     for path in out.rglob("*.html"):
         assert not elements(read_page(path), "img")
+        assert str(shards) not in path.read_text("utf-8")  # commands of this machine are nobody's business
 
 
 def test_what_shows_faces_goes_before_the_first_page_is_made(
@@ -91,6 +92,9 @@ def test_what_shows_faces_goes_before_the_first_page_is_made(
     out = shards.parent / "report"
     assert rmset("report", shards, "--out", out).returncode == 0
     assert pictures(out)
+
+    (out / ".making-killed").mkdir()
+    (out / ".making-killed" / "faces0.jpg").write_bytes((out / "pages" / "one" / "faces0.jpg").read_bytes())
 
     def stopped(*_: object) -> object:
         raise KeyboardInterrupt
@@ -109,7 +113,7 @@ def test_one_file_has_everything(shards: Path, rmset: Rmset) -> None:
     pages = {video: read_page(out / "pages" / video / "index.html") for video in ("one", "two")}
     done = rmset("report", shards, "--out", out, "--single-file")
     assert done.returncode == 0
-    assert sorted(path.name for path in out.iterdir()) == ["index.html", "report.json"]
+    assert sorted(path.name for path in out.iterdir()) == [".lock", "index.html", "report.json"]
     whole = read_page(out / "index.html")
     sections = {one.attributes["id"]: one for one in elements(whole, "section", "whole")}
     assert list(sections) == ["video-one", "video-two"]

@@ -20,7 +20,7 @@ def small(rmset: Rmset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on small shards: hostile titles, several groups, a video of many people, one without any."""
     folder = tmp_path_factory.mktemp("small")
     write_wall(folder / "shards", "wall", WALL, 210)
-    write_wall(folder / "shards", "many", {identity: range(30) for identity in range(26)}, 30, group="A group's " * 20)
+    write_wall(folder / "shards", "many", {identity: range(30) for identity in range(14)}, 30, group="A group's " * 20)
     write_wall(folder / "shards", "street", {}, 30, reason="no-faces", group="")
     for video, title in HOSTILE.items():
         write_wall(folder / "shards", video, {0: range(5)}, 10, title=title, group=title, keyword=title)
@@ -90,9 +90,9 @@ def test_hostile_titles_are_shown_as_they_are(small: Path, visit: Visit) -> None
 
 def test_a_face_is_its_place_of_the_sprite(small: Path, visit: Visit) -> None:
     visited = visit(small / "pages" / "many" / "index.html", width=400)
-    last = visited.page.locator("#identity-25 img.face").last
+    last = visited.page.locator("#identity-13 img.face").last
     last.scroll_into_view_if_needed()
-    assert last.evaluate("element => getComputedStyle(element).objectPosition") == f"{-11 * 96}px {-25 * 96}px"
+    assert last.evaluate("element => getComputedStyle(element).objectPosition") == f"{-11 * 96}px {-13 * 96}px"
     assert last.bounding_box() == pytest.approx({**last.bounding_box(), "width": 96, "height": 96})
 
 
@@ -104,6 +104,16 @@ def test_words_narrow_the_list_of_videos(small: Path, visit: Visit) -> None:
     assert visited.page.locator("#shown").text_content() == f"1 of {3 + len(HOSTILE)}"
     field.fill("")
     assert visited.page.locator(".video:visible").count() == 3 + len(HOSTILE)
+
+
+def test_a_command_is_copied_at_a_click(small: Path, visit: Visit) -> None:
+    visited = visit(small / "review.html", permissions=["clipboard-read", "clipboard-write"])
+    first = visited.page.locator(".command").first
+    first.get_by_role("button", name="Copy").click()
+    first.get_by_role("button", name="Copied").wait_for()
+    command = first.locator("code").text_content()
+    assert command
+    assert visited.page.evaluate("navigator.clipboard.readText()") == command
 
 
 def test_pages_are_reached_by_keyboard(small: Path, visit: Visit) -> None:

@@ -20,7 +20,7 @@ Seen = Mapping[int, Sequence[int]]
 
 def colour_of(identity: int, frame: int) -> tuple[int, int, int]:
     """Red and green tell who it is, blue tells when."""
-    return 40 + 50 * (identity % 4), 40 + 50 * (identity // 4), frame % 256
+    return 40 + 50 * (identity % 4), (40 + 50 * (identity // 4)) % 256, frame % 256
 
 
 def jpeg_of(identity: int, frame: int, size: int = 64) -> bytes:

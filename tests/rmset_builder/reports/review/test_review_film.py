@@ -8,7 +8,7 @@ from made_up_walls import MENDING, SECOND, Track, faces_of, wall
 
 from rmset_builder.reports.findings import Finding
 from rmset_builder.reports.review.film import maybe_film
-from rmset_builder.reports.review.layouts import layout_changes, layout_of
+from rmset_builder.reports.review.layouts import Stay, comings_and_goings, layouts_of, stays_of
 from rmset_builder.reports.review.likeness import people_of
 from rmset_builder.reports.review.tracks import tracks_of
 
@@ -45,7 +45,9 @@ def test_who_comes_back_again_and_again() -> None:
 def test_a_new_layout_puts_people_where_others_were() -> None:
     placed = [*wall(range(5), 0, 99), *wall(range(4), 100, 199, shift=1), *wall(range(4), 200, 299, shift=3)]
     # Identity 4 leaves for good at the first change.
-    assert layout_changes(tracks_of(faces_of(placed))).tolist() == [99, 199, 299]
+    layouts = layouts_of(tracks_of(faces_of(placed)))
+    assert layouts.begin.tolist() == [0, 100, 200]
+    assert layouts.end.tolist() == [99, 199, 299]
     assert named(placed) == {}
 
 
@@ -55,7 +57,7 @@ def test_who_leaves_for_a_while_is_not_of_the_film() -> None:
 
 
 def test_one_person_in_two_parts_does_not_share_a_place_with_another() -> None:
-    parts = [Track(4, 0, 99, (1800, 150)), Track(5, 100, 199, (1800, 150))]
+    parts = [Track(4, 0, 59, SCREEN), Track(5, 60, 119, SCREEN), Track(4, 120, 149, SCREEN)]
     placed = [*wall(range(4), 0, 199), *parts]
     looks = np.eye(6, 8, dtype=np.float32)
     assert set(named(placed, dict(enumerate(looks)))) == {4, 5}
@@ -66,6 +68,27 @@ def test_one_person_in_two_parts_does_not_share_a_place_with_another() -> None:
 def test_a_film_of_many_people_is_not_taken_for_the_wall() -> None:
     film = [Track(10 + number, 20 * number, 20 * number + 19, SCREEN) for number in range(10)]
     assert set(named([*wall(range(3), 0, 199), *film])) == set(range(10, 20))
+
+
+def test_who_leaves_a_seat_to_another_is_not_of_the_film() -> None:
+    seat = (1800.0, 150.0)
+    assert named([*wall(range(4), 0, 199), Track(4, 0, 99, seat), Track(5, 100, 199, seat)]) == {}
+    film = [Track(4, 0, 79, seat), Track(5, 100, 139, seat), Track(4, 160, 179, seat)]
+    assert set(named([*wall(range(4), 0, 199), *film])) == {4, 5}
+
+
+def test_stays_are_told_by_layout_and_without_moments_of_absence() -> None:
+    placed = [
+        *wall(range(4), 0, 99),
+        *wall(range(4), 100, 199, shift=2),
+        *(Track(7, first, last, SCREEN) for first, last in ((5, 20), (30, 44), (80, 99), (100, 130), (170, 199))),
+    ]
+    tracks = tracks_of(faces_of(placed))
+    layouts = layouts_of(tracks)
+    stays = stays_of(tracks, tracks.of(7), layouts, SECOND)
+    assert stays == [Stay(0, 5, 44), Stay(0, 80, 99), Stay(1, 100, 130), Stay(1, 170, 199)]
+    # Goes at 44, comes at 80, goes at 130, comes at 170; 5 is as good as the beginning.
+    assert comings_and_goings(stays, layouts) == 4
 
 
 def test_a_slow_change_is_one_change_and_flickering_none() -> None:
@@ -79,11 +102,11 @@ def test_a_slow_change_is_one_change_and_flickering_none() -> None:
     ]
     flickering = [Track(9, first, first + 1, (0, 900)) for first in range(0, 200, 4)]
     tracks = tracks_of(faces_of([*fading, *flickering]))
-    changes = layout_changes(tracks)
-    assert len(changes) == 2
-    assert 94 <= changes[0] <= 98
-    assert changes[1] == 199
-    assert layout_of(tracks, changes)[:10].tolist() == [0, 1] * 5
+    layouts = layouts_of(tracks)
+    assert len(layouts.end) == 2
+    assert 94 <= layouts.end[0] <= 98
+    assert layouts.end[1] == 199
+    assert layouts.of_track[:10].tolist() == [0, 1] * 5
 
 
 def test_nobody_is_nobody() -> None:
