@@ -39,6 +39,7 @@ def make_app(desk: Desk, door: Door) -> Guard:
         ("/video/{video}", _shorter),
         (f"/{PAGES}/{{video}}/{PAGE}", _video),
         (f"/{PAGES}/{{video}}/{{name}}", _picture),
+        ("/favicon.ico", _no_icon),
         ("/site/{name}", _file_of_site),
         ("/review/{name}", _own_file),
         ("/api/state", api.state),
@@ -105,6 +106,10 @@ async def _picture(request: Request, desk: Desk) -> Response:
     if found is None:
         raise HTTPException(404, "there is no such picture")
     return Response(found, media_type="image/jpeg")
+
+
+async def _no_icon(request: Request, desk: Desk) -> Response:
+    return Response(status_code=204)  # every browser asks for one
 
 
 async def _file_of_site(request: Request, desk: Desk) -> Response:

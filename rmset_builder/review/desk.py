@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,9 +49,10 @@ class Desk:
         done = apply(self.shards, asked)
         return {**asdict(done), "as_of": len(read_ledger(self.shards))}
 
-    def state(self) -> dict[str, int]:
-        """The last correction, and how many are not done yet."""
-        return {"as_of": len(read_ledger(self.shards)), "waiting": self.waiting}
+    def state(self) -> dict[str, Any]:
+        """The last correction, how many are not done yet, and a name for the folder that does not tell where it is."""
+        folder = hashlib.sha256(str(self.shards.resolve()).encode()).hexdigest()[:12]
+        return {"as_of": len(read_ledger(self.shards)), "waiting": self.waiting, "folder": folder}
 
     def corrections(self, video: str | None) -> dict[str, Any]:
         """All corrections of the folder or of a video, the oldest first, and which of them count."""
