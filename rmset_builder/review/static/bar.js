@@ -31,7 +31,9 @@ export const working = async (words, doing) => {
   }
 };
 
-export const fromFrame = () => (frame.value === "" ? null : Number(frame.value));
+frame.addEventListener("input", () => {
+  selection.frame = frame.value === "" ? null : Number(frame.value);
+});
 
 export const askFrame = () => frame.focus();
 
@@ -88,7 +90,7 @@ export const showBar = (does, video) => {
     for (const [name, one] of Object.entries(buttons)) one.disabled = !can[name];
     frame.disabled = !can.swap;
     from.hidden = !can.swap;
-    if (selection.frame !== null) frame.value = selection.frame;
+    frame.value = selection.frame ?? "";
   };
   selection.addEventListener("change", refresh);
   refresh();

@@ -13,6 +13,10 @@ export const element = (tag, attributes = {}, ...content) => {
 export const button = (words, onclick, attributes = {}) =>
   element("button", { type: "button", onclick, ...attributes }, words);
 
+// Where the keys stop in a finding or an identity.
+export const stopOf = (block) =>
+  block?.querySelector(".do-it") ?? block?.querySelector("[role=option][tabindex='0']") ?? block?.querySelector("button");
+
 export const listed = (items) => {
   const words = [...items].map(String);
   const last = words.pop() ?? "";

@@ -1,5 +1,6 @@
 // Letters as keys, wherever the focus is but in a field for text.
 import { isOpen, keysAreOn } from "./dialogs.js";
+import { stopOf } from "./dom.js";
 
 export const KEYS = [
   ["M", "merge the identities that are picked"],
@@ -40,7 +41,6 @@ export const step = (main, by) => {
   const blocks = [...main.querySelectorAll(".doubt, .person")].filter((one) => one.getClientRects().length);
   const now = blocks.findIndex((one) => one.contains(document.activeElement));
   const next = now < 0 ? blocks[by > 0 ? 0 : blocks.length - 1] : blocks[now + by];
-  const stop = next?.querySelector(".do-it, [role=option][tabindex='0'], button");
-  stop?.focus();
+  stopOf(next)?.focus();
   next?.scrollIntoView({ block: "nearest" });
 };

@@ -1,14 +1,15 @@
 // The page of the present state in place of the one that is shown, without leaving it.
 import { get, text } from "./api.js";
+import { stopOf } from "./dom.js";
+import { goTo } from "./picking.js";
 
-const key = (one) => one?.closest("[data-key]")?.dataset.key;
+const BLOCKS = ".doubt, .person";
 
-const find = (main, wanted) =>
-  wanted ? [...main.querySelectorAll(".doubt, .person")].find((one) => one.dataset.key === wanted) : undefined;
+const find = (main, among, key) => [...main.querySelectorAll(among)].find((one) => key && one.dataset.key === key);
 
 // What is at the top of the window, by its key, and how far down: it shall stay there.
 const top = (main) => {
-  for (const one of main.querySelectorAll(".doubt[data-key], .person[data-key]")) {
+  for (const one of main.querySelectorAll(BLOCKS)) {
     const { top: y, bottom } = one.getBoundingClientRect();
     if (bottom > 0) return { key: one.dataset.key, y };
   }
@@ -28,16 +29,20 @@ export const replaced = async (main) => {
   for (const image of made.querySelectorAll("img")) {
     image.setAttribute("src", `${image.getAttribute("src")}?${made.dataset.version ?? Date.now()}`);
   }
-  const [held, focused] = [top(main), key(document.activeElement)];
+  const held = top(main);
+  const focused = document.activeElement.closest("[data-key]")?.dataset.key;
+  const onWall = document.activeElement.closest(".wall") !== null;
   return () => {
     main.replaceChildren(...made.childNodes);
     Object.assign(main.dataset, made.dataset);
     dispatchEvent(new Event("replaced"));
     return () => {
-      const anchor = find(main, held.key);
+      const anchor = find(main, BLOCKS, held.key);
       if (anchor) scrollBy(0, anchor.getBoundingClientRect().top - held.y);
-      const stop = find(main, focused)?.querySelector(".do-it, [role=option][tabindex='0'], button");
-      (stop ?? main.querySelector(".wall [tabindex='0']"))?.focus({ preventScroll: true });
+      const again = onWall ? find(main, ".wall [role=option]", focused) : stopOf(find(main, BLOCKS, focused));
+      const stop = again ?? main.querySelector(".wall [tabindex='0']");
+      if (stop?.closest(".wall")) goTo(stop);
+      else stop?.focus({ preventScroll: true });
     };
   };
 };

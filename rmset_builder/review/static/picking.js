@@ -7,6 +7,13 @@ const MOVED = 6; // pixels from which on a press is no click but the corner of a
 const touches = (box, frame) =>
   box.left < frame.right && box.right > frame.left && box.top < frame.bottom && box.bottom > frame.top;
 
+// The one stop of the Tab key, with the focus.
+export const goTo = (option) => {
+  for (const one of option.parentElement.querySelectorAll("[tabindex='0']")) one.setAttribute("tabindex", "-1");
+  option.setAttribute("tabindex", "0");
+  option.focus({ preventScroll: true });
+};
+
 export class Picking {
   // `picked(options, wanted)` is told which options are to be picked, or no more.
   constructor(list, label, picked) {
@@ -27,12 +34,6 @@ export class Picking {
     return [...this.list.querySelectorAll(":scope > [role=option]")].filter((one) => one.getClientRects().length);
   }
 
-  go(option) {
-    for (const one of this.list.querySelectorAll("[tabindex='0']")) one.setAttribute("tabindex", "-1");
-    option.setAttribute("tabindex", "0");
-    option.focus();
-  }
-
   range(option) {
     const options = this.options;
     const [a, b] = [options.indexOf(this.from), options.indexOf(option)];
@@ -47,7 +48,7 @@ export class Picking {
   clicked(event) {
     const option = event.target.closest("[role=option]");
     if (!option || this.drawn) return;
-    this.go(option);
+    goTo(option);
     if (event.shiftKey) this.picked(this.range(option), true);
     else this.toggle(option);
   }
@@ -66,7 +67,8 @@ export class Picking {
         this.from ??= option;
         this.picked(this.range(next), true);
       }
-      this.go(next);
+      goTo(next);
+      next.scrollIntoView({ block: "nearest" });
     }
     event.preventDefault();
     event.stopPropagation();

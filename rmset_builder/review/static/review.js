@@ -1,6 +1,6 @@
 // Corrections as clicks and keys on the report's pages.
 import { correct, get } from "./api.js";
-import { askFrame, fromFrame, say, showBar, showHidden, working } from "./bar.js";
+import { askFrame, say, showBar, showHidden, working } from "./bar.js";
 import { showCorrections, showKeys } from "./dialogs.js";
 import { counted, listed } from "./dom.js";
 import { done, findings } from "./findings.js";
@@ -84,7 +84,7 @@ const does = {
     else say("Pick one identity to be left out.");
   },
   swap() {
-    const first = fromFrame();
+    const first = selection.frame;
     if (selection.identities.size !== 2) say("Pick two identities to be exchanged.");
     else if (first === null) {
       say("From which frame on? Pick a face of it, or write its number.");

@@ -1,4 +1,4 @@
-// What is picked: identities, and tracks of one of them; and the frame of the face that was picked last.
+// What is picked: identities, tracks of one of them, and a frame: that of the face that was picked last, or as written.
 class Selection extends EventTarget {
   identities = new Set();
   tracks = new Set();
