@@ -176,7 +176,7 @@ def _write_files(folder: Path, shards: Path, video: str, change: Change) -> int:
 
         paths = write_shards(folder, video, len(order), block, metadata)
         if len(gone):
-            own = replace(faces.metadata, part=None, parts=None, corrections=None, extracted_as=None)
+            own = replace(metadata, identities=None, part=None, parts=None, corrections=None, extracted_as=None)
             write_shard(dropped_path(folder, video), video, _as_extracted(read, faces, gone), own)
     _write_embeddings(folder, shards, video, faces, numbers)
     return len(paths)
