@@ -1,7 +1,7 @@
 """Corrections as somebody words them, made to what is noted: by the numbers that are seen, or were when one looked.
 
-Each function gives an `Order`, which tells what to note of a video as it is by then, or raises RmsetError where that makes
-no sense.
+Each function gives an `Order`, which tells what to note of a video as it is by then, or raises RmsetError where that
+makes no sense.
 """
 
 from __future__ import annotations
