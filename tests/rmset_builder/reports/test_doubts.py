@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import doctest
 import shlex
+import subprocess
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -74,6 +76,30 @@ def test_a_video_is_read_with_its_embeddings(tmp_path: Path) -> None:
     assert shlex.split(found.command) == ["rmset", "split", "wall", "0", "--track", "3", "--shards", str(shards)]
     assert find_doubts(shards, "-x") == []
     assert find_doubts(shards, "unknown") == []
+
+
+@pytest.mark.parametrize("video", ["wall", "-x"])
+def test_the_commands_mend_what_they_stand_beside(
+    tmp_path: Path, rmset: Callable[..., subprocess.CompletedProcess[str]], video: str
+) -> None:
+    shards = tmp_path / "my shards"
+    write_wall(shards, video, np.eye(4, 8, dtype=np.float32))
+    (two_people,) = find_doubts(shards, video)
+    done = rmset(*shlex.split(two_people.command)[1:])
+    assert done.returncode == 0, done.stderr
+    assert find_doubts(shards, video) == []
+
+    # The same tracks look alike now, and are two identities.
+    looks = np.eye(4, 8, dtype=np.float32)[[0, 1, 2, 0]]
+    embedded = read_face_embeddings(shards, video)
+    assert embedded is not None
+    write_face_embeddings(shards, video, EmbeddedFaces(embedded.frame, embedded.track, looks[embedded.track]))
+    write_identities(shards, video, np.eye(4, 8, dtype=np.float32)[[0, 1, 2, 0]], np.full(4, 30))
+    (one_person,) = find_doubts(shards, video)
+    assert (one_person.kind, one_person.identities) == ("one-person", (0, 3))
+    done = rmset(*shlex.split(one_person.command)[1:])
+    assert done.returncode == 0, done.stderr
+    assert find_doubts(shards, video) == []
 
 
 def test_older_shards_have_no_embeddings_of_faces(tmp_path: Path) -> None:
