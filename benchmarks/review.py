@@ -126,7 +126,7 @@ class Mashup:
     def _people(self, whose: np.ndarray) -> Any:
         of_face = whose[np.searchsorted(self.tracks.number, self.embedded.track)].astype(np.int32)
         means = mean_embeddings(self.embedded, of_face, int(whose.max()) + 1)
-        return people_of(replace(self.tracks, identity=whose), {who: means[who] for who in np.unique(whose).tolist()})
+        return people_of(replace(self.tracks, identity=whose), means)
 
     def parts(self, draw: random.Random) -> Iterator[tuple[int, np.ndarray]]:
         """Each identity with its sensible parts."""

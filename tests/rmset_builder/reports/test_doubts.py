@@ -110,6 +110,15 @@ def test_older_shards_have_no_embeddings_of_faces(tmp_path: Path) -> None:
     assert find_doubts(tmp_path, "wall") == []
 
 
+def test_where_everybody_was_taken_out_nothing_is_left_to_look_at(
+    tmp_path: Path, rmset: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    write_wall(tmp_path, "wall", np.eye(4, 8, dtype=np.float32))
+    for left in (2, 1, 0):
+        assert rmset("drop", "wall", left, "--shards", tmp_path).returncode == 0
+    assert find_doubts(tmp_path, "wall") == []
+
+
 def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
     write_wall(tmp_path, "wall", np.eye(4, 8, dtype=np.float32))
     path = identities_path(tmp_path, "wall")
@@ -152,7 +161,7 @@ class Mashup:
         tracks: Tracks = replace(self.tracks, identity=identity)
         whose = identity[np.searchsorted(tracks.number, self.embedded.track)].astype(np.int32)
         means = mean_embeddings(self.embedded, whose, int(identity.max()) + 1)
-        people = people_of(tracks, {who: means[who] for who in np.unique(identity).tolist()})
+        people = people_of(tracks, means)
         looks = looks_of(tracks, self.embedded.track, self.embedded.embedding)
         return doubts_of(tracks, people, looks, second=25, mending=self.mending)
 
