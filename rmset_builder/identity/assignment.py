@@ -13,6 +13,7 @@ from rmset_builder.detection.base import Detector
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import upside_down_tracks
+from rmset_builder.identity.appearance import in_order_of_appearance
 from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.identity.embedder import Embedder, faces_worth_embedding
 from rmset_builder.identity.embeddings import FaceEmbeddings, unit
@@ -129,8 +130,8 @@ def find_people(
     stays = (reason == "")[identity]
     kept, identity, track = kept[stays], identity[stays], track[stays]
 
-    identities = _in_order_of_appearance(rows.frame[kept], rows.boxes[kept, 0], identity)
-    tracks = _in_order_of_appearance(rows.frame[kept], identities, track)
+    identities = in_order_of_appearance(rows.frame[kept], rows.boxes[kept, 0], identity)
+    tracks = in_order_of_appearance(rows.frame[kept], identities, track)
     order = np.lexsort((tracks, identities, rows.frame[kept]))
     embedded, whose = _embedded(chosen, evidence, rows.frame, old=track, new=tracks, identities=identities)
     return People(
@@ -273,15 +274,3 @@ def _same_moments_alike(a: Rows, b: Rows, frame: npt.NDArray[np.int32], evidence
     picked = np.linspace(0, len(in_a) - 1, min(len(in_a), _MOMENTS)).round().astype(int)
     one, other = (unit(evidence.of(rows)) for rows in (a[in_a[picked]], b[in_b[picked]]))
     return float((one * other).sum(axis=1).mean())
-
-
-def _in_order_of_appearance(
-    frame: npt.NDArray[np.int32], then: npt.NDArray[np.generic], label: npt.NDArray[np.integer]
-) -> npt.NDArray[np.int32]:
-    """Labels renumbered 0.. by their first row in order of (frame, then)."""
-    order = np.lexsort((then, frame))
-    old, first = np.unique(label[order], return_index=True)
-    ranked = old[np.argsort(first, kind="stable")]
-    new: npt.NDArray[np.int32] = np.empty(int(label.max()) + 1 if len(label) else 0, np.int32)
-    new[ranked] = np.arange(len(ranked), dtype=np.int32)
-    return np.asarray(new[label])

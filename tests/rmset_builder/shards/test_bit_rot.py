@@ -18,9 +18,9 @@ from rmset_builder.shards.checked_parquet import read_checked
 from rmset_builder.shards.checksums import INDEX_FOLDER, write_sums
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.schema import ROWS_PER_GROUP
+from rmset_builder.shards.tombstones import read_tombstones
 from rmset_builder.shards.videos_table import TABLE_NAME, read_videos, update_videos
 from rmset_builder.takedown.prune import prune_identity, prune_video
-from rmset_builder.takedown.tombstones import read_tombstones
 from rmset_builder.verify.collection import verify
 
 ROW = 77
