@@ -25,6 +25,7 @@ ORDERS = {
         "faces",
         "identity",
         "shards",
+        "corrections",
         "drawing",
         "pipeline",
         "api",

@@ -15,7 +15,7 @@ from rmset_builder.core.files import is_file
 from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.reports.card_facts import Facts, read_facts
 from rmset_builder.reports.card_files import write_card
-from rmset_builder.reports.card_words import CARD, CROISSANT, EMBEDDINGS_PATTERN, SOURCES, Publication
+from rmset_builder.reports.card_words import CARD, CROISSANT, SOURCES, Publication
 from rmset_builder.reports.croissant import croissant
 from rmset_builder.reports.dataset_card import dataset_card
 from rmset_builder.reports.sources_table import sources_table
@@ -102,7 +102,5 @@ def _tell(facts: Facts, publication: Publication) -> None:
     if uncredited := sum(bool(source.title) and not source.author for source in facts.sources):
         echo(f"note: of {uncredited:,} videos with a Creative Commons licence the author is not known", err=True)
     chosen = [f"--include '{pattern}'" for pattern in publication.patterns]
-    if not publication.with_embeddings:
-        # A hub's * goes into folders too, where a file of embeddings may be named like a shard.
-        chosen.append(f"--exclude '{EMBEDDINGS_PATTERN}'")
+    chosen += [f"--exclude '{pattern}'" for pattern in publication.excluded]
     echo(f"publish these files and no others: hf upload NAME FOLDER . --type dataset {' '.join(chosen)}", err=True)

@@ -13,9 +13,11 @@ from rmset_builder.detection.base import Detector
 from rmset_builder.faces.found_faces import FoundFaces
 from rmset_builder.faces.spool import Spool
 from rmset_builder.faces.upside_down import upside_down_tracks
+from rmset_builder.identity.appearance import in_order_of_appearance
 from rmset_builder.identity.clustering import IdentityRules, TrackSummary, cluster_tracks, doubtful_tracks
 from rmset_builder.identity.embedder import Embedder, faces_worth_embedding
 from rmset_builder.identity.embeddings import FaceEmbeddings, unit
+from rmset_builder.identity.means import EmbeddedFaces, mean_embeddings, no_embedded_faces
 from rmset_builder.identity.purity import PureTrack, PurityRules, TrackPurifier, changing
 from rmset_builder.tracking.tracker import frames_apart
 
@@ -42,6 +44,7 @@ class People:
         rows: (n,) numbers of the faces that are kept, in shard order: by frame, identity, track.
         identity: (n,) int32, 0.. without gaps in the order of first appearance.
         track: (n,) int32, 0.. without gaps likewise.
+        embedded: the faces by which tracks are told apart.
         embedding: (identities, d) float32 unit vectors: the mean of each identity's embedded faces.
         dropped: faces left out, by reason.
         dropped_identities: identities left out, by reason.
@@ -50,6 +53,7 @@ class People:
     rows: npt.NDArray[np.intp]
     identity: npt.NDArray[np.int32]
     track: npt.NDArray[np.int32]
+    embedded: EmbeddedFaces
     embedding: Array
     dropped: dict[str, int] = field(default_factory=dict)
     dropped_identities: dict[str, int] = field(default_factory=dict)
@@ -89,8 +93,7 @@ def find_people(
     """
     rows = found.rows
     if not len(rows):
-        nothing = np.empty(0, np.int32)
-        return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32))
+        return _nobody({})
     best = np.zeros(rows.track.max() + 1, np.float32)
     np.maximum.at(best, rows.track, rows.scores)
     kept = np.flatnonzero(best[rows.track] >= det_threshold)
@@ -104,8 +107,7 @@ def find_people(
         kept = kept[upright]
     dropped = {why: count for why, count in dropped.items() if count}
     if not len(kept):
-        nothing = np.empty(0, np.int32)
-        return People(np.empty(0, np.intp), nothing, nothing, np.empty((0, 0), np.float32), dropped)
+        return _nobody(dropped)
 
     evidence = FaceEmbeddings(spool, embedder, pool)
     pure = _pure_tracks(found, kept, worth, evidence, purity, most=faces_per_track)
@@ -117,7 +119,7 @@ def find_people(
     kept, track = kept[by_frame], track[by_frame]
     dropped[IN_TRANSITION] = whole - len(kept)
     together = _seen_as_two(rows.frame[kept], track, rows.boxes[kept], found.transitions)
-    label, embedding = _cluster(pure, found, together, evidence, rules, worth=worth, most=faces_per_track)
+    label, chosen = _cluster(pure, found, together, evidence, rules, worth=worth, most=faces_per_track)
     identity = label[track]
 
     reason = _reasons_to_drop(
@@ -128,18 +130,48 @@ def find_people(
     stays = (reason == "")[identity]
     kept, identity, track = kept[stays], identity[stays], track[stays]
 
-    identities, old_identities = _in_order_of_appearance(rows.frame[kept], rows.boxes[kept, 0], identity)
-    tracks, _ = _in_order_of_appearance(rows.frame[kept], identities, track)
+    identities = in_order_of_appearance(rows.frame[kept], rows.boxes[kept, 0], identity)
+    tracks = in_order_of_appearance(rows.frame[kept], identities, track)
     order = np.lexsort((tracks, identities, rows.frame[kept]))
-    means = [embedding[label == old].mean(axis=0) for old in old_identities]
+    embedded, whose = _embedded(chosen, evidence, rows.frame, old=track, new=tracks, identities=identities)
     return People(
         rows=kept[order],
         identity=identities[order],
         track=tracks[order],
-        embedding=unit(np.array(means, np.float32)) if means else np.empty((0, 0), np.float32),
+        embedded=embedded,
+        embedding=mean_embeddings(embedded, whose, int(identities.max()) + 1 if len(identities) else 0),
         dropped={why: count for why, count in dropped.items() if count},
         dropped_identities={why: count for why, count in dropped_identities.items() if count},
     )
+
+
+def _nobody(dropped: dict[str, int]) -> People:
+    nothing, none = np.empty(0, np.int32), no_embedded_faces()
+    return People(np.empty(0, np.intp), nothing, nothing, none, none.embedding, dropped)
+
+
+def _embedded(
+    chosen: list[Rows],
+    evidence: FaceEmbeddings,
+    frame: npt.NDArray[np.int32],
+    *,
+    old: npt.NDArray[np.integer],
+    new: npt.NDArray[np.int32],
+    identities: npt.NDArray[np.int32],
+) -> tuple[EmbeddedFaces, npt.NDArray[np.int32]]:
+    """The faces that stand for the tracks that stay, and whose each is.
+
+    ``old`` and ``new`` are the numbers of each kept face's track before and after the others were left out.
+    """
+    number, first = np.unique(old, return_index=True)
+    if not len(number):
+        return no_embedded_faces(), np.empty(0, np.int32)
+    picked = np.concatenate([chosen[one] for one in number])
+    counts = [len(chosen[one]) for one in number]
+    track, whose = np.repeat(new[first], counts), np.repeat(identities[first], counts)
+    order = np.lexsort((frame[picked], track))
+    picked = picked[order]
+    return EmbeddedFaces(frame[picked], track[order], np.asarray(evidence.of(picked), np.float32)), whose[order]
 
 
 def _pure_tracks(
@@ -213,8 +245,8 @@ def _cluster(
     *,
     worth: npt.NDArray[np.floating],
     most: int,
-) -> tuple[npt.NDArray[np.int64], Array]:
-    """A label and an embedding for each track; few faces are embedded where that is clear, more where it is not."""
+) -> tuple[npt.NDArray[np.int64], list[Rows]]:
+    """Each track's label and the faces that were embedded for it: few where that is clear, more where it is not."""
     by_track, chosen = [track.faces for track in tracks], [track.chosen for track in tracks]
     embedding = unit(evidence.sums(chosen))
     alike = embedding @ embedding.T
@@ -233,7 +265,7 @@ def _cluster(
     if len(doubtful):
         embedding = unit(evidence.sums(chosen))
         label = cluster_tracks(TrackSummary(faces, embedding, apart), rules)
-    return label, embedding
+    return label, chosen
 
 
 def _same_moments_alike(a: Rows, b: Rows, frame: npt.NDArray[np.int32], evidence: FaceEmbeddings) -> float:
@@ -242,15 +274,3 @@ def _same_moments_alike(a: Rows, b: Rows, frame: npt.NDArray[np.int32], evidence
     picked = np.linspace(0, len(in_a) - 1, min(len(in_a), _MOMENTS)).round().astype(int)
     one, other = (unit(evidence.of(rows)) for rows in (a[in_a[picked]], b[in_b[picked]]))
     return float((one * other).sum(axis=1).mean())
-
-
-def _in_order_of_appearance(
-    frame: npt.NDArray[np.int32], then: npt.NDArray[np.generic], label: npt.NDArray[np.integer]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.integer]]:
-    """Labels renumbered 0.. by their first row in order of (frame, then); also the old labels in that order."""
-    order = np.lexsort((then, frame))
-    old, first = np.unique(label[order], return_index=True)
-    ranked = old[np.argsort(first, kind="stable")]
-    new = np.empty(int(label.max()) + 1 if len(label) else 0, np.int32)
-    new[ranked] = np.arange(len(ranked), dtype=np.int32)
-    return new[label], ranked

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from rmset_builder.core.files import whole_file
 from rmset_builder.core.priority_pool import Urgency
 from rmset_builder.detection.multiscale import ScaledDetector
 from rmset_builder.faces.found_faces import FoundFaces
@@ -23,8 +21,7 @@ from rmset_builder.pipeline.face_pipeline import FaceRules, find_faces
 from rmset_builder.pipeline.made_with import made_with
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
-from rmset_builder.shards.checked_parquet import write_checked
-from rmset_builder.shards.layout import identities_path
+from rmset_builder.shards.face_embeddings import write_face_embeddings, write_identities
 from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import SourceFile, VideoRecord
@@ -96,7 +93,8 @@ def extract_video(
             return _face_rows(found, people, spool, timeline.times, slice(start, stop))
 
         paths = write_shards(out, task.video, len(people.rows), block, metadata)
-    _write_identities(identities_path(out, task.video), task.video, people)
+    write_face_embeddings(out, task.video, people.embedded)
+    write_identities(out, task.video, people.embedding, np.bincount(people.identity, minlength=len(people.embedding)))
     notes = (
         info.track_note,
         timeline.note,
@@ -157,19 +155,3 @@ def _face_rows(
         sharpness=found.sharpness[rows],
         images=spool.read(rows),
     )
-
-
-def _write_identities(path: Path, video: str, people: People) -> None:
-    """The narrow side file: one row per identity with its mean embedding."""
-    count = len(people.embedding)
-    size = people.embedding.shape[1] if count else 0
-    table = pa.table(
-        {
-            "video": pa.array([video] * count, pa.string()),
-            "identity": pa.array(np.arange(count, dtype=np.int32)),
-            "faces": pa.array(np.bincount(people.identity, minlength=count).astype(np.int64)),
-            "embedding": pa.array(list(people.embedding), pa.list_(pa.float32(), size)),
-        }
-    )
-    with whole_file(path) as temporary:
-        write_checked(table, temporary)

@@ -6,11 +6,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError, VideoError
+from rmset_builder.corrections.correct import reapply
+from rmset_builder.corrections.rewrite import finish
 from rmset_builder.pipeline.engine import Engine
 from rmset_builder.pipeline.extract import extract_video
 from rmset_builder.pipeline.failures import failed
@@ -37,6 +40,8 @@ def run_one(task: Task, engine: Engine, out: Path, advance: Callable[[int, int],
         info = task.current_header()
         with _workplace(out, task.video) as work:
             record = extract_video(task, info, engine, out=out, work=work, progress=advance)
+            record, remarks = reapply(out, record)
+            record = replace(record, message="; ".join(filter(None, (record.message, *remarks))))
             update_videos(out, record)
     except Exception as error:
         if isinstance(error, RmsetError) and not isinstance(error, VideoError):
@@ -64,6 +69,8 @@ def _workplace(out: Path, video: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         for left_over in unfinished_files(out, video):
             left_over.unlink(missing_ok=True)
+        # Else it would be put over the new shards by whoever comes next.
+        finish(out, video)
         folder.mkdir()
         yield folder
     finally:

@@ -21,8 +21,8 @@ from rmset_builder.fetching.filters import is_creative_commons
 from rmset_builder.reports.stats import UNGROUPED, Collection, Table, collect, tabulate
 from rmset_builder.shards.footers import Footer
 from rmset_builder.shards.layout import IDENTITIES_FOLDER
+from rmset_builder.shards.tombstones import Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.shards.videos_table import DONE, VideoRecord
-from rmset_builder.takedown.tombstones import Tombstone, people_removed, read_tombstones, whole_videos
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ CARD, CROISSANT, SOURCES = "README.md", "croissant.json", "SOURCES.csv"
 # By name and not `*.parquet`: `videos.parquet` has one row a video.
 SHARDS_PATTERN = "*-[0-9][0-9][0-9][0-9][0-9].parquet"
 EMBEDDINGS_PATTERN = "identities/*.parquet"
+# A hub's * goes into folders too, where a file may be named like a shard.
+PRIVATE_PATTERNS = ("embeddings/*.parquet", "dropped/*.parquet")
 
 PAPER = (
     "RMFER: Semi-supervised Contrastive Learning for Facial Expression Recognition with Reaction Mashup Video "
@@ -35,6 +37,7 @@ REASONS = {
     "short-lived": "faces of people who are on screen too shortly",
     "never-clear": "things that look like faces",
     "pruned": "faces of people who were taken out",
+    "corrected": "faces that somebody looked at and took out",
 }
 
 LIMITS = (
@@ -109,6 +112,11 @@ class Publication:
     def patterns(self) -> list[str]:
         """The files that are published, and no others."""
         return [CARD, CROISSANT, SOURCES, SHARDS_PATTERN, *([EMBEDDINGS_PATTERN] if self.with_embeddings else [])]
+
+    @property
+    def excluded(self) -> list[str]:
+        """Files that a pattern of `patterns` might take in, and that stay at home."""
+        return [*PRIVATE_PATTERNS, *([] if self.with_embeddings else [EMBEDDINGS_PATTERN])]
 
 
 def summary(facts: Facts) -> str:

@@ -93,7 +93,7 @@ def _distribution(publication: Publication, sources: str) -> list[dict[str, Any]
             "description": "The faces, one or several files a video.",
             "encodingFormat": _PARQUET,
             "includes": words.SHARDS_PATTERN,
-            "excludes": words.EMBEDDINGS_PATTERN,
+            "excludes": [words.EMBEDDINGS_PATTERN, *words.PRIVATE_PATTERNS],
         },
         {
             "@type": "cr:FileObject",

@@ -15,6 +15,8 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import TEMPORARY_SUFFIX
 
 IDENTITIES_FOLDER = "identities"
+EMBEDDINGS_FOLDER = "embeddings"
+DROPPED_FOLDER = "dropped"
 _WORK_FOLDER = ".work"
 _SHARD_NAME = re.compile(r"^(?P<video>[A-Za-z0-9_-]+)-(?P<part>[0-9]{5})\.parquet\Z")
 
@@ -43,6 +45,16 @@ def identities_path(folder: Path, video: str) -> Path:
     return folder / IDENTITIES_FOLDER / f"{video}.parquet"
 
 
+def embeddings_path(folder: Path, video: str) -> Path:
+    """Where the embeddings of some faces of each of a video's tracks lie."""
+    return folder / EMBEDDINGS_FOLDER / f"{video}.parquet"
+
+
+def dropped_path(folder: Path, video: str) -> Path:
+    """Where the faces of people lie whom a correction took out of a video, until it is undone."""
+    return folder / DROPPED_FOLDER / f"{video}.parquet"
+
+
 def work_folder(folder: Path, video: str) -> Path:
     """Where a video under way has what is not yet sure."""
     return folder / _WORK_FOLDER / video
@@ -54,10 +66,11 @@ def lock_path(folder: Path, video: str) -> Path:
 
 
 def unfinished_files(folder: Path, video: str) -> list[Path]:
-    """Shards and identities of a video that were not written to their end."""
-    shards = folder.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}")
-    identities = (folder / IDENTITIES_FOLDER).glob(f".{video}.parquet.*{TEMPORARY_SUFFIX}")
-    return [*shards, *identities]
+    """Shards and side files of a video that were not written to their end."""
+    found = [*folder.glob(f".{video}-?????.parquet.*{TEMPORARY_SUFFIX}")]
+    for side in (IDENTITIES_FOLDER, EMBEDDINGS_FOLDER):
+        found += (folder / side).glob(f".{video}.parquet.*{TEMPORARY_SUFFIX}")
+    return found
 
 
 def parse_shard_name(path: Path) -> ShardFile | None:

@@ -21,8 +21,9 @@ class ShardMetadata:
     """A shard's metadata, each field stored under ``rmset.`` and its name; None where it is missing.
 
     ``frames`` and ``identities`` are those of the whole video, whose shards are ``part`` 0 to ``parts`` - 1; hashes are
-    hexadecimal sha256, ``settings`` is JSON; ``pruned`` counts the people that were taken out. ``others`` has, word for
-    word, what this version does not know, and numbers that are none.
+    hexadecimal sha256, ``settings`` is JSON; ``pruned`` counts the people that were taken out. Of a corrected video,
+    ``corrections`` has the numbers of those that were made, and ``extracted_as`` what its tracks were before
+    (`as_extracted`). ``others`` has, word for word, what this version does not know, and numbers that are none.
     """
 
     schema: int | None = SCHEMA_VERSION
@@ -37,6 +38,8 @@ class ShardMetadata:
     part: int | None = None
     parts: int | None = None
     pruned: int | None = None
+    corrections: str | None = None
+    extracted_as: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -11,8 +11,8 @@ from rmset_builder.pipeline.id_owners import takedown_ids
 from rmset_builder.pipeline.planner import Plan
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
+from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
 from rmset_builder.shards.videos_table import read_videos
-from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
 
 
 def keep_out_pruned(todo: Plan, out: Path) -> Plan:

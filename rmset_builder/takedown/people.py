@@ -19,9 +19,9 @@ from rmset_builder.shards.layout import ShardFile, identities_path
 from rmset_builder.shards.metadata import ShardMetadata, read_metadata
 from rmset_builder.shards.reader import read_columns, without_identity
 from rmset_builder.shards.schema import Int32s
+from rmset_builder.shards.tombstones import Tombstone, people_removed
 from rmset_builder.shards.videos_table import VideoRecord, update_videos
 from rmset_builder.shards.writer import write_shard
-from rmset_builder.takedown.tombstones import Tombstone, people_removed
 
 
 def times_pruned(shard: ShardFile) -> int:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import fsync_folder
@@ -26,15 +25,15 @@ from rmset_builder.shards.layout import (
     ShardFile,
     find_shards,
     identities_path,
-    lock_path,
     parse_shard_name,
     unfinished_files,
     work_folder,
 )
+from rmset_builder.shards.lock import alone
 from rmset_builder.shards.metadata import ShardMetadata, read_metadata
+from rmset_builder.shards.tombstones import Tombstone, add_tombstone, read_tombstones, whole_videos
 from rmset_builder.shards.videos_table import VideoRecord, extract_again, read_videos, remove_video
 from rmset_builder.takedown.people import take_out, times_pruned
-from rmset_builder.takedown.tombstones import Tombstone, add_tombstone, read_tombstones, whole_videos
 from rmset_builder.video.folders import video_files
 
 
@@ -62,7 +61,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         RmsetError: neither shards, table nor ledger know the video, or another process is at work on it.
     """
     removed = Removed(video, None)
-    with _alone(shards, video), _ledger(videos) as ledger:
+    with alone(shards, video), _ledger(videos) as ledger:
         record = _record(shards, video)
         row = ledger.get(video) if ledger else None
         own = _shards_of(shards, video)
@@ -93,7 +92,7 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
         RmsetError: there is no such person, the shards cannot be read, or another process is at work on the video.
     """
     removed = Removed(video, identity)
-    with _alone(shards, video), _ledger(videos) as ledger:
+    with alone(shards, video), _ledger(videos) as ledger:
         stones = [s for s in read_tombstones(shards) if s.video == video and s.identity is not None]
         own = _shards_of(shards, video)
         if not own:
@@ -235,25 +234,6 @@ def _ledger(videos: Path) -> Iterator[Ledger | None]:
         return
     with Ledger(videos) as ledger:
         yield ledger
-
-
-@contextmanager
-def _alone(shards: Path, video: str) -> Iterator[None]:
-    """No extraction of the same video runs meanwhile."""
-    if not shards.is_dir():  # nothing was ever extracted: there is nothing to be alone with
-        yield
-        return
-    place = lock_path(shards, video)
-    place.parent.mkdir(exist_ok=True)
-    lock = FileLock(place)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RmsetError(f"{video} is at work in another process", remedy="wait for it or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _unknown(shards: Path, videos: Path, video: str, ledger: Ledger | None) -> RmsetError:

@@ -24,9 +24,9 @@ from rmset_builder.shards.damage import CHANGED, describe, look_at_pages
 from rmset_builder.shards.footers import compare, read_footers
 from rmset_builder.shards.layout import IDENTITIES_FOLDER, ShardFile, find_shards, identities_path
 from rmset_builder.shards.metadata import key_of
+from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 from rmset_builder.takedown.people import interrupted
-from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.video.folders import video_files
 
 T = TypeVar("T")

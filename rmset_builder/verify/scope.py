@@ -7,8 +7,8 @@ from pathlib import Path
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.catalog import CATALOG_NAME
 from rmset_builder.shards.layout import parse_shard_name
+from rmset_builder.shards.tombstones import TOMBSTONES_NAME
 from rmset_builder.shards.videos_table import TABLE_NAME
-from rmset_builder.takedown.tombstones import TOMBSTONES_NAME
 from rmset_builder.video.folders import video_files
 
 

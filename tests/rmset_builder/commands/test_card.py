@@ -67,6 +67,10 @@ def test_the_command_for_a_hub_takes_what_belongs_and_nothing_else(
     shutil.copy(
         collection.shards / "identities" / "one.parquet", collection.shards / "identities" / "party-00000.parquet"
     )
+    private = {"embeddings/party-00000.parquet", "dropped/party-00000.parquet"}
+    for name in private:
+        (collection.shards / name).parent.mkdir()
+        (collection.shards / name).touch()
     assert rmset("prune", collection.shards, "--video", "two", "--why", "asked").returncode == 0
     done = rmset("card", collection.shards, *["--with-embeddings"] * with_embeddings)
     words = shlex.split(done.stderr.splitlines()[-1].partition("no others: ")[2])
@@ -76,7 +80,7 @@ def test_the_command_for_a_hub_takes_what_belongs_and_nothing_else(
     files = [path.relative_to(collection.shards).as_posix() for path in collection.shards.rglob("*") if path.is_file()]
     taken = filter_repo_objects(files, allow_patterns=lists["--include"], ignore_patterns=lists["--exclude"] or None)
     people = {"identities/one.parquet", "identities/party-00000.parquet"}
-    assert {"videos.parquet", "pruned.jsonl"} | people < set(files)
+    assert {"videos.parquet", "pruned.jsonl", *private} | people < set(files)
     assert set(taken) == FILES | {"one-00000.parquet"} | (people if with_embeddings else set())
 
 

@@ -157,7 +157,7 @@ def test_the_side_file_of_identities(demo_shards: Path) -> None:
 def test_nothing_else_is_left_in_the_folder(demo_shards: Path) -> None:
     files = sorted(str(path.relative_to(demo_shards)) for path in demo_shards.rglob("*") if path.is_file())
     visible = [name for name in files if not name.startswith(".")]
-    assert visible == ["demo-00000.parquet", "identities/demo.parquet", "videos.parquet"]
+    assert visible == ["demo-00000.parquet", "embeddings/demo.parquet", "identities/demo.parquet", "videos.parquet"]
     assert all(name.endswith(".lock") for name in set(files) - set(visible))
 
 

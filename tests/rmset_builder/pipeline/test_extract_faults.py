@@ -127,7 +127,8 @@ def test_bad_videos_among_good_ones(mixed: Path, rmset: Rmset, tmp_path: Path) -
         assert Path(record.source).parent == mixed
     assert {name: record.state for name, record in records.items()} == dict.fromkeys(GOOD, "done")
     shards = [f"{name}-00000.parquet" for name in GOOD]
-    assert files(out) == sorted([*shards, *(f"identities/{name}.parquet" for name in GOOD), TABLE_NAME])
+    sides = [f"{side}/{name}.parquet" for side in ("embeddings", "identities") for name in GOOD]
+    assert files(out) == sorted([*shards, *sides, TABLE_NAME])
     assert not [path for path in (out / ".work").iterdir() if path.is_dir()]
 
 

@@ -57,7 +57,7 @@ def assert_a_reader_finds_nothing_half_done(out: Path, expected: dict[str, bytes
     for record in read_videos(out).values():
         assert record.state == DONE
         assert f"{record.id}-00000.parquet" in whole
-        assert f"identities/{record.id}.parquet" in whole
+        assert {f"{side}/{record.id}.parquet" for side in ("embeddings", "identities")} <= whole.keys()
 
 
 def test_ten_kills(
@@ -84,7 +84,8 @@ def test_ten_kills(
         duration = time.monotonic() - began
     assert undisturbed.exitcode == 0
     expected = contents(whole)
-    assert sorted(expected) == [*(f"{v}-00000.parquet" for v in VIDEOS), *(f"identities/{v}.parquet" for v in VIDEOS)]
+    kinds = ("{}-00000.parquet", "embeddings/{}.parquet", "identities/{}.parquet")
+    assert sorted(expected) == [kind.format(video) for kind in kinds for video in VIDEOS]
 
     rng = random.Random(20240104)
     moments = [(number + rng.random()) / KILLS for number in range(KILLS)]

@@ -15,9 +15,9 @@ from rmset_builder.reports import stats
 from rmset_builder.reports.card_facts import Source, facts_of, read_facts
 from rmset_builder.reports.paper import Counts
 from rmset_builder.shards.layout import find_shards
+from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone
 from rmset_builder.shards.videos_table import TABLE_NAME, VideoRecord, update_videos
 from rmset_builder.takedown.prune import prune_identity, prune_video
-from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone
 
 CC_BY = "Creative Commons Attribution license (reuse allowed)"
 

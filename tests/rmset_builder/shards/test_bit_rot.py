@@ -18,9 +18,9 @@ from rmset_builder.shards.checked_parquet import read_checked
 from rmset_builder.shards.checksums import INDEX_FOLDER, write_sums
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.schema import ROWS_PER_GROUP
+from rmset_builder.shards.tombstones import read_tombstones
 from rmset_builder.shards.videos_table import TABLE_NAME, read_videos, update_videos
 from rmset_builder.takedown.prune import prune_identity, prune_video
-from rmset_builder.takedown.tombstones import read_tombstones
 from rmset_builder.verify.collection import verify
 
 ROW = 77
@@ -196,8 +196,8 @@ def test_no_sheet_is_drawn_of_damage(place: Collection, tmp_path: Path) -> None:
 def test_extraction_writes_checksums_everywhere(demo_shards: Path) -> None:
     from rmset_builder.shards.damage import look_at_pages  # noqa: PLC0415
 
-    files = [*demo_shards.glob("*.parquet"), *demo_shards.glob("identities/*.parquet")]
-    assert len(files) == 3
+    files = [*demo_shards.glob("*.parquet"), *demo_shards.glob("[a-z]*/*.parquet")]
+    assert len(files) == 4
     for path in files:
         found = look_at_pages(path)
         assert found.pages == found.checksums > 0

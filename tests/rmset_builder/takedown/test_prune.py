@@ -19,10 +19,10 @@ from rmset_builder.reports.stats import collect
 from rmset_builder.shards import writer
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.metadata import read_metadata
+from rmset_builder.shards.tombstones import read_tombstones
 from rmset_builder.shards.videos_table import VideoRecord, read_videos, update_videos
 from rmset_builder.takedown import people, prune
 from rmset_builder.takedown.prune import prune_identity, prune_video
-from rmset_builder.takedown.tombstones import read_tombstones
 from rmset_builder.verify.collection import verify
 
 Run = Callable[..., Any]

@@ -16,10 +16,10 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.pipeline.planner import Plan
 from rmset_builder.pipeline.task import Task
+from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone, read_tombstones
 from rmset_builder.shards.videos_table import VideoRecord, update_videos
 from rmset_builder.takedown.filter import keep_out_pruned
 from rmset_builder.takedown.prune import prune_identity, prune_video
-from rmset_builder.takedown.tombstones import TOMBSTONES_NAME, Tombstone, add_tombstone, read_tombstones
 
 
 def refused(path: Path, out: Path) -> str:

@@ -18,10 +18,10 @@ from rmset_builder.shards import writer
 from rmset_builder.shards.layout import find_shards, shard_path
 from rmset_builder.shards.metadata import ShardMetadata, read_metadata
 from rmset_builder.shards.schema import FaceRows
+from rmset_builder.shards.tombstones import Tombstone, add_tombstone
 from rmset_builder.shards.videos_table import FAILED, TABLE_NAME, VideoRecord, update_videos
 from rmset_builder.shards.writer import write_shard
 from rmset_builder.takedown.prune import prune_video
-from rmset_builder.takedown.tombstones import Tombstone, add_tombstone
 from rmset_builder.verify.collection import verify
 
 
