@@ -181,7 +181,7 @@ def _torchrun(_: str, words: Sequence[str]) -> str:
 
 
 def _hub(_: str, words: Sequence[str]) -> str:
-    if importlib.util.find_spec("huggingface_hub.cli.hf") is None:
+    if importlib.util.find_spec("huggingface_hub.cli") is None:
         return "not checked, as this huggingface_hub is older than its command"
     options_are_known([sys.executable, "-m", "huggingface_hub.cli.hf", words[0]], words)
     return "options checked, as it publishes"
