@@ -9,9 +9,9 @@ import click
 
 from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.core.errors import RmsetError, one_line
+from rmset_builder.corrections.correct import catch_up
 from rmset_builder.corrections.ledger import active, read_ledger
 from rmset_builder.corrections.record import Correction
-from rmset_builder.corrections.state import finish_all
 
 
 @click.command("corrections")
@@ -22,8 +22,8 @@ def command(*, shards: Path, video: str | None, as_json: bool) -> None:
     """List the corrections of the folder SHARDS (default: shards/), and finish one that was interrupted."""
     if not shards.is_dir():
         raise RmsetError(f"no folder of shards at {shards}", remedy="make one with: rmset extract VIDEO")
-    for finished in finish_all(shards):
-        echo(f"{finished}: an interrupted correction is finished now", err=True)
+    for finished in catch_up(shards):
+        echo(f"{finished}: corrected now, after an interruption", err=True)
     entries = read_ledger(shards)
     counts = {one.number for each in {entry.video for entry in entries} for one in active(entries, each)}
     for entry in entries:

@@ -84,15 +84,20 @@ def read_faces(shards: Path, video: str) -> VideoFaces | None:
     )
 
 
+def damaged(shards: Path, video: str, path: Path, error: Exception) -> VideoError:
+    """What to raise where a file of a video cannot be read: nothing is written of what may be wrong."""
+    return VideoError(
+        "damaged",
+        f"{path} is damaged (video {video}, {tell_damage(path, error)}), nothing was changed",
+        remedy=extract_again(shards, read_videos(shards).get(video)),
+    )
+
+
 def _columns(shards: Path, shard: ShardFile, *, left_out: bool) -> tuple[npt.NDArray[np.generic], ...]:
     try:
         frame, time_s, box, identity, track = read_columns(shard.path, "frame", "time_s", "bbox", "identity", "track")
     except (pa.ArrowException, OSError) as error:
-        raise VideoError(
-            "damaged",
-            f"{shard.path} is damaged (video {shard.video}, {tell_damage(shard.path, error)}), nothing was changed",
-            remedy=extract_again(shards, read_videos(shards).get(shard.video)),
-        ) from error
+        raise damaged(shards, shard.video, shard.path, error) from error
     if left_out:
         nobody = np.full(len(frame), NOBODY, np.int32)
         return frame, time_s, box, identity, track, nobody, nobody

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import fsync_folder, whole_file
-from rmset_builder.corrections.faces import NOBODY, VideoFaces
+from rmset_builder.corrections.faces import NOBODY, VideoFaces, damaged
 from rmset_builder.corrections.ledger import Entry, append, numbers_of
 from rmset_builder.corrections.numbering import Numbers, before
 from rmset_builder.corrections.record import DROP, Correction, from_row, to_row
@@ -29,7 +30,7 @@ from rmset_builder.shards.face_embeddings import (
     write_face_embeddings,
     write_identities,
 )
-from rmset_builder.shards.layout import dropped_path, find_shards, work_folder
+from rmset_builder.shards.layout import dropped_path, embeddings_path, find_shards, identities_path, work_folder
 from rmset_builder.shards.rows import Rows
 from rmset_builder.shards.schema import ROWS_PER_GROUP, FaceRows
 from rmset_builder.shards.videos_table import VideoRecord, update_videos
@@ -66,9 +67,10 @@ def rewrite(shards: Path, video: str, change: Change) -> VideoRecord | None:
         The video's new row, which is in the table then.
 
     Raises:
-        OSError: the disk is full or does not let itself be written to; nothing is changed.
+        RmsetError: the disk is full or does not let itself be written to; nothing is changed.
+        VideoError: a shard is damaged; nothing is changed.
     """
-    folder = _folder(shards, video)
+    folder = half_done(shards, video)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -82,22 +84,26 @@ def rewrite(shards: Path, video: str, change: Change) -> VideoRecord | None:
         }
         with whole_file(folder / _JOURNAL) as temporary:
             temporary.write_text(json.dumps(journal))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    except OSError as error:
+        raise RmsetError(
+            f"{video} cannot be corrected ({error.strerror or error}), nothing was changed",
+            remedy=f"{shards} must let itself be written to and have room for a copy of the video's shards",
+        ) from error
+    finally:
+        if not is_unfinished(shards, video):
+            shutil.rmtree(folder, ignore_errors=True)
     finish(shards, video)
     return record
 
 
 def is_unfinished(shards: Path, video: str) -> bool:
     """Whether a correction of a video was noted and not made to its end."""
-    return (_folder(shards, video) / _JOURNAL).exists()
+    return (half_done(shards, video) / _JOURNAL).exists()
 
 
-def unfinished(shards: Path) -> list[str]:
-    """The videos of which `is_unfinished` is true."""
-    notes = work_folder(shards, "").glob(f"*{_SUFFIX}/{_JOURNAL}")
-    return sorted(path.parent.name.removesuffix(_SUFFIX) for path in notes)
+def begun(shards: Path) -> list[str]:
+    """The videos of which a correction was begun and is not over."""
+    return sorted(path.name.removesuffix(_SUFFIX) for path in work_folder(shards, "").glob(f"*{_SUFFIX}"))
 
 
 def finish(shards: Path, video: str) -> bool:
@@ -106,7 +112,7 @@ def finish(shards: Path, video: str) -> bool:
     Raises:
         RmsetError: the note of what is to be done is damaged.
     """
-    folder = _folder(shards, video)
+    folder = half_done(shards, video)
     if not is_unfinished(shards, video):
         shutil.rmtree(folder, ignore_errors=True)
         return False
@@ -138,7 +144,8 @@ def finish(shards: Path, video: str) -> bool:
     return True
 
 
-def _folder(shards: Path, video: str) -> Path:
+def half_done(shards: Path, video: str) -> Path:
+    """Where the files of a correction lie until they are put in their place."""
     return work_folder(shards, f"{video}{_SUFFIX}")
 
 
@@ -157,27 +164,37 @@ def _write_files(folder: Path, shards: Path, video: str, change: Change) -> int:
     gone = np.flatnonzero(numbers.identity == NOBODY)
     with Rows(faces.files) as rows:
 
+        def read(wanted: npt.NDArray[np.intp]) -> FaceRows:
+            try:
+                return rows.at(faces.place[wanted])
+            except (pa.ArrowException, OSError) as error:
+                raise damaged(shards, video, rows.reading, error) from error
+
         def block(start: int, stop: int) -> FaceRows:
             own = order[start:stop]
-            read = rows.at(faces.place[own])
-            return replace(read, identity=numbers.identity[own], track=numbers.track[own])
+            return replace(read(own), identity=numbers.identity[own], track=numbers.track[own])
 
         paths = write_shards(folder, video, len(order), block, metadata)
         if len(gone):
-            own = replace(faces.metadata, part=None, parts=None, corrections=None, extracted_as=None)
-            write_shard(dropped_path(folder, video), video, _as_extracted(rows, faces, gone), own)
+            own = replace(metadata, identities=None, part=None, parts=None, corrections=None, extracted_as=None)
+            write_shard(dropped_path(folder, video), video, _as_extracted(read, faces, gone), own)
     _write_embeddings(folder, shards, video, faces, numbers)
     return len(paths)
 
 
-def _as_extracted(rows: Rows, faces: VideoFaces, wanted: npt.NDArray[np.intp]) -> Iterator[FaceRows]:
+def _as_extracted(
+    read: Callable[[npt.NDArray[np.intp]], FaceRows], faces: VideoFaces, wanted: npt.NDArray[np.intp]
+) -> Iterator[FaceRows]:
     for start in range(0, len(wanted), ROWS_PER_GROUP):
         own = wanted[start : start + ROWS_PER_GROUP]
-        yield replace(rows.at(faces.place[own]), identity=faces.identity[own], track=faces.track[own])
+        yield replace(read(own), identity=faces.identity[own], track=faces.track[own])
 
 
 def _write_embeddings(folder: Path, shards: Path, video: str, faces: VideoFaces, numbers: Numbers) -> None:
-    embedded = read_embedded_as_extracted(shards, video)
+    try:
+        embedded = read_embedded_as_extracted(shards, video)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(shards, video, embeddings_path(shards, video), error) from error
     if embedded is None:
         embedded = _stand_ins(shards, video, faces)
         write_face_embeddings(folder, video, embedded)
@@ -189,12 +206,15 @@ def _write_embeddings(folder: Path, shards: Path, video: str, faces: VideoFaces,
     stays = whose != NOBODY
     means = mean_embeddings(embedded.taken(place[stays]), whose[stays], numbers.identities)
     counts = np.bincount(numbers.identity[numbers.identity != NOBODY], minlength=numbers.identities)
-    write_identities(folder, video, means, counts)
+    write_identities(folder, video, means, counts, pruned=faces.metadata.pruned)
 
 
 def _stand_ins(shards: Path, video: str, faces: VideoFaces) -> EmbeddedFaces:
     """For each track the mean of its identity: shards of older versions have no embeddings of single faces."""
-    means = read_means(shards, video)
+    try:
+        means = read_means(shards, video)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(shards, video, identities_path(shards, video), error) from error
     track, first = np.unique(faces.track, return_index=True)
     whose = faces.identity_now[first]
     known = (whose >= 0) & (whose < len(means))

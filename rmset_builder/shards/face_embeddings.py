@@ -13,20 +13,20 @@ from rmset_builder.identity.means import EmbeddedFaces, no_embedded_faces
 from rmset_builder.shards.as_extracted import extracted_numbers
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.layout import embeddings_path, find_shards, identities_path
+from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.reader import read_columns
 from rmset_builder.shards.schema import Float32s
 
 
-def write_identities(shards: Path, video: str, embedding: Float32s, faces: npt.NDArray[np.integer]) -> None:
-    """One row per identity: its mean embedding (identities, d) and how many faces it has (identities,)."""
-    with whole_file(identities_path(shards, video)) as temporary:
-        write_checked(identities_table(video, embedding, faces), temporary)
+def write_identities(
+    shards: Path, video: str, embedding: Float32s, faces: npt.NDArray[np.integer], *, pruned: int | None = None
+) -> None:
+    """One row per identity: its mean embedding (identities, d) and how many faces it has (identities,).
 
-
-def identities_table(video: str, embedding: Float32s, faces: npt.NDArray[np.integer]) -> pa.Table:
-    """What `write_identities` writes."""
+    ``pruned`` people were taken out before: as in a shard's metadata.
+    """
     count = len(embedding)
-    return pa.table(
+    table = pa.table(
         {
             "video": pa.array([video] * count, pa.string()),
             "identity": pa.array(np.arange(count, dtype=np.int32)),
@@ -34,6 +34,10 @@ def identities_table(video: str, embedding: Float32s, faces: npt.NDArray[np.inte
             "embedding": pa.array(list(embedding), pa.list_(pa.float32(), embedding.shape[1] if count else 0)),
         }
     )
+    if pruned is not None:
+        table = table.replace_schema_metadata(ShardMetadata(schema=None, pruned=pruned).to_strings())
+    with whole_file(identities_path(shards, video)) as temporary:
+        write_checked(table, temporary)
 
 
 def read_means(shards: Path, video: str) -> Float32s:
@@ -49,14 +53,8 @@ def read_means(shards: Path, video: str) -> Float32s:
 
 def write_face_embeddings(shards: Path, video: str, faces: EmbeddedFaces) -> None:
     """One row per embedded face, by frame and by the track as it was extracted, which corrections leave alone."""
-    with whole_file(embeddings_path(shards, video)) as temporary:
-        write_checked(face_embeddings_table(video, faces), temporary)
-
-
-def face_embeddings_table(video: str, faces: EmbeddedFaces) -> pa.Table:
-    """What `write_face_embeddings` writes."""
     flat = pa.array(np.ascontiguousarray(faces.embedding, np.float32).ravel())
-    return pa.table(
+    table = pa.table(
         {
             "video": pa.array([video] * len(faces), pa.string()),
             "frame": pa.array(faces.frame),
@@ -64,6 +62,8 @@ def face_embeddings_table(video: str, faces: EmbeddedFaces) -> pa.Table:
             "embedding": pa.FixedSizeListArray.from_arrays(flat, max(1, faces.embedding.shape[1])),
         }
     )
+    with whole_file(embeddings_path(shards, video)) as temporary:
+        write_checked(table, temporary)
 
 
 def read_embedded_as_extracted(shards: Path, video: str) -> EmbeddedFaces | None:

@@ -27,6 +27,9 @@ class Rows:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self.reading = self._paths[0]
+        """The shard that was read last: which one is damaged."""
         with ExitStack() as stack:
             self._files: list[Any] = [stack.enter_context(open_checked(path)) for path in paths]
             self._open = stack.pop_all()
@@ -52,6 +55,7 @@ class Rows:
     def _group(self, number: int) -> FaceRows:
         if number not in self._kept:
             file, group = self._groups[number]
+            self.reading = self._paths[self._files.index(file)]
             (batch,) = file.read_row_group(group, use_threads=False).combine_chunks().to_batches()
             self._kept[number] = from_batch(batch, FaceRows)
             while len(self._kept) > _GROUPS_KEPT:

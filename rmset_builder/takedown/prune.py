@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import fsync_folder
+from rmset_builder.corrections.rewrite import finish, half_done
 from rmset_builder.fetching.catalog import PRUNED, Video
 from rmset_builder.fetching.ledger import PARTIAL_FOLDER, Ledger, now
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
@@ -23,6 +24,8 @@ from rmset_builder.shards.checked_parquet import open_checked
 from rmset_builder.shards.damage import describe, look_at_pages
 from rmset_builder.shards.layout import (
     ShardFile,
+    dropped_path,
+    embeddings_path,
     find_shards,
     identities_path,
     parse_shard_name,
@@ -77,7 +80,7 @@ def prune_video(shards: Path, videos: Path, video: str, why: str) -> Removed:
         if ledger is not None and not down:
             ledger.forget(video, _tombstone_row(row or Video(id=video), why, sha256))
         removed.faces = sum(_rows(shard) for shard in own)
-        _delete(removed, [*files, *(shard.path for shard in own), identities_path(shards, video)])
+        _delete(removed, [*files, *(shard.path for shard in own), *_side_files(shards, video)])
         _delete(removed, _left_over(shards, video))
         remove_video(shards, video)
         removed.elsewhere = _elsewhere(record, videos)
@@ -93,13 +96,14 @@ def prune_identity(shards: Path, videos: Path, video: str, identity: int, why: s
     """
     removed = Removed(video, identity)
     with alone(shards, video), _ledger(videos) as ledger:
+        finish(shards, video)
         stones = [s for s in read_tombstones(shards) if s.video == video and s.identity is not None]
         own = _shards_of(shards, video)
         if not own:
             message = f"{video} has no shards in {shards}"
             raise RmsetError(message, remedy="take the whole video down: the same command without --identity")
-        side = identities_path(shards, video)
-        _require_whole(shards, video, [*(shard.path for shard in own), *([side] if side.exists() else [])], stones)
+        sides = [path for path in _side_files(shards, video) if path.exists()]
+        _require_whole(shards, video, [*(shard.path for shard in own), *sides], stones)
         pending = stones[min(times_pruned(shard) for shard in own) :]
         removed.resumed = bool(pending)
         if not pending:
@@ -138,7 +142,8 @@ def _require_whole(shards: Path, video: str, paths: list[Path], stones: list[Tom
     for path in paths:
         try:
             told = next(describe(path, look_at_pages(path).damages), "") or _unclear(path)
-            if not told and (shard := parse_shard_name(path)):  # which a bit of the footer can change, too
+            shard = parse_shard_name(path) if path.parent == shards else None
+            if not told and shard:  # which a bit of the footer can change, too
                 told = schema_fault(shard)
         except (pa.ArrowException, OSError, ValueError) as error:
             told = (str(error).splitlines() or [type(error).__name__])[0]
@@ -198,9 +203,13 @@ def _files_of(shards: Path, videos: Path, video: str) -> list[Path]:
 
 
 def _left_over(shards: Path, video: str) -> list[Path]:
-    """Faces that a killed extraction left lying about."""
-    spooled = [path for path in work_folder(shards, video).rglob("*") if path.is_file()]
-    return [*unfinished_files(shards, video), *spooled]
+    """Faces that a killed extraction or correction left lying about."""
+    folders = work_folder(shards, video), half_done(shards, video)
+    return [*unfinished_files(shards, video), *(path for one in folders for path in one.rglob("*") if path.is_file())]
+
+
+def _side_files(shards: Path, video: str) -> list[Path]:
+    return [identities_path(shards, video), embeddings_path(shards, video), dropped_path(shards, video)]
 
 
 def _alike(ledger: Ledger | None, video: str) -> list[str]:

@@ -6,11 +6,8 @@ import itertools
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-
-import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import sha256_of
@@ -18,32 +15,19 @@ from rmset_builder.core.jsonl import read_lines
 from rmset_builder.fetching.catalog import CATALOG_NAME, FETCHED, PRUNED, Video, parse_row, read_rows
 from rmset_builder.pipeline.id_owners import IdOwners, takedown_ids
 from rmset_builder.shards.check import ShardFindings, check_shard
-from rmset_builder.shards.checked_parquet import read_checked
 from rmset_builder.shards.checksums import INDEX_FOLDER, SUMS_NAME, broken_files
-from rmset_builder.shards.damage import CHANGED, describe, look_at_pages
+from rmset_builder.shards.damage import CHANGED, look_at_pages
 from rmset_builder.shards.footers import compare, read_footers
-from rmset_builder.shards.layout import IDENTITIES_FOLDER, ShardFile, find_shards, identities_path
+from rmset_builder.shards.layout import ShardFile, find_shards
 from rmset_builder.shards.metadata import key_of
 from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 from rmset_builder.takedown.people import interrupted
+from rmset_builder.verify.side_files import check_corrections, check_side_files, videos_beside
+from rmset_builder.verify.verified import Verified
 from rmset_builder.video.folders import video_files
 
 T = TypeVar("T")
-
-
-@dataclass
-class Verified:
-    """What was checked, and the ``faults`` that were found; ``notes`` are remarks and no faults."""
-
-    files: int = 0
-    videos: int = 0
-    shards: int = 0
-    faces: int = 0
-    images: int = 0
-    tombstones: int = 0
-    faults: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str | None = None) -> Verified:
@@ -74,7 +58,8 @@ def verify(shards: Path, videos: Path, *, quick: bool, threads: int, only: str |
             sound = _check_shards(shards, own, records, pool, found, quick=quick)
             if told:
                 _check_tables(shards, records, own, found)
-            _check_identities(shards, records, own, found)
+            check_side_files(shards, records, own, found)
+            check_corrections(shards, own, found)
             _check_indexes(shards, found)
             _check_sources(shards, records, rows, pool, found)
             if sound:
@@ -193,36 +178,6 @@ def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[Sh
                 found.faults.append(f"{footer.shard.path}: {what}; {extract_again(shards, record)}")
 
 
-def _check_identities(shards: Path, records: Mapping[str, VideoRecord], own: list[ShardFile], found: Verified) -> None:
-    bare = 0
-    for video in sorted({shard.video for shard in own}):
-        record, path = records.get(video), identities_path(shards, video)
-        try:
-            pages = look_at_pages(path)
-            if pages.damages:
-                told = next(describe(path, pages.damages))
-                found.faults.append(f"{path}: video {video}, {told}; {extract_again(shards, record)}")
-                continue
-            bare += not pages.checksums
-            table = read_checked(path, ["identity", "faces"])
-        except FileNotFoundError:
-            found.faults.append(f"{path}: missing; {extract_again(shards, record)}")
-            continue
-        except (pa.ArrowException, OSError, ValueError) as error:
-            found.faults.append(f"{path}: not whole ({str(error).splitlines()[0]}); {extract_again(shards, record)}")
-            continue
-        numbers, faces = table["identity"].to_pylist(), sum(table["faces"].to_pylist())
-        if numbers != list(range(len(numbers))):
-            found.faults.append(f"{path}: identities with gaps; {extract_again(shards, record)}")
-        if record is not None and (len(numbers), faces) != (record.identities, record.faces):
-            what = f"{len(numbers):,} identities with {faces:,} faces"
-            held = f"{record.identities:,} with {record.faces:,}"
-            found.faults.append(f"{path}: {what}, videos.parquet has {held}; {extract_again(shards, record)}")
-    if bare:
-        what = f"{bare:,} files were written without checksums, by an older version"
-        found.notes.append(f"{shards / IDENTITIES_FOLDER}: {what}; a flipped bit in them would not be seen")
-
-
 def _check_indexes(shards: Path, found: Verified) -> None:
     """The indexes that training made of the shards; those of older versions have no sums."""
     for sums in sorted((shards / INDEX_FOLDER).glob(f"[!.]*/{SUMS_NAME}")):
@@ -269,7 +224,8 @@ def _check_tombstones(
 ) -> None:
     stones = list(stones)
     down = whole_videos(stones)
-    for video in sorted(down & ({shard.video for shard in own} | records.keys())):
+    left = {shard.video for shard in own} | records.keys() | videos_beside(shards)
+    for video in sorted(down & left):
         found.faults.append(f"{video}: was taken down, and is still in {shards}; {_finish(shards, video)}")
     for video in sorted(people_removed(stones).keys() - down):
         parts = [shard for shard in own if shard.video == video]
