@@ -7,23 +7,21 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from rmset_builder import __version__
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.corrections.faces import NOBODY, read_faces
-from rmset_builder.corrections.ledger import Entry, active, noting, read_ledger
+from rmset_builder.corrections.ledger import active, noting, read_ledger
 from rmset_builder.corrections.numbering import Numbers, number
-from rmset_builder.corrections.pieces import Mask, describe
-from rmset_builder.corrections.record import DROP, MERGE, SPLIT, SWAP, Correction, Undo
+from rmset_builder.corrections.orders import Order, dropping, merging, splitting, swapping, undoing
+from rmset_builder.corrections.record import Undo
 from rmset_builder.corrections.replay import Applied, people_after, replay
 from rmset_builder.corrections.rewrite import Change, rewrite
-from rmset_builder.corrections.state import State, at_work, faces_of, finish_all, identity_now, lagging
+from rmset_builder.corrections.state import at_work, finish_all, lagging
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.metadata import read_metadata
 from rmset_builder.shards.videos_table import VideoRecord
@@ -64,44 +62,14 @@ def merge(shards: Path, video: str, identities: Sequence[int], *, as_of: int | N
         RmsetError: there is no such video or identity, something else is at work on it, or a removal is unfinished.
         VideoError: something of the video is damaged; nothing is done.
     """
-    if len(set(identities)) < 2:
-        raise RmsetError("two identities or more make one")
-    words = f"identities {_listed(sorted(set(identities)))} are one person"
-
-    def groups(state: State) -> list[Mask]:
-        people = sorted({identity_now(state, one, as_of) for one in identities})
-        if len(people) < 2:
-            raise RmsetError(f"{words}: that is so already in {video}")
-        return [state.numbers.identity == one for one in people]
-
-    return _correct(shards, video, MERGE, groups, words=words, why=why)
+    return _one(shards, video, merging(identities, as_of=as_of, why=why))
 
 
 def split(
     shards: Path, video: str, identity: int, tracks: Sequence[int], *, as_of: int | None = None, why: str = ""
 ) -> Corrected:
     """Make ``tracks`` of an identity a person of their own; the rest is as for `merge`."""
-    if not tracks:
-        raise RmsetError("which of the identity's tracks are another person?")
-    words = f"of identity {identity} {_noun('track', len(set(tracks)))} {_listed(sorted(set(tracks)))} " + (
-        "is another person" if len(set(tracks)) == 1 else "are another person"
-    )
-
-    def groups(state: State) -> list[Mask]:
-        whole = state.numbers.identity == identity_now(state, identity, as_of)
-        taken = np.zeros(len(whole), np.bool_)
-        for one in tracks:
-            chosen = faces_of(state, as_of, "track", one)
-            if not (chosen & whole).any():
-                raise RmsetError(
-                    f"identity {identity} of {video} has no track {one}", remedy=f"its tracks: {_tracks(state, whole)}"
-                )
-            taken |= chosen & whole
-        if (taken == whole).all():
-            raise RmsetError(f"these are all tracks of identity {identity}: nobody would be left")
-        return [taken, whole & ~taken]
-
-    return _correct(shards, video, SPLIT, groups, words=words, why=why)
+    return _one(shards, video, splitting(identity, tracks, as_of=as_of, why=why))
 
 
 def swap(
@@ -115,32 +83,12 @@ def swap(
     why: str = "",
 ) -> Corrected:
     """Exchange two identities from the frame ``first`` on, up to ``last`` if given; the rest is as for `merge`."""
-    until = "" if last is None else f" to {last}"
-    words = f"identities {pair[0]} and {pair[1]} are exchanged from frame {first}{until}"
-
-    def groups(state: State) -> list[Mask]:
-        one, other = (identity_now(state, each, as_of) for each in pair)
-        if one == other:
-            raise RmsetError(f"identities {pair[0]} and {pair[1]} of {video} are one person")
-        frame = state.faces.frame
-        within = (frame >= first) & (frame <= (frame.max() if last is None else last))
-        whole = [state.numbers.identity == each for each in (one, other)]
-        if not any((mine & within).any() for mine in whole):
-            raise RmsetError(f"neither of them is seen from frame {first}{until}")
-        if all((mine & within == mine).all() for mine in whole):
-            raise RmsetError(f"both are seen from frame {first}{until} alone: they would only exchange their numbers")
-        return [part for mine in whole for part in (mine & ~within, mine & within)]
-
-    return _correct(shards, video, SWAP, groups, words=words, why=why)
+    return _one(shards, video, swapping(pair, first=first, last=last, as_of=as_of, why=why))
 
 
 def drop(shards: Path, video: str, identity: int, *, as_of: int | None = None, why: str = "") -> Corrected:
     """Leave an identity out; its faces are kept aside, so that it can be undone. The rest is as for `merge`."""
-
-    def groups(state: State) -> list[Mask]:
-        return [state.numbers.identity == identity_now(state, identity, as_of)]
-
-    return _correct(shards, video, DROP, groups, words=f"identity {identity} is left out", why=why)
+    return _one(shards, video, dropping(identity, as_of=as_of, why=why))
 
 
 def undo(shards: Path, *, video: str | None = None, correction: int | None = None) -> Corrected:
@@ -159,24 +107,46 @@ def undo(shards: Path, *, video: str | None = None, correction: int | None = Non
             which = "no correction" if correction is None else f"no correction {correction} that counts"
             where = f"of {video} in {shards}" if video else f"in {shards}"
             raise RmsetError(f"there is {which} {where}", remedy="see them with: rmset corrections")
-        chosen = meant[-1]
-        with at_work(shards, chosen.video) as state:
-            place = [one.correction.number for one in state.applied].index(chosen.number)
-            for later in state.applied[place + 1 :]:
-                if (later.touched & state.applied[place].touched).any():
-                    raise RmsetError(
-                        f"correction {later.correction.number} ({later.correction.words}) is about what "
-                        f"{chosen.number} ({chosen.words}) made",
-                        remedy=f"undo {later.correction.number} first",
-                    )
-            entry = Undo(
-                number=len(state.entries) + 1,
-                video=chosen.video,
-                undoes=chosen.number,
-                when=_now(),
-                version=__version__,
-            )
-            return _made(state, entry, f"undone: {chosen.words}", chosen.number)
+        return _one(shards, meant[-1].video, undoing(meant[-1].number))
+
+
+def together(shards: Path, video: str, orders: Sequence[Order]) -> list[Corrected | RmsetError]:
+    """Several corrections of a video, one after another, for which its files are written once.
+
+    Returns:
+        Of each what it did, or why it makes no sense; the others are made all the same.
+
+    Raises:
+        As for `merge`, where none can be made.
+    """
+    done: list[Corrected | RmsetError] = []
+    with at_work(shards, video) as start:
+        state = start
+        for order in orders:
+            try:
+                entry = order(state)
+            except RmsetError as error:
+                done.append(error)
+                continue
+            before, state = state, state.after(entry)
+            told, words = entry.number, ""
+            if isinstance(entry, Undo):
+                told = entry.undoes
+                words = "undone: "
+            words += next(one.words for one in (*before.corrections, *state.corrections) if one.number == told)
+            moved = _renumbered(before.numbers, state.numbers)
+            done.append(Corrected(video, told, words, state.numbers.identities, moved, _remarks(state.applied)))
+        new = state.entries[len(start.entries) :]
+        if new:
+            rewrite(shards, video, Change(state.faces, state.numbers, state.corrections, new, state.record))
+    return done
+
+
+def _one(shards: Path, video: str, order: Order) -> Corrected:
+    (done,) = together(shards, video, [order])
+    if isinstance(done, RmsetError):
+        raise done
+    return done
 
 
 def reapply(shards: Path, record: VideoRecord) -> tuple[VideoRecord, tuple[str, ...]]:
@@ -209,41 +179,10 @@ def catch_up(shards: Path) -> list[str]:
             own = read_metadata(shard.path)[1].corrections if shard.part == 0 else None
             if shard.part == 0 and lagging(shards, shard.video, own, entries):
                 with at_work(shards, shard.video) as state:
-                    corrections = active(state.entries, state.video)
-                    rewrite(shards, state.video, Change(state.faces, state.numbers, corrections, record=state.record))
+                    change = Change(state.faces, state.numbers, state.corrections, record=state.record)
+                    rewrite(shards, shard.video, change)
                 found.append(shard.video)
         return found
-
-
-def _correct(
-    shards: Path, video: str, kind: str, groups: Callable[[State], list[Mask]], *, words: str, why: str
-) -> Corrected:
-    with at_work(shards, video) as state:
-        width, height = state.size
-        entry = Correction(
-            number=len(state.entries) + 1,
-            video=video,
-            kind=kind,
-            groups=tuple(describe(state.faces, chosen) for chosen in groups(state)),
-            width=width,
-            height=height,
-            words=words,
-            why=why,
-            when=_now(),
-            version=__version__,
-        )
-        return _made(state, entry, words, entry.number)
-
-
-def _made(state: State, entry: Entry, words: str, told: int) -> Corrected:
-    corrections = active([*state.entries, entry], state.video)
-    applied = replay(state.faces, corrections, state.size)
-    numbers = number(state.faces, people_after(state.faces, applied))
-    change = Change(state.faces, numbers, corrections, (entry,), state.record)
-    rewrite(state.shards, state.video, change)
-    return Corrected(
-        state.video, told, words, numbers.identities, _renumbered(state.numbers, numbers), _remarks(applied)
-    )
 
 
 def _renumbered(old: Numbers, new: Numbers) -> dict[int, int]:
@@ -260,21 +199,3 @@ def _remarks(applied: Sequence[Applied]) -> tuple[str, ...]:
     return tuple(
         f"correction {one.correction.number} ({one.correction.words}): {one.remark}" for one in applied if one.remark
     )
-
-
-def _tracks(state: State, chosen: Mask) -> str:
-    numbers = np.unique(state.numbers.track[chosen]).tolist()
-    return ", ".join(map(str, numbers[:40])) + (", ..." if len(numbers) > 40 else "")
-
-
-def _listed(items: Sequence[object]) -> str:
-    *most, last = map(str, items)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _noun(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -30,7 +30,7 @@ from rmset_builder.shards.face_embeddings import (
     write_face_embeddings,
     write_identities,
 )
-from rmset_builder.shards.layout import dropped_path, find_shards, work_folder
+from rmset_builder.shards.layout import dropped_path, embeddings_path, find_shards, identities_path, work_folder
 from rmset_builder.shards.rows import Rows
 from rmset_builder.shards.schema import ROWS_PER_GROUP, FaceRows
 from rmset_builder.shards.videos_table import VideoRecord, update_videos
@@ -176,7 +176,7 @@ def _write_files(folder: Path, shards: Path, video: str, change: Change) -> int:
 
         paths = write_shards(folder, video, len(order), block, metadata)
         if len(gone):
-            own = replace(faces.metadata, part=None, parts=None, corrections=None, extracted_as=None)
+            own = replace(metadata, identities=None, part=None, parts=None, corrections=None, extracted_as=None)
             write_shard(dropped_path(folder, video), video, _as_extracted(read, faces, gone), own)
     _write_embeddings(folder, shards, video, faces, numbers)
     return len(paths)
@@ -191,7 +191,10 @@ def _as_extracted(
 
 
 def _write_embeddings(folder: Path, shards: Path, video: str, faces: VideoFaces, numbers: Numbers) -> None:
-    embedded = read_embedded_as_extracted(shards, video)
+    try:
+        embedded = read_embedded_as_extracted(shards, video)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(shards, video, embeddings_path(shards, video), error) from error
     if embedded is None:
         embedded = _stand_ins(shards, video, faces)
         write_face_embeddings(folder, video, embedded)
@@ -208,7 +211,10 @@ def _write_embeddings(folder: Path, shards: Path, video: str, faces: VideoFaces,
 
 def _stand_ins(shards: Path, video: str, faces: VideoFaces) -> EmbeddedFaces:
     """For each track the mean of its identity: shards of older versions have no embeddings of single faces."""
-    means = read_means(shards, video)
+    try:
+        means = read_means(shards, video)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(shards, video, identities_path(shards, video), error) from error
     track, first = np.unique(faces.track, return_index=True)
     whose = faces.identity_now[first]
     known = (whose >= 0) & (whose < len(means))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from rmset_builder.corrections.faces import NOBODY, VideoFaces, read_faces
 from rmset_builder.corrections.ledger import Entry, active, noting, numbers_of, read_ledger
 from rmset_builder.corrections.numbering import Numbers, number
 from rmset_builder.corrections.pieces import Mask
+from rmset_builder.corrections.record import Correction
 from rmset_builder.corrections.replay import Applied, people_after, replay
 from rmset_builder.corrections.rewrite import begun, finish, is_unfinished
 from rmset_builder.shards.lock import alone
@@ -37,6 +38,19 @@ class State:
     def size(self) -> tuple[int, int]:
         """Width and height of the pictures that boxes lie in; (0, 0) if they are not known."""
         return (self.record.width, self.record.height) if self.record else (0, 0)
+
+    @property
+    def corrections(self) -> list[Correction]:
+        """Those that count."""
+        return [one.correction for one in self.applied]
+
+    def after(self, entry: Entry) -> State:
+        """The video once ``entry`` is noted too; its files are still as they were."""
+        entries = [*self.entries, entry]
+        applied = replay(self.faces, active(entries, self.video), self.size)
+        return replace(
+            self, entries=entries, applied=applied, numbers=number(self.faces, people_after(self.faces, applied))
+        )
 
 
 @contextmanager

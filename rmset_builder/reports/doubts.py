@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.core.geometry import Floats
+from rmset_builder.corrections.ledger import read_ledger
 from rmset_builder.reports.findings import Finding, Mending
 from rmset_builder.reports.review.film import maybe_film
 from rmset_builder.reports.review.likeness import Looks, People, looks_of, people_of
@@ -17,8 +17,7 @@ from rmset_builder.reports.review.poor import poor_tracks
 from rmset_builder.reports.review.tracks import Faces, Tracks, tracks_of
 from rmset_builder.reports.review.twice import maybe_twice
 from rmset_builder.reports.review.two_people import maybe_two_people
-from rmset_builder.shards.checked_parquet import read_checked
-from rmset_builder.shards.face_embeddings import read_face_embeddings
+from rmset_builder.shards.face_embeddings import read_face_embeddings, read_means
 from rmset_builder.shards.layout import ShardFile, find_shards, identities_path
 from rmset_builder.shards.reader import read_columns, telling
 from rmset_builder.shards.videos_table import extract_again
@@ -49,14 +48,14 @@ def find_doubts(shards: Path, video: str) -> list[Finding]:
     tracks = tracks_of(faces)
     try:
         embedded = read_face_embeddings(shards, video)
-        means = _read_means(shards, video)
+        means = read_means(shards, video) if identities_path(shards, video).exists() else None
     except (pa.ArrowException, OSError) as error:
         raise RmsetError(
             f"the embeddings of video {video} in {shards} cannot be read: {error}", remedy=extract_again(shards, None)
         ) from error
     people = people_of(tracks, means)
     looks = looks_of(tracks, embedded.track, embedded.embedding) if embedded is not None and len(embedded) else None
-    return doubts_of(tracks, people, looks, second=second, mending=Mending(shards, video))
+    return doubts_of(tracks, people, looks, second=second, mending=Mending(shards, video, len(read_ledger(shards))))
 
 
 def doubts_of(tracks: Tracks, people: People, looks: Looks | None, *, second: int, mending: Mending) -> list[Finding]:
@@ -94,15 +93,5 @@ def _read_faces(own: list[ShardFile]) -> tuple[Faces, int]:
     faces = Faces(
         frame=frame, identity=identity, track=track, bbox=bbox, landmarks=landmarks, sharpness=sharpness
     )  # fmt: skip
-    lasts = float(time_s[-1] - time_s[0])
-    return faces, max(round(int(frame[-1] - frame[0]) / lasts), 1) if lasts > 0 else 1
-
-
-def _read_means(shards: Path, video: str) -> dict[int, Floats] | None:
-    """The mean embedding of each identity; None where there is no file of them."""
-    try:
-        table = read_checked(identities_path(shards, video), ["identity", "embedding"])
-    except FileNotFoundError:
-        return None
-    vectors = table["embedding"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
-    return dict(zip(table["identity"].to_pylist(), vectors, strict=True))
+    lasts = float(np.ptp(time_s)) if len(time_s) else 0.0
+    return faces, max(round(int(np.ptp(frame)) / lasts), 1) if lasts > 0 else 1

@@ -86,9 +86,11 @@ def _ticks(scale: Scale, bins: range) -> tuple[Tick, ...]:
         return tuple(
             Tick(round((n + 0.5) * width, 3), f"{scale.edges[one]:g}") for n, one in enumerate(bins) if not (n % every)
         )
+    # The edges of the bins, the last one's upper edge too unless it is open.
+    edges = [*bins, *([bins[-1] + 1] if bins[-1] + 1 < len(scale.edges) else [])]
     return tuple(
-        Tick(round(n * width, 3), f"{scale.edges[one]:,g}", "middle" if n else "start")
-        for n, one in enumerate(bins)
+        Tick(round(n * width, 3), f"{scale.edges[one]:,g}", "end" if n == len(bins) else "middle" if n else "start")
+        for n, one in enumerate(edges)
         if not (n % every)
     )
 

@@ -44,7 +44,7 @@ def correction_of(command: str, as_of: int) -> str:
     for word in words:
         if word == "--track":
             tracks.append(int(next(words)))
-        elif word == "--shards":
+        elif word in ("--shards", "--as-of"):
             next(words)
         elif word != "--":
             places.append(word)

@@ -71,9 +71,8 @@ def maybe_film(tracks: Tracks, people: People, second: int, mending: Mending) ->
 
 def _strangers(people: People, index: int) -> npt.NDArray[np.bool_]:
     """Which identities (n,) are surely others than this one."""
-    strangers = people.share_beside[index] >= 0 if people.alike is None else people.alike[index] < _ALIKE
-    strangers[index] = False
-    return np.asarray(strangers)
+    others = people.identity != people.identity[index]
+    return np.asarray(others if people.alike is None else others & (people.alike[index] < _ALIKE))
 
 
 def _share_in_turn(tracks: Tracks, own: Places, strangers: Places, layouts: Layouts, second: int) -> float:

@@ -34,19 +34,20 @@ class People:
     alike: Floats | None
 
 
-def people_of(tracks: Tracks, embedding: dict[int, Floats] | None) -> People:
-    """The identities of a video's tracks, given the mean embedding of each."""
+def people_of(tracks: Tracks, means: Floats | None) -> People:
+    """The identities of a video's tracks; ``means`` (identities, d) are their mean embeddings, by their numbers."""
     identity, place = np.unique(tracks.identity, return_inverse=True)
     faces = np.bincount(place, tracks.faces, len(identity)).astype(np.int64)
     beside = np.zeros((len(identity), len(identity)))
     one, other = place[tracks.beside.T]
     np.add.at(beside, (one, other), tracks.frames_beside)
     np.add.at(beside, (other, one), tracks.frames_beside)
+    # Of somebody who is shown twice there are more pairs than frames.
+    share = np.minimum(beside / np.minimum(faces[:, None], faces[None, :]), 1)
     alike = None
-    if embedding is not None and all(int(number) in embedding for number in identity) and len(identity):
-        means = unit(np.stack([embedding[int(number)] for number in identity]))
-        alike = means @ means.T
-    share = beside / np.minimum(faces[:, None], faces[None, :]).clip(1)
+    if means is not None and len(identity) and identity[-1] < len(means):
+        own = unit(means[identity])
+        alike = own @ own.T
     return People(identity.astype(np.int32), faces, share, alike)
 
 

@@ -32,7 +32,7 @@ def maybe_two_people(tracks: Tracks, looks: Looks, mending: Mending) -> Iterator
             continue
         side, alike = found
         fewer, more = own[side], own[~side]
-        share = tracks.frames_of_two(fewer, more) / int(tracks.faces[fewer].sum())
+        share = min(tracks.frames_of_two(fewer, more) / int(tracks.faces[fewer].sum()), 1.0)
         together = share > BRIEFLY
         score = two_people(alike, together)
         if score < LEAST:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import doctest
 import shlex
+import subprocess
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -71,9 +73,44 @@ def test_a_video_is_read_with_its_embeddings(tmp_path: Path) -> None:
 
     assert (found.video, found.kind, found.identities, found.score) == ("wall", "two-people", (0,), 1.0)
     assert found.tracks == (3,)
-    assert shlex.split(found.command) == ["rmset", "split", "wall", "0", "--track", "3", "--shards", str(shards)]
+    assert shlex.split(found.command) == [
+        "rmset",
+        "split",
+        "wall",
+        "0",
+        "--track",
+        "3",
+        "--as-of",
+        "0",
+        "--shards",
+        str(shards),
+    ]
     assert find_doubts(shards, "-x") == []
     assert find_doubts(shards, "unknown") == []
+
+
+@pytest.mark.parametrize("video", ["wall", "-x"])
+def test_the_commands_mend_what_they_stand_beside(
+    tmp_path: Path, rmset: Callable[..., subprocess.CompletedProcess[str]], video: str
+) -> None:
+    shards = tmp_path / "my shards"
+    write_wall(shards, video, np.eye(4, 8, dtype=np.float32))
+    (two_people,) = find_doubts(shards, video)
+    done = rmset(*shlex.split(two_people.command)[1:])
+    assert done.returncode == 0, done.stderr
+    assert find_doubts(shards, video) == []
+
+    # The same tracks look alike now, and are two identities.
+    looks = np.eye(4, 8, dtype=np.float32)[[0, 1, 2, 0]]
+    embedded = read_face_embeddings(shards, video)
+    assert embedded is not None
+    write_face_embeddings(shards, video, EmbeddedFaces(embedded.frame, embedded.track, looks[embedded.track]))
+    write_identities(shards, video, np.eye(4, 8, dtype=np.float32)[[0, 1, 2, 0]], np.full(4, 30))
+    (one_person,) = find_doubts(shards, video)
+    assert (one_person.kind, one_person.identities) == ("one-person", (0, 3))
+    done = rmset(*shlex.split(one_person.command)[1:])
+    assert done.returncode == 0, done.stderr
+    assert find_doubts(shards, video) == []
 
 
 def test_older_shards_have_no_embeddings_of_faces(tmp_path: Path) -> None:
@@ -81,6 +118,15 @@ def test_older_shards_have_no_embeddings_of_faces(tmp_path: Path) -> None:
     embeddings_path(tmp_path, "wall").unlink()
     assert find_doubts(tmp_path, "wall") == []
     identities_path(tmp_path, "wall").unlink()
+    assert find_doubts(tmp_path, "wall") == []
+
+
+def test_where_everybody_was_taken_out_nothing_is_left_to_look_at(
+    tmp_path: Path, rmset: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    write_wall(tmp_path, "wall", np.eye(4, 8, dtype=np.float32))
+    for left in (2, 1, 0):
+        assert rmset("drop", "wall", left, "--shards", tmp_path).returncode == 0
     assert find_doubts(tmp_path, "wall") == []
 
 
@@ -126,7 +172,7 @@ class Mashup:
         tracks: Tracks = replace(self.tracks, identity=identity)
         whose = identity[np.searchsorted(tracks.number, self.embedded.track)].astype(np.int32)
         means = mean_embeddings(self.embedded, whose, int(identity.max()) + 1)
-        people = people_of(tracks, {who: means[who] for who in np.unique(identity).tolist()})
+        people = people_of(tracks, means)
         looks = looks_of(tracks, self.embedded.track, self.embedded.embedding)
         return doubts_of(tracks, people, looks, second=25, mending=self.mending)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -287,6 +288,20 @@ def test_the_review_list_has_every_finding_the_worst_first(shards: Path, rmset: 
     listed = elements(read_page(out / "index.html"), "li", "video")
     (other,) = (one for one in listed if one.inner[0].attributes["href"] == "pages/other/index.html")
     assert f"{len(expected['other'])} to look at" in other.text
+
+
+def test_what_a_command_mends_is_gone_from_the_next_report(shards: Path, rmset: Rmset) -> None:
+    write_wall(shards, "other", {**{one: range(300) for one in range(4)}, 4: range(100, 130)}, 300)
+    out = report(rmset, shards, "--video", "other")
+    before = [one.text for one in elements(read_page(out / "review.html"), "code")[:-1]]
+    (command,) = (one for one in before if one.startswith("rmset drop other 4 "))
+    done = rmset(*shlex.split(command)[1:])
+    assert done.returncode == 0, done.stderr
+    report(rmset, shards, "--video", "other")
+    assert [one.text for one in elements(read_page(out / "review.html"), "code")[:-1]] == [
+        one for one in before if one != command
+    ]
+    assert told(page(out, "other"))["Identities"] == "4"
 
 
 def test_a_long_review_list_is_cut_and_tells_of_how_many_more() -> None:

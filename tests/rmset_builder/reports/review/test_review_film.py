@@ -15,9 +15,9 @@ from rmset_builder.reports.review.tracks import tracks_of
 SCREEN = (2000.0, 600.0)
 
 
-def named(placed: list[Track], embedding: dict[int, np.ndarray] | None = None) -> dict[int, Finding]:
+def named(placed: list[Track], means: np.ndarray | None = None) -> dict[int, Finding]:
     tracks = tracks_of(faces_of(placed))
-    found = list(maybe_film(tracks, people_of(tracks, embedding), SECOND, MENDING))
+    found = list(maybe_film(tracks, people_of(tracks, means), SECOND, MENDING))
     assert {finding.kind for finding in found} <= {"film"}
     return {finding.identities[0]: finding for finding in found}
 
@@ -60,9 +60,9 @@ def test_one_person_in_two_parts_does_not_share_a_place_with_another() -> None:
     parts = [Track(4, 0, 59, SCREEN), Track(5, 60, 119, SCREEN), Track(4, 120, 149, SCREEN)]
     placed = [*wall(range(4), 0, 199), *parts]
     looks = np.eye(6, 8, dtype=np.float32)
-    assert set(named(placed, dict(enumerate(looks)))) == {4, 5}
+    assert set(named(placed, looks)) == {4, 5}
     looks[5] = looks[4]
-    assert named(placed, dict(enumerate(looks))) == {}
+    assert named(placed, looks) == {}
 
 
 def test_a_film_of_many_people_is_not_taken_for_the_wall() -> None:

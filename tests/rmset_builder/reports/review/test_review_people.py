@@ -30,23 +30,24 @@ LEFT, RIGHT = (100.0, 100.0), (400.0, 100.0)
     ],
 )
 def test_who_may_be_one_person(alike: float, second_begins: int, kind: str, score: float) -> None:
-    tracks = tracks_of(faces_of([Track(0, 0, 99, LEFT), Track(4, second_begins, second_begins + 99, RIGHT)]))
+    tracks = tracks_of(faces_of([Track(0, 0, 99, LEFT), Track(2, second_begins, second_begins + 99, RIGHT)]))
     one, other = looks_alike(alike)
 
-    found = list(maybe_one_person(people_of(tracks, {0: one * 3, 4: other}), MENDING))
+    # Whoever was taken out still has a mean: identity 1.
+    found = list(maybe_one_person(people_of(tracks, np.stack([one * 3, one, other])), MENDING))
 
     assert [finding.kind for finding in found] == ([kind] if kind else [])
     if found:
         assert found[0].score == pytest.approx(score, abs=1e-5)
-        assert found[0].identities == (0, 4)
+        assert found[0].identities == (0, 2)
         assert f"{alike:.2f}" in found[0].why
-        assert found[0].command == "rmset merge wall 0 4 --shards shards"
+        assert found[0].command == "rmset merge wall 0 2 --shards shards"
 
 
 def test_nobody_is_called_one_person_without_embeddings() -> None:
     tracks = tracks_of(faces_of([Track(0, 0, 99, LEFT), Track(1, 100, 199, RIGHT)]))
     assert list(maybe_one_person(people_of(tracks, None), MENDING)) == []
-    assert list(maybe_one_person(people_of(tracks, {0: looks_alike()[0]}), MENDING)) == []
+    assert list(maybe_one_person(people_of(tracks, looks_alike()), MENDING)) == []
 
 
 def noisy(rng: np.random.Generator, look: np.ndarray, count: int, spread: float) -> np.ndarray:
