@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from rmset_builder.review.app import make_app
 from rmset_builder.review.desk import Desk
 from rmset_builder.review.guard import Door
 
-LOOPBACK = "127.0.0.1"
+# Those that nobody has registered, below those that connections to elsewhere are given.
+_FIRST_PORT, _PORTS = 20_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,23 @@ def listen(host: str, port: int) -> Listening:
     address = ipaddress.ip_address(place[0])
     named = "" if address.is_unspecified else f"[{host}]" if ":" in host else host
     return Listening(listener, Door(named, listener.getsockname()[1]), not address.is_loopback)
+
+
+def usual_port(shards: Path) -> int:
+    """The port of a folder's review: what a browser keeps it keeps by address, so the address stays the same."""
+    return _FIRST_PORT + int.from_bytes(hashlib.sha256(str(shards.resolve()).encode()).digest()[:4]) % _PORTS
+
+
+def listen_as_usual(shards: Path, host: str) -> Listening:
+    """Bind the folder's usual port, or where it is in use any that is free.
+
+    Raises:
+        RmsetError: the address is none of this machine's.
+    """
+    try:
+        return listen(host, usual_port(shards))
+    except RmsetError:
+        return listen(host, 0)
 
 
 def serve(shards: Path, listening: Listening, ready: Callable[[], None]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from browser import Visit, Visited
-from playwright.sync_api import Locator, Page
 from review.serving import Served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
 
 
 class Desktop:

@@ -74,6 +74,14 @@ def test_the_answer_tells_which_numbers_moved(served: Served) -> None:
     assert served.client.get("/api/corrections?video=other").json()["corrections"] == []
 
 
+def test_the_state_names_the_folder_but_not_where_it_is(served: Served, looked_at: Served) -> None:
+    one, other = (each.client.get("/api/state").json() for each in (served, looked_at))
+    assert (one["as_of"], one["waiting"]) == (0, 0)
+    assert one["folder"] != other["folder"]
+    assert served.client.get("/api/state").json() == one
+    assert served.shards.name not in str(one)
+
+
 def test_numbers_are_those_that_the_page_had_seen(served: Served) -> None:
     before = wall.people(served.shards)
     served.post(kind="merge", video="wall", identities=[1, 2], as_of=0)

@@ -11,13 +11,13 @@ import pytest
 from browser import Visit
 from corrections import wall
 from review.faces import jpeg
+from review.pages import Desktop
 from review.serving import Served, serving
 
 from rmset_builder.corrections.correct import drop, merge, split
 from rmset_builder.shards.lock import alone
 
 pytestmark = pytest.mark.browser
-pages = pytest.importorskip("review.pages", reason="no playwright: pip install -e .[dev]", exc_type=ImportError)
 
 Rmset = Callable[..., CompletedProcess[str]]
 
@@ -46,7 +46,7 @@ class Twin:
 
 
 def test_corrections_by_mouse(served: Served, rmset: Rmset, visit: Visit) -> None:
-    twin, desk = Twin(served, rmset), pages.Desktop(visit, served)
+    twin, desk = Twin(served, rmset), Desktop(visit, served)
     desk.person(1).click()
     desk.person(4).click()
     assert desk.picked() == "Picked: Identities 1 and 4"
@@ -89,7 +89,7 @@ def test_corrections_by_mouse(served: Served, rmset: Rmset, visit: Visit) -> Non
 
 
 def test_corrections_by_keys(served: Served, rmset: Rmset, visit: Visit) -> None:
-    twin, desk = Twin(served, rmset), pages.Desktop(visit, served)
+    twin, desk = Twin(served, rmset), Desktop(visit, served)
     order = served.client.get("/api/videos/wall").json()["order"]
     desk.keys("w", "Space", "ArrowRight", "ArrowRight", "Space", "m")
     one, other = sorted([order[0], order[2]])
@@ -127,7 +127,7 @@ def test_corrections_by_keys(served: Served, rmset: Rmset, visit: Visit) -> None
 
 
 def test_a_frame_is_drawn_around_faces(served: Served, visit: Visit) -> None:
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     first, second = desk.page.locator(".wall [role=option]").nth(1), desk.page.locator(".wall [role=option]").nth(3)
     start, end = first.bounding_box(), second.bounding_box()
     assert start and end
@@ -152,7 +152,7 @@ def test_a_frame_is_drawn_around_faces(served: Served, visit: Visit) -> None:
 
 
 def test_all_tracks_are_shown_on_demand(served: Served, visit: Visit) -> None:
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     person = desk.page.locator(".person[data-identity='4']")
     person.get_by_role("button", name="All 2 tracks of identity 4").click()
     desk.page.wait_for_selector(".person[data-identity='4'] .alone")
@@ -166,7 +166,7 @@ def test_all_tracks_are_shown_on_demand(served: Served, visit: Visit) -> None:
 
 def test_a_finding_is_mended_or_found_right(served: Served, visit: Visit) -> None:
     split(served.shards, "wall", 3, [5])
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     finding = desk.page.locator(".doubt", has_text="One person under two numbers?")
     assert finding.count() == 1
     finding.get_by_role("button", name="That is right").click()
@@ -188,7 +188,7 @@ def test_a_finding_is_mended_or_found_right(served: Served, visit: Visit) -> Non
 
 
 def test_identities_are_found_right(served: Served, visit: Visit) -> None:
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     desk.person(2).click()
     desk.keys("r", "h")
     assert not desk.person(2).is_visible()
@@ -203,7 +203,7 @@ def test_identities_are_found_right(served: Served, visit: Visit) -> None:
 def test_the_review_list_is_worked_off(served: Served, visit: Visit) -> None:
     split(served.shards, "wall", 3, [5])
     served.client.get("/pages/wall/index.html")
-    desk = pages.Desktop(visit, served, "/review.html")
+    desk = Desktop(visit, served, "/review.html")
     finding = desk.page.locator(".doubt", has_text="One person under two numbers?")
     finding.get_by_role("button", name="Merge identities 3 and 5", exact=True).click()
     desk.said("identities 3 and 5 are one person; 5 identities now")
@@ -217,7 +217,7 @@ def test_the_review_list_is_worked_off(served: Served, visit: Visit) -> None:
 
 
 def test_what_cannot_be_done_is_told_on_the_page(served: Served, visit: Visit) -> None:
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     desk.keys("m")
     assert desk.said("Pick two") == "Pick two identities or more that are one person."
     desk.person(1).click()
@@ -229,7 +229,7 @@ def test_what_cannot_be_done_is_told_on_the_page(served: Served, visit: Visit) -
 
 
 def test_the_page_shows_that_it_is_at_work_and_stays_usable(served: Served, visit: Visit) -> None:
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     desk.page.route("**/api/corrections", lambda route: (desk.page.wait_for_timeout(300), route.continue_()))
     desk.person(1).click()
     desk.action("drop").click()
@@ -241,7 +241,7 @@ def test_the_page_shows_that_it_is_at_work_and_stays_usable(served: Served, visi
 
 
 def test_corrections_by_others_are_seen_when_somebody_comes_back(served: Served, visit: Visit) -> None:
-    desk = pages.Desktop(visit, served)
+    desk = Desktop(visit, served)
     merge(served.shards, "wall", [0, 1])
     desk.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     desk.said("It was corrected elsewhere")
@@ -252,7 +252,7 @@ def test_corrections_by_others_are_seen_when_somebody_comes_back(served: Served,
 def test_every_page_stands(served: Served, visit: Visit, width: int, scheme: str) -> None:
     split(served.shards, "wall", 3, [5])
     for path in ("/", "/review.html", "/pages/wall/index.html"):
-        desk = pages.Desktop(visit, served, path, width=width, scheme=scheme)
+        desk = Desktop(visit, served, path, width=width, scheme=scheme)
         desk.visited.look_at_all()
         desk.sound()
     desk.person(1).click()

