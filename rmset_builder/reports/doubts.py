@@ -35,7 +35,7 @@ def find_doubts(shards: Path, video: str) -> list[Finding]:
     tells one identity from two people.
 
     The borders of similarities were put between the most alike that two people were and the least alike that one
-    person's parts were, over ten composed mashups with exact truth, before nine others were composed; the rules of the
+    person's parts were, over ten composed mashups with exact truth, before nine others were looked at; the rules of the
     film were changed once more on six of these. The numbers are in docs/review.md.
 
     Raises:
