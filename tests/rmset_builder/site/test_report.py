@@ -259,6 +259,23 @@ def test_a_damaged_video_is_told_and_the_others_go_on(shards: Path, rmset: Rmset
     assert elements(page(out, "wall"), "img", "face")
 
 
+def test_what_to_look_at_may_be_unknown(shards: Path, rmset: Rmset) -> None:
+    means = shards / "identities" / "wall.parquet"
+    means.write_bytes(means.read_bytes()[:200])
+    out = shards.parent / "report"
+    done = rmset("report", shards, "--out", out)
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("wall: "))
+    assert line.startswith("wall: what to look at could not be found: ")
+    wall = page(out, "wall")
+    assert elements(wall, "p", "fault")[0].text == line.removeprefix("wall: ")
+    assert len(elements(wall, "section", "person")) == len(WALL)
+    # Strangers are not told of this machine.
+    assert rmset("report", shards, "--out", out, "--no-faces").returncode == 1
+    assert elements(page(out, "wall"), "p", "fault")[0].text == "What to look at could not be found."
+    assert not [path for path in out.rglob("*.html") if str(shards.parent) in path.read_text("utf-8")]
+
+
 def test_shards_that_are_missing_are_told(shards: Path, rmset: Rmset) -> None:
     (shards / "wall-00000.parquet").unlink()
     done = rmset("report", shards, "--out", shards.parent / "report")
