@@ -20,6 +20,7 @@ demo: install
 	$(BIN)/rmset extract "$(VIDEO)" --out $(DEMO)/shards
 	$(BIN)/rmset stats $(DEMO)/shards --paper
 	$(BIN)/rmset contact $(DEMO)/shards --out $(DEMO)/contact.png
+	$(BIN)/rmset report $(DEMO)/shards --out $(DEMO)/report
 	$(BIN)/python -m rmfer.labelled.synthetic --out $(DEMO)/benchmark
 	@rm -rf $(DEMO)/run
 	$(BIN)/rmfer train --rmset $(DEMO)/shards --benchmark $(DEMO)/benchmark --preset demo --out $(DEMO)/run
@@ -28,6 +29,7 @@ demo: install
 	@echo "shards         $(DEMO)/shards/*-*.parquet"
 	@echo "statistics     $(BIN)/rmset stats $(DEMO)/shards   (from $(DEMO)/shards/videos.parquet)"
 	@echo "contact sheet  $(DEMO)/contact.png"
+	@echo "report         $(DEMO)/report/index.html"
 	@echo "training       $(DEMO)/run   (benchmark: cartoon faces in $(DEMO)/benchmark, so its accuracy says nothing)"
 
 test: install check .venv/.yunet

@@ -16,6 +16,7 @@ _COMMANDS = {
     "stats": "Table 2 of the paper, from the shards' metadata.",
     "export": "Shards to webdataset, Lance, or a folder of pictures.",
     "card": "What a publisher of shards must tell: card, Croissant, sources.",
+    "report": "A site to look at shards with: who is seen when, and what to mend.",
     "contact": "A picture with a row of faces per identity.",
     "show": "A video with its people drawn in, in colour and by number.",
     "merge": "Several identities of a video are one person.",

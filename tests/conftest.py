@@ -20,6 +20,7 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HUB_DISABLE_TE
 os.environ["XDG_CONFIG_HOME"] = os.devnull
 
 import pytest
+from browser import Visit, opened, why_no_browser
 from hypothesis import HealthCheck, settings
 from shared_data import shared_folder, why_not
 
@@ -40,7 +41,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs real videos that are not here, before any fixture looks for them."""
+    """Skip what needs real videos or a browser that are not here, before any fixture looks for them."""
+    if item.get_closest_marker("browser") and (reason := why_no_browser()):
+        pytest.skip(reason)
     marks = list(item.iter_markers("shared"))
     if marks and (reason := why_not(tuple(name for mark in marks for name in mark.args))):
         pytest.skip(reason)
@@ -153,6 +156,19 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def mashup_shards(
+    shared: Path, rmset: Callable[..., Finished], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The shards of the real mashups, by one run over their folder; nobody may change them."""
+    out = tmp_path_factory.mktemp("mashups")
+    done = rmset("extract", shared / "mashups", "--out", out)
+    assert done.returncode == 0, done.stderr
+    before = _state(out)
+    yield out
+    assert _state(out) == before, "a test changed the shards that all tests share"
+
+
+@pytest.fixture(scope="session")
 def demo_indexes() -> tuple[int, ...]:
     """Frame n of `demo_video` is this frame of the demo's scene: enough of it to show all that happens there."""
     return (*_BEFORE_AND_AFTER_THE_CUT, *_BEFORE_AND_AFTER_THE_RETURN)
@@ -195,6 +211,13 @@ def small_video(
     whole = folder / "whole.mp4"
     encode(demo_frames[:25], whole, find_ffmpeg())
     return make_clip(folder / "small.mp4", "-i", whole, "-vf", "scale=640:360", "-c:v", "libx264", "-threads", 1)
+
+
+@pytest.fixture(scope="module")
+def visit() -> Iterator[Visit]:
+    """``visit(path or address, width=1600, scheme="light")`` opens a page; for tests that are marked ``browser``."""
+    with opened() as visits:
+        yield visits
 
 
 def _state(folder: Path) -> dict[Path, tuple[int, int]]:

@@ -32,6 +32,7 @@ ORDERS = {
         "takedown",
         "verify",
         "reports",
+        "site",
         "exporting",
         "doctor",
         "demo",

@@ -50,6 +50,6 @@ def told(done: Corrected, shards: Path, *, as_json: bool) -> None:
             echo(f"other numbers now: {pairs}", err=True)
         if not done.words.startswith("undone"):
             folder = "" if shards == Path("shards") else f" --shards {shlex.quote(str(shards))}"
-            echo(f"take it back: rmset undo {done.video} --number {done.number}{folder}", err=True)
+            echo(f"take it back: rmset undo --number {done.number}{folder}", err=True)
     for remark in done.remarks:
         echo(f"note: {remark}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import whole_file
 from rmset_builder.reports.contact_drawing import Layout, PlacedVideo, blank, lay_out
 from rmset_builder.reports.exemplars import VideoPlan, plan_video
+from rmset_builder.reports.thumbnails import thumbnail
 from rmset_builder.shards.layout import ShardFile, find_shards
 from rmset_builder.shards.metadata import read_metadata
 from rmset_builder.shards.reader import read_columns, read_images, telling
@@ -130,12 +130,5 @@ def _paste_faces(sheet: Image.Image, layout: Layout, placed: PlacedVideo) -> Non
         own = {pick - first: place for pick, place in places.items() if first <= pick < first + rows}
         with telling(shard):
             for row, jpeg in read_images(shard.path, own):
-                sheet.paste(_thumbnail(jpeg, layout.size), own[row])
+                sheet.paste(thumbnail(jpeg, layout.size), own[row])
         first += rows
-
-
-def _thumbnail(jpeg: bytes, size: int) -> Image.Image:
-    with Image.open(io.BytesIO(jpeg)) as face:
-        # Lets the decoder skip detail that would be thrown away.
-        face.draft("RGB", (size, size))
-        return face.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)

@@ -50,7 +50,7 @@ def plan_video(
     """
     numbers, counts = np.unique(identity, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:most_rows]
-    spacing = _spacing(time_s)
+    spacing = frame_spacing(time_s)
     rows = []
     for index in sorted(most):
         places = np.flatnonzero(identity == numbers[index])
@@ -72,7 +72,7 @@ def spread(count: int, wanted: int) -> npt.NDArray[np.int64]:
     return (2 * np.arange(shown, dtype=np.int64) + 1) * count // (2 * shown) if shown else np.empty(0, np.int64)
 
 
-def _spacing(time_s: npt.NDArray[np.float64]) -> float:
-    """The usual time from one frame with faces to the next, in seconds."""
+def frame_spacing(time_s: npt.NDArray[np.float64]) -> float:
+    """The usual time from one frame with faces to the next, in seconds; 0 where all are in one frame."""
     moments = np.unique(time_s)
     return float(np.median(np.diff(moments))) if len(moments) > 1 else 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,17 +34,24 @@ class Table:
     total: Counts
 
 
-def collect(folder: Path) -> Collection:
-    """Every video of ``folder``, its record compared with its shards.
+def collect(folder: Path, videos: Sequence[str] = ()) -> Collection:
+    """Every video of ``folder``, or these ``videos`` alone, each record compared with its shards.
 
     Where there are no records, the shards' footers stand in for them.
 
     Raises:
-        RmsetError: there is no such folder, or nothing in it.
+        RmsetError: there is no such folder, nothing in it, or not a video that was asked for.
     """
     # Records first: a video that is finished meanwhile then shows as shards without a record, which says why.
-    records = read_videos(folder)
-    footers = read_footers(find_shards(folder))
+    records, shards = read_videos(folder), find_shards(folder)
+    if videos:
+        known = sorted(records.keys() | {shard.video for shard in shards})
+        if unknown := [video for video in videos if video not in known]:
+            some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+            raise RmsetError(f"--video {unknown[0]}: {folder} has no such video", remedy=f"it has: {some}")
+        records = {video: record for video, record in records.items() if video in videos}
+        shards = [shard for shard in shards if shard.video in videos]
+    footers = read_footers(shards)
     if records:
         warnings = tuple(compare(folder, records, footers))
         return Collection(tuple(records.values()), warnings, _failures(records), tuple(footers))

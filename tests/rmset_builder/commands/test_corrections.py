@@ -26,7 +26,7 @@ def test_each_command_says_what_it_did_and_how_to_take_it_back(place: Path, rmse
     before = wall.contents(Path("shards"))
     done = rmset("merge", "wall", 1, 3, "--why", "same hat")
     assert (done.returncode, done.stdout) == (0, "wall: identities 1 and 3 are one person; 4 identities now\n")
-    assert done.stderr == "other numbers now: 3 -> 1, 4 -> 3\ntake it back: rmset undo wall --number 1\n"
+    assert done.stderr == "other numbers now: 3 -> 1, 4 -> 3\ntake it back: rmset undo --number 1\n"
     done = rmset("split", "wall", 1, "--track", 5)
     assert done.stdout == "wall: of identity 1 track 5 is another person; 5 identities now\n"
     done = rmset("swap", "wall", 0, 2, "--from-frame", 20, "--to-frame", 30)

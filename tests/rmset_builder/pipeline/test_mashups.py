@@ -20,19 +20,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def shards(
-    shared: Path,
-    rmset: Callable[..., subprocess.CompletedProcess[str]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """The shards of all of them, by one run over their folder."""
-    out = tmp_path_factory.mktemp("mashups")
-    done = rmset("extract", shared / "mashups", "--out", out)
-    assert done.returncode == 0, done.stderr
-    return out
-
-
 def tool(shared: Path, name: str) -> Path:
     path = shared.parent / "tools" / name
     if not path.is_file():
@@ -52,8 +39,8 @@ def score(shared: Path, shards: Path, truth: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("video", LEAST_RECALL)
-def test_recall_and_identities(shared: Path, shards: Path, video: str) -> None:
-    scores = score(shared, shards, shared / "mashups" / f"{video}.truth.csv")
+def test_recall_and_identities(shared: Path, mashup_shards: Path, video: str) -> None:
+    scores = score(shared, mashup_shards, shared / "mashups" / f"{video}.truth.csv")
     assert scores["recall"] >= LEAST_RECALL[video], scores
     assert scores["pair_f1"] >= LEAST_PAIR_F1, scores
     assert scores["identities"] == scores["people"], scores

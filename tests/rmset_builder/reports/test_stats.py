@@ -80,6 +80,20 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return (code if isinstance(code, int) else 0), out, err
 
 
+def test_some_videos_alone_are_collected(tmp_path: Path) -> None:
+    for video in ("a", "b", "c"):
+        parts(tmp_path, video, 5, group="Anger", frames=9, identities=1)
+        update_videos(tmp_path, VideoRecord(id=video, faces=5, shards=1, frames=9, identities=1))
+    shard(tmp_path, "c", 1, 1, video="c")  # c contradicts its record
+    found = collect(tmp_path, ["b", "a"])
+    assert [record.id for record in found.records] == ["a", "b"]
+    assert [footer.shard.video for footer in found.footers] == ["a", "b"]
+    assert found.warnings == ()
+    assert len(collect(tmp_path, ["c"]).warnings) == len(collect(tmp_path).warnings) == 1
+    with pytest.raises(RmsetError, match=r"--video d: .* has no such video; it has: a, b, c"):
+        collect(tmp_path, ["a", "d"])
+
+
 def test_table_2_through_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Shards of 45 million faces are out of reach: records alone, and the warnings that their absence brings.
     for name, counts in TABLE_2.items():

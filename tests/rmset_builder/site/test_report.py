@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock
+from html_read import Element, elements, place, read_page, rows_of, told
+from PIL import Image
+from walls import HEIGHT, SIDE, WIDTH, colour_of, write_wall
+
+from rmset_builder.reports.doubts import find_doubts
+from rmset_builder.reports.exemplars import spread
+from rmset_builder.shards import checked_parquet
+from rmset_builder.shards.videos_table import FAILED, VideoRecord, read_videos, update_videos
+from rmset_builder.site.build import build_report
+from rmset_builder.site.look import LINES, Look
+from rmset_builder.site.overview import MOST_DOUBTS, review_list
+from rmset_builder.site.summary import Doubt, Summary
+
+Rmset = Callable[..., CompletedProcess[str]]
+
+WALL = {0: range(200), 1: [*range(50), *range(120, 200)], 2: range(60, 90), 9: [7]}
+HOSTILE = {
+    "markup": "<script>alert(1)</script><img src=x onerror=alert(2)>",
+    "quotes": "\"'><svg onload=alert(3)> {{ 7 * 7 }} {% raw %} &lt;b&gt;",
+    "long": "W" * 300,
+    "right-to-left": "ردود فعل مجمعة \u202e evil",
+    "control": "a\x1b[31mred\x07\nnext",
+}
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Three videos: a wall, one without faces, one that failed."""
+    folder = tmp_path / "shards"
+    write_wall(folder, "wall", WALL, 210)
+    write_wall(folder, "street", {}, 30, reason="no-faces", group="Fear, Surprise")
+    update_videos(folder, VideoRecord(id="broken", state=FAILED, reason="no-video-stream", message="no picture in it"))
+    return folder
+
+
+def report(rmset: Rmset, shards: Path, *arguments: object, code: int = 0) -> Path:
+    out = shards.parent / "report"
+    done = rmset("report", shards, "--out", out, "--jobs", 1, *arguments)
+    assert done.returncode == code, done.stderr
+    return out
+
+
+def page(out: Path, video: str) -> list[Element]:
+    return read_page(out / "pages" / video / "index.html")
+
+
+def pixels(path: Path) -> Any:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), np.int64)
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_the_overview_has_table_2_and_all_videos(shards: Path, rmset: Rmset) -> None:
+    overview = read_page(report(rmset, shards) / "index.html")
+    rows = sum(len(frames) for frames in WALL.values())
+    assert told(overview) == {
+        "Videos": "2", "Identities": "4", "Frames": "240", "Faces": str(rows), "Duration": "0:10", "Not extracted": "1",
+    }  # fmt: skip
+    table = rows_of(overview, "counts")
+    assert table[0] == ["Expression", "video #", "face #", "frame #", "image #"]
+    assert ["Anger", "1", "4", "210", str(rows)] in table
+    assert ["paper", "14", "196", "206,817", "2,612,570"] in table
+    assert ["Fear, Surprise", "1", "0", "30", "0"] in table
+    videos = elements(overview, "li", "video")
+    assert [one.attributes["data-words"].split()[0] for one in videos] == ["broken", "street", "wall"]
+    assert "failed: no-video-stream" in videos[0].text
+    assert f"4 identities · {rows} faces · 210 frames · 8.4 s" in videos[2].text
+    (strip,) = elements(overview, "img", "strip")
+    assert (strip.attributes["src"], strip.attributes["loading"]) == ("pages/wall/strip.jpg", "lazy")
+    for link in elements(overview, "a"):
+        target, _, anchor = link.attributes["href"].partition("#")
+        assert target or anchor in {one.attributes.get("id") for one in overview}
+        assert not target or (shards.parent / "report" / target).is_file()
+
+
+def test_distributions_are_those_of_all_videos(shards: Path, rmset: Rmset) -> None:
+    overview = read_page(report(rmset, shards) / "index.html")
+    charts = {}
+    for figure in elements(overview, "figure", "chart"):
+        (name,) = (one.text for one in figure.inner if one.tag == "strong")
+        rows = [one for one in figure.inner if one.tag == "tr"][1:]
+        charts[name] = {row.inner[0].text: int(row.inner[1].text.replace(",", "")) for row in rows}
+    frames = np.zeros(240, int)
+    for own in WALL.values():
+        frames[list(own)] += 1
+    counts = np.bincount(frames)
+    assert charts["Faces per frame"] == {f"{n} faces": int(counts[n]) for n in range(len(counts))}
+    faces = sum(map(len, WALL.values()))
+    assert charts["Size of a face"] == {"48 to 64 px": faces}
+    assert charts["Sharpness"] == {"100 to 200": faces}
+    assert charts["Detector's score"] == {"0.8 to 0.85": faces}
+    # 8, 5.2, 1.2 and 0.04 seconds.
+    assert charts["Time on screen of an identity"] == {"0 to 1 s": 1, "1 to 2 s": 1, "2 to 5 s": 0, "5 to 10 s": 2}
+
+
+def test_a_videos_page_shows_each_identity_at_even_times(shards: Path, rmset: Rmset) -> None:
+    out = report(rmset, shards, "--faces", 5, "--size", 40)
+    wall = page(out, "wall")
+    assert elements(wall, "h1")[0].text == "Title of wall"
+    assert told(wall)["Identities"] == "4"
+    assert told(wall)["Tracks"] == "5"
+    people = elements(wall, "section", "person")
+    assert [one.attributes["id"] for one in people] == [f"identity-{identity}" for identity in WALL]
+    sheet = pixels(out / "pages" / "wall" / "faces0.jpg")
+    assert sheet.shape == (4 * 40, 5 * 40, 3)
+    for line, (person, (identity, frames)) in enumerate(zip(people, WALL.items(), strict=True)):
+        chosen = [list(frames)[n] for n in spread(len(frames), 5)]
+        images = elements(person.inner, "img", "face")
+        assert [place(image) for image in images] == [(line, column) for column in range(len(chosen))]
+        for column, (image, frame) in enumerate(zip(images, chosen, strict=True)):
+            assert image.attributes["alt"].endswith(f"frame {frame}")
+            assert image.attributes["src"] == "faces0.jpg"
+            corner = sheet[line * 40 + 3, column * 40 + 3]
+            assert np.abs(corner - colour_of(identity, frame)).max() <= 12, (identity, frame)
+    lanes = elements(wall, "svg", "span")
+    assert len(lanes) == len(WALL)
+    assert [lane.attributes["aria-label"] for lane in lanes][1] == "Identity 1: 130 faces, 5.2 s on screen, 2 tracks"
+
+
+def test_the_map_shows_where_faces_were(shards: Path, rmset: Rmset) -> None:
+    (figure,) = elements(page(report(rmset, shards), "wall"), "figure", "map")
+    (drawn,) = (one for one in figure.inner if one.tag == "svg")
+    assert drawn.attributes["viewbox"] == f"0 0 48 {48 * HEIGHT // WIDTH}"
+    shades = [one for one in figure.inner if one.tag == "path"]
+    darkest = max(shades, key=lambda one: float(one.attributes["fill-opacity"]))
+    assert float(darkest.attributes["fill-opacity"]) == 1
+    # Identity 0 is there all the time, from (20, 20) on, 60 pixels large; a cell has 640 / 48.
+    first, last = 20 * 48 // WIDTH, -(-(20 + SIDE) * 48 // WIDTH)
+    assert darkest.attributes["d"].startswith(f"M{first} {first}h{last - first}v1")
+    assert f"{WIDTH} x {HEIGHT} pixels; 200 faces" in figure.text
+
+
+def test_titles_from_anywhere_are_text(shards: Path, rmset: Rmset) -> None:
+    for video, title in HOSTILE.items():
+        write_wall(
+            shards, video, {0: range(5)}, 10, title=title, group=title, keyword=title, licence=title,
+            source=f"/home/somebody/{title}.mp4".replace("</", "<"), url="javascript:alert(4)",
+        )  # fmt: skip
+    write_wall(shards, "web", {0: range(5)}, 10, url='https://site.example/?a=1&b="2"')
+    write_wall(shards, "page", {0: range(5)}, 10, url="https://site.example/?a=1&b=2")
+    out = report(rmset, shards)
+    for path in (out / "index.html", *(out / "pages").glob("*/index.html")):
+        found = read_page(path)
+        assert len(elements(found, "script")) == 1
+        assert not [one for one in found for name in one.attributes if name.startswith("on")]
+        assert "/home/somebody" not in path.read_text("utf-8")
+        addresses = [one.attributes["href"] for one in elements(found, "a")]
+        assert not [address for address in addresses if address.startswith("javascript")]
+    for video, title in HOSTILE.items():
+        (heading,) = elements(page(out, video), "h1")
+        assert heading.text == "".join("\ufffd" if ord(sign) < 32 else sign for sign in title)
+        assert heading.attributes["dir"] == "auto"
+    assert [a.text for a in elements(page(out, "page"), "a") if a.attributes["href"].startswith("https")] == [
+        "https://site.example/?a=1&b=2"
+    ]
+    assert not [a for a in elements(page(out, "web"), "a") if a.attributes["href"].startswith("https")]
+
+
+def test_ids_of_a_table_from_elsewhere_lead_nowhere(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
+    for hostile in ("../../evil", "/tmp/evil", "a/b", "..", "x" * 300, "a\nb"):
+        update_videos(shards, VideoRecord(id=hostile, frames=3, reason="no-faces"))
+    before = {path for path in tmp_path.rglob("*") if "report" not in path.parts}
+    out = report(rmset, shards, code=1)
+    assert {path for path in tmp_path.rglob("*") if "report" not in path.parts} == before
+    assert sorted(path.name for path in (out / "pages").iterdir()) == ["broken", "street", "wall"]
+    done = rmset("report", shards, "--out", out)
+    assert "warning: '../../evil' is no id, and has no page" in done.stderr
+    assert "'a\\nb' is no id" in done.stderr
+
+
+def test_what_is_up_to_date_is_not_made_again(shards: Path, rmset: Rmset) -> None:
+    out = report(rmset, shards)
+    before = state(out / "pages")
+    report(rmset, shards)
+    assert state(out / "pages") == before
+    # Another title is another record, a picture that changed another shard, other options another page.
+    update_videos(shards, dataclasses.replace(read_videos(shards)["street"], title="Now with a title"))
+    report(rmset, shards)
+    after = state(out / "pages")
+    assert {name for name in after if after[name] != before[name]} == {"street/index.html", "street/summary.json"}
+    write_wall(shards, "wall", {0: range(3)}, 210)
+    report(rmset, shards)
+    assert state(out / "pages")["wall/index.html"] != after["wall/index.html"]
+    assert state(out / "pages")["street/index.html"] == after["street/index.html"]
+    report(rmset, shards, "--size", 50)
+    assert state(out / "pages")["street/index.html"][0] != after["street/index.html"][0]
+
+
+def test_a_page_that_lacks_a_file_is_made_again(shards: Path, rmset: Rmset) -> None:
+    out = report(rmset, shards)
+    whole = {name: content for name, (_, content) in state(out / "pages").items()}
+    (out / "pages" / "wall" / "faces0.jpg").unlink()
+    (out / "pages" / "street" / "summary.json").write_text('{"stamp": "x"')
+    report(rmset, shards)
+    assert {name: content for name, (_, content) in state(out / "pages").items()} == whole
+
+
+def test_pages_of_videos_that_are_gone_are_removed(shards: Path, rmset: Rmset) -> None:
+    write_wall(shards, "other", {0: range(5)}, 10)
+    out = report(rmset, shards)
+    (out / "pages" / "other" / "notes.txt").write_text("mine")
+    report(rmset, shards, "--video", "wall")
+    left = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert [name for name in left if not name.startswith("pages/wall/")] == [
+        ".lock", "index.html", "pages/other/notes.txt", "report.json", "review.html",
+    ]  # fmt: skip
+    assert [one.attributes["href"] for one in elements(read_page(out / "index.html"), "a", "name")] == [
+        "pages/wall/index.html"
+    ]
+
+
+def test_a_damaged_video_is_told_and_the_others_go_on(shards: Path, rmset: Rmset) -> None:
+    write_wall(shards, "other", {0: range(300), 1: range(300)}, 300)
+    path = shards / "wall-00000.parquet"
+    content = bytearray(path.read_bytes())
+    picture = content.find(b"\xff\xd8")
+    content[picture + 400 : picture + 440] = bytes(40)
+    path.write_bytes(content)
+    out = shards.parent / "report"
+    done = rmset("report", shards, "--out", out, "--faces", 100)
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("wall: "))
+    assert "wall-00000.parquet cannot be read" in line
+    wall = page(out, "wall")
+    (fault,) = elements(wall, "p", "fault")
+    assert "cannot be read" in fault.text
+    assert not elements(wall, "img")
+    assert sorted(path.name for path in (out / "pages" / "wall").iterdir()) == ["index.html", "summary.json"]
+    assert elements(page(out, "other"), "img", "face")
+    assert elements(read_page(out / "index.html"), "li", "video")[-1].text.count("cannot be read") == 1
+    # It is tried again, and mended.
+    write_wall(shards, "wall", WALL, 210)
+    assert rmset("report", shards, "--out", out, "--faces", 100).returncode == 0
+    assert elements(page(out, "wall"), "img", "face")
+
+
+def test_shards_that_are_missing_are_told(shards: Path, rmset: Rmset) -> None:
+    (shards / "wall-00000.parquet").unlink()
+    done = rmset("report", shards, "--out", shards.parent / "report")
+    assert done.returncode == 1
+    assert "wall: the shards of wall are missing; see: rmset verify" in done.stderr
+
+
+def test_the_review_list_has_every_finding_the_worst_first(shards: Path, rmset: Rmset) -> None:
+    write_wall(shards, "other", {**{one: range(300) for one in range(4)}, 4: range(100, 130)}, 300)
+    out = report(rmset, shards)
+    expected = {video: find_doubts(shards, video) for video in ("other", "wall")}
+    every = sorted((one for found in expected.values() for one in found), key=lambda one: -one.score)
+    assert len(every) > 1
+    review = elements(read_page(out / "review.html"), "article")
+    assert [elements(one.inner, "code")[0].text for one in review] == [one.command for one in every]
+    for article, finding in zip(review, every, strict=True):
+        assert finding.why in article.text
+        assert f"score {finding.score:.2f}" in article.text
+        (link,) = elements(article.inner, "a")
+        assert (link.text, link.attributes["href"]) == (finding.video, f"pages/{finding.video}/index.html")
+        images = elements(article.inner, "img", "face")
+        whose = {image.attributes["alt"].partition(",")[0] for image in images}
+        assert whose == {f"identity {one}" for one in finding.identities}
+        for image in images:
+            sheet, (line, column) = pixels(out / image.attributes["src"]), place(image)
+            identity, frame = map(int, re.findall(r"(?:identity|frame) (\d+)", image.attributes["alt"]))
+            corner = sheet[line * 96 + 5, column * 96 + 5]
+            assert np.abs(corner - colour_of(identity, frame)).max() <= 12
+    for video, found in expected.items():
+        own = elements(page(out, video), "article")
+        assert [elements(one.inner, "code")[0].text for one in own] == [one.command for one in found]
+    listed = elements(read_page(out / "index.html"), "li", "video")
+    (other,) = (one for one in listed if one.inner[0].attributes["href"] == "pages/other/index.html")
+    assert f"{len(expected['other'])} to look at" in other.text
+
+
+def test_a_long_review_list_is_cut_and_tells_of_how_many_more() -> None:
+    doubts = tuple(Doubt(kind="tiny", score=n / 1000, why="", command="") for n in range(300))
+    summaries = [Summary(stamp="", video=video, doubts=doubts) for video in ("a", "b")]
+    found = review_list(summaries, lambda video: f"#{video}")
+    listed = list(found.doubts)
+    assert (found.total, found.shown, len(listed)) == (600, MOST_DOUBTS, MOST_DOUBTS)
+    scores = sorted([n / 1000 for n in range(300)] * 2, reverse=True)
+    assert [doubt.score for _, _, doubt in listed] == scores[:MOST_DOUBTS]
+    assert listed[0][:2] == ("a", "#a")
+
+
+def test_more_people_than_a_sprite_has_lines_for(shards: Path, rmset: Rmset) -> None:
+    write_wall(shards, "crowd", {identity: range(identity, 60) for identity in range(LINES + 2)}, 60)
+    out = report(rmset, shards, "--faces", 2)
+    people = elements(page(out, "crowd"), "section", "person")
+    last = elements(people[-1].inner, "img")
+    assert [(one.attributes["src"], place(one)) for one in last[1:]] == [("faces1.jpg", (1, 1))]
+    assert pixels(out / "pages" / "crowd" / "faces0.jpg").shape[0] == LINES * 96
+    corner = pixels(out / "pages" / "crowd" / "faces1.jpg")[96 + 5, 96 + 5]
+    frame = int(last[1].attributes["alt"].rpartition(" ")[2])
+    assert np.abs(corner - colour_of(LINES + 1, frame)).max() <= 12
+
+
+def test_two_reports_do_not_write_to_one_folder(shards: Path, rmset: Rmset) -> None:
+    out = report(rmset, shards)
+    with FileLock(out / ".lock"):
+        done = rmset("report", shards, "--out", out)
+    assert done.returncode == 2
+    assert "another `rmset report` writes to it; wait until it ends" in done.stderr
+
+
+def test_only_row_groups_of_chosen_pictures_are_read(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_wall(shards, "long", {0: range(256 * 6)}, 256 * 6)
+    read: list[tuple[int, Any]] = []
+    tables: list[Any] = []
+
+    class Watched(pq.ParquetFile):  # type: ignore[misc]
+        def read_row_group(self, i: int, columns: Any = None, **rest: Any) -> Any:
+            read.append((i, columns))
+            return super().read_row_group(i, columns=columns, **rest)
+
+        def read(self, columns: Any = None, **rest: Any) -> Any:
+            tables.append(columns)
+            return super().read(columns=columns, **rest)
+
+    monkeypatch.setattr(checked_parquet.pq, "ParquetFile", Watched)
+    build_report(shards, shards.parent / "report", look=Look(columns=2), videos=["long"])
+    assert read == [(1, ["image.bytes"]), (4, ["image.bytes"])]
+    assert tables
+    assert not [columns for columns in tables if columns is not None and any("image" in name for name in columns)]
+
+
+def test_other_folders_are_left_alone(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "index.html").write_text("mine")
+    done = rmset("report", shards, "--out", full)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds other files and no report; give a folder of its own" in done.stderr
+    assert state(full)["index.html"][1] == b"mine"
+    # A link within a report leads nowhere either.
+    out = report(rmset, shards)
+    shutil.rmtree(out / "pages" / "wall")
+    (out / "pages" / "wall").symlink_to(full)
+    report(rmset, shards)
+    assert sorted(state(full)) == ["index.html"]
+    assert not (out / "pages" / "wall").is_symlink()
+    shutil.rmtree(out / "pages")
+    (out / "pages").symlink_to(full)
+    done = rmset("report", shards, "--out", out)
+    assert done.returncode == 2
+    assert sorted(state(full)) == ["index.html"]
+
+
+def test_refusals_leave_nothing_behind(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
+    out = tmp_path / "new"
+    for arguments, message in [
+        ((tmp_path / "nowhere",), "does not exist|no folder of shards"),
+        ((shards, "--video", "nope"), "--video nope: .* has no such video; it has: broken, street, wall"),
+        ((shards, "--blur-faces", "--no-faces"), "there is nothing to blur"),
+        ((shards, "--size", "8"), "8 is not in the range"),
+    ]:
+        done = rmset("report", *arguments, "--out", out)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert re.search(message, done.stderr), done.stderr
+        assert not out.exists()
+
+
+def test_json_tells_what_was_written(shards: Path, rmset: Rmset) -> None:
+    out = shards.parent / "report"
+    done = rmset("report", shards, "--out", out, "--json")
+    found = json.loads(done.stdout)
+    assert found["index"] == str(out / "index.html")
+    assert [(one["id"], one["state"], one["made"], one["faces"]) for one in found["videos"]] == [
+        ("broken", "failed", True, 0), ("street", "done", True, 0), ("wall", "done", True, 361),
+    ]  # fmt: skip
+    assert all((out / one["page"]).is_file() for one in found["videos"])
+    listed = sum(path.stat().st_size for path in out.rglob("*") if path.is_file() and path.name != "report.json")
+    assert listed == found["bytes"]
+    again = json.loads(rmset("report", shards, "--out", out, "--json").stdout)
+    assert [one["made"] for one in again["videos"]] == [False] * 3
+    assert json.loads((out / "report.json").read_text()) == {"made_by": "rmset report", **again}
+
+
+def test_jobs_make_the_same_pages(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
+    for number in range(6):
+        write_wall(shards, f"other{number}", {0: range(5 + number), 1: range(3)}, 20)
+    alone, together = report(rmset, shards), tmp_path / "together"
+    assert rmset("report", shards, "--out", together, "--jobs", 2).returncode == 0
+    first, second = ({n: c for n, (_, c) in state(o).items() if n != "report.json"} for o in (alone, together))
+    assert first == second
