@@ -94,10 +94,8 @@ def read_page(_: Sphinx, page: str, text: list[str]) -> None:
 
 
 def _contents(page: str) -> Iterator[str]:
-    """What a page has from its tables of contents on; a page that is not written yet is left out."""
+    """What a page has from its tables of contents on."""
     _, toctree, rest = page.partition(CONTENTS)
-    if not (ROOT / "docs" / "review.md").exists():
-        rest = rest.replace("Review and corrections <review>\n", "")
     if toctree:
         yield f"\n{toctree}{rest}"
 
