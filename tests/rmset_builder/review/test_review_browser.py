@@ -265,3 +265,23 @@ def test_every_page_stands(served: Served, visit: Visit, width: int, scheme: str
     desk.keys("Escape", "l")
     desk.page.get_by_role("dialog").get_by_text("of identity 3 track 5").wait_for()
     desk.sound()
+
+
+def test_real_faces_are_corrected(demo_shards: Path, rmset: Rmset, visit: Visit, tmp_path: Path) -> None:
+    shutil.copytree(demo_shards, tmp_path / "shards")
+    with serving(tmp_path / "shards") as served:
+        twin, desk = Twin(served, rmset), Desktop(visit, served, "/pages/demo/index.html")
+        faces = desk.page.locator(".wall img")
+        faces.last.scroll_into_view_if_needed()
+        sizes = faces.evaluate_all("all => Promise.all(all.map(one => one.decode().then(() => one.naturalWidth)))")
+        assert sizes == [260] * len(set(wall.people(demo_shards, "demo").values()))
+        desk.person(0).click()
+        desk.person(1).click()
+        desk.action("merge").click()
+        desk.said("identities 0 and 1 are one person")
+        twin.does("merge", "demo", 0, 1)
+        desk.visited.look_at_all()
+        desk.sound()
+        desk.keys("z")
+        desk.said("undone")
+        assert wall.people(served.shards, "demo") == wall.people(demo_shards, "demo")
