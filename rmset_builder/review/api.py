@@ -69,16 +69,15 @@ async def tracks(request: Request, desk: Desk) -> Response:
 
 
 async def face(request: Request, desk: Desk) -> Response:
-    """A face as its shard has it, by its row."""
+    """A face as its shard has it, by its row; empty where the video was changed since, as rows are other faces then."""
 
-    def picture(video: str, version: str, row: int) -> bytes:
+    def picture(video: str, version: str, row: int) -> bytes | None:
         at = moment(desk.shards, video)
-        if at is None or at.version != version:  # other rows are other faces now
-            raise HTTPException(404, "the video was corrected since")
-        return _picture(at, row)
+        return None if at is None or at.version != version else _picture(at, row)
 
     video, version, row = video_of(request), request.path_params["version"], request.path_params["row"]
-    return Response(await run_in_threadpool(picture, video, version, row), media_type="image/jpeg")
+    found = await run_in_threadpool(picture, video, version, row)
+    return Response(status_code=204) if found is None else Response(found, media_type="image/jpeg")
 
 
 def _of(at: Moment) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import { button, element } from "./dom.js";
 const OFF = "rmset-review keys";
 
 const open = (title, ...content) => {
-  const heading = element("h2", { id: "dialog" }, title);
+  const heading = element("h2", { id: "dialog", tabindex: "-1", autofocus: true }, title);
   const close = button("Close", () => dialog.close());
   const dialog = element("dialog", { "aria-labelledby": "dialog" }, heading, ...content, close);
   dialog.addEventListener("close", () => dialog.remove());

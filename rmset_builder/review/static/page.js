@@ -7,11 +7,11 @@ const BLOCKS = ".doubt, .person";
 
 const find = (main, among, key) => [...main.querySelectorAll(among)].find((one) => key && one.dataset.key === key);
 
-// What is at the top of the window, by its key, and how far down: it shall stay there.
+// The finding or identity at the top of the window, by its key, and how far down it is: it shall stay there.
 const top = (main) => {
   for (const one of main.querySelectorAll(BLOCKS)) {
     const { top: y, bottom } = one.getBoundingClientRect();
-    if (bottom > 0) return { key: one.dataset.key, y };
+    if (bottom > 0) return y < innerHeight / 2 ? { key: one.dataset.key, y } : {};
   }
   return {};
 };
@@ -29,7 +29,7 @@ export const replaced = async (main) => {
   for (const image of made.querySelectorAll("img")) {
     image.setAttribute("src", `${image.getAttribute("src")}?${made.dataset.version ?? Date.now()}`);
   }
-  const held = top(main);
+  const held = { ...top(main), scrolled: scrollY };
   const focused = document.activeElement.closest("[data-key]")?.dataset.key;
   const onWall = document.activeElement.closest(".wall") !== null;
   return () => {
@@ -38,7 +38,7 @@ export const replaced = async (main) => {
     dispatchEvent(new Event("replaced"));
     return () => {
       const anchor = find(main, BLOCKS, held.key);
-      if (anchor) scrollBy(0, anchor.getBoundingClientRect().top - held.y);
+      scrollTo(0, anchor ? scrollY + anchor.getBoundingClientRect().top - held.y : held.scrolled);
       const again = onWall ? find(main, ".wall [role=option]", focused) : stopOf(find(main, BLOCKS, focused));
       const stop = again ?? main.querySelector(".wall [tabindex='0']");
       if (stop?.closest(".wall")) goTo(stop);

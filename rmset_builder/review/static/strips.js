@@ -1,6 +1,6 @@
 // The faces of each identity: they are picked by track, since a track is what another person is made of.
 import { get } from "./api.js";
-import { working } from "./bar.js";
+import { say, working } from "./bar.js";
 import { button, counted, element } from "./dom.js";
 import { Picking } from "./picking.js";
 import { selection } from "./selection.js";
@@ -11,6 +11,16 @@ const option = (face, track, frame, words) =>
     { role: "option", tabindex: "-1", "aria-selected": "false", "aria-label": words, title: words, "data-track": track, "data-frame": frame },
     face,
   );
+
+// The first face of each track has its number.
+const numbered = (list) => {
+  let last = null;
+  for (const place of list.children) {
+    const { track } = place.dataset;
+    if (track !== last) place.append(element("span", { class: "track" }, track));
+    last = track;
+  }
+};
 
 const pickable = (list, identity) => {
   const picked = (options, wanted) => {
@@ -38,6 +48,7 @@ const allTracks = async (people, identity, list) => {
     }),
   );
   list.replaceChildren(...options);
+  numbered(list);
   options[0]?.setAttribute("tabindex", "0");
   return found.tracks.length;
 };
@@ -67,6 +78,7 @@ export const strips = (main, people) => {
         face.alt = "";
         place.append(face);
       }
+      numbered(list);
       lists.push([list, identity]);
       pickable(list, identity);
       const more = button(`All ${counted(one.tracks, "track")}`, async () => {
@@ -75,7 +87,7 @@ export const strips = (main, people) => {
           more.remove();
           show();
           list.querySelector("[role=option]")?.focus();
-          return count;
+          say(`identity ${identity}: ${counted(count, "track")}`);
         });
       }, { "aria-label": `All ${counted(one.tracks, "track")} of identity ${identity}` });
       if (one.tracks > 1) tools.append(more);
