@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,14 +126,17 @@ class LivePages:
         return replace(told, faults=(line, *told.faults))
 
     def _make_others(self) -> None:
-        for record in collect(self._shards, ()).records:
+        try:
+            waiting = [record.id for record in collect(self._shards, ()).records if is_id(record.id)]
+        except RmsetError:
+            waiting = []
+        for video in waiting:
             if self._ended.is_set():
                 return
-            if is_id(record.id) and record.id not in self._made:
-                try:
-                    self.video(record.id)
-                except RmsetError:  # whoever opens the page is told
-                    continue
+            # What goes wrong is told to whoever opens the page.
+            with suppress(RmsetError, OSError):
+                if video not in self._made:
+                    self.video(video)
 
 
 def _unseen(record: VideoRecord) -> Summary:
