@@ -36,7 +36,8 @@ def find_doubts(shards: Path, video: str) -> list[Finding]:
     tells one identity from two people.
 
     The borders of similarities were put between the most alike that two people were and the least alike that one
-    person's parts were, over ten composed mashups with exact truth; four others were composed and looked at afterwards.
+    person's parts were, over ten composed mashups with exact truth, before nine others were looked at; the rules of the
+    film were changed once more on six of these. The numbers are in docs/review.md.
 
     Raises:
         RmsetError: there is no such folder, or a file of the video cannot be read.

@@ -92,7 +92,7 @@ def _made(task: PageTask) -> tuple[str, Summary, dict[str, bytes]]:
     )
     counted = distributions(faces, record.frames, frame_spacing(faces.time_s))
     counts = {name: tuple(count.tolist()) for name, count in counted.items()}
-    findings, doubtful = _findings(task) if len(faces) else ([], "")
+    findings, doubtful = _findings(task)
     sides = [sides_of(finding, faces) for finding in findings]
     beside = dict(enumerate(side.rows for own in sides for side in own))
     album = Album(look, faces, task.shards, itertools.chain(*(row.picks for row in plan.rows), *beside.values()))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,11 @@ def report(rmset: Rmset, shards: Path, *arguments: object, code: int = 0) -> Pat
 
 def page(out: Path, video: str) -> list[Element]:
     return read_page(out / "pages" / video / "index.html")
+
+
+def commands(out: Path) -> list[str]:
+    """Those of the review list; the last piece of code on a page is the footer's."""
+    return [one.text for one in elements(read_page(out / "review.html"), "code")[:-1]]
 
 
 def pixels(path: Path) -> Any:
@@ -253,6 +259,23 @@ def test_a_damaged_video_is_told_and_the_others_go_on(shards: Path, rmset: Rmset
     assert elements(page(out, "wall"), "img", "face")
 
 
+def test_what_to_look_at_may_be_unknown(shards: Path, rmset: Rmset) -> None:
+    means = shards / "identities" / "wall.parquet"
+    means.write_bytes(means.read_bytes()[:200])
+    out = shards.parent / "report"
+    done = rmset("report", shards, "--out", out)
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("wall: "))
+    assert line.startswith("wall: what to look at could not be found: ")
+    wall = page(out, "wall")
+    assert elements(wall, "p", "fault")[0].text == line.removeprefix("wall: ")
+    assert len(elements(wall, "section", "person")) == len(WALL)
+    # Strangers are not told of this machine.
+    assert rmset("report", shards, "--out", out, "--no-faces").returncode == 1
+    assert elements(page(out, "wall"), "p", "fault")[0].text == "What to look at could not be found."
+    assert not [path for path in out.rglob("*.html") if str(shards.parent) in path.read_text("utf-8")]
+
+
 def test_shards_that_are_missing_are_told(shards: Path, rmset: Rmset) -> None:
     (shards / "wall-00000.parquet").unlink()
     done = rmset("report", shards, "--out", shards.parent / "report")
@@ -287,6 +310,19 @@ def test_the_review_list_has_every_finding_the_worst_first(shards: Path, rmset: 
     listed = elements(read_page(out / "index.html"), "li", "video")
     (other,) = (one for one in listed if one.inner[0].attributes["href"] == "pages/other/index.html")
     assert f"{len(expected['other'])} to look at" in other.text
+
+
+def test_what_a_command_mends_is_gone_from_the_next_report(shards: Path, rmset: Rmset) -> None:
+    write_wall(shards, "other", {**{one: range(300) for one in range(4)}, 4: range(100, 130)}, 300)
+    out = report(rmset, shards, "--video", "other")
+    before = commands(out)
+    (command,) = (one for one in before if one.startswith("rmset drop other 4 "))
+    done = rmset(*shlex.split(command)[1:])
+    assert done.returncode == 0, done.stderr
+    report(rmset, shards, "--video", "other")
+    # The others are meant for the shards as they are now.
+    assert [re.sub(" --as-of 1 ", " --as-of 0 ", one) for one in commands(out)] == [o for o in before if o != command]
+    assert told(page(out, "other"))["Identities"] == "4"
 
 
 def test_a_long_review_list_is_cut_and_tells_of_how_many_more() -> None:

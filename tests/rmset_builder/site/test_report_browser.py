@@ -55,9 +55,18 @@ def test_every_page_stands(small: Path, visit: Visit) -> None:
         sound(visit, path, 400, "dark")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1600, "light"), (1600, "dark")])
-def test_each_kind_of_page_stands(small: Path, visit: Visit, width: int, scheme: str) -> None:
-    for page in ("index.html", "review.html", "pages/many/index.html"):
+@pytest.mark.parametrize(
+    ("width", "scheme", "pages"),
+    [
+        (400, "light", ["review.html", "pages/many/index.html"]),
+        (1600, "light", ["index.html", "pages/wall/index.html"]),
+        (1600, "dark", ["index.html", "review.html"]),
+    ],
+)
+def test_each_kind_of_page_stands_wide_and_narrow(
+    small: Path, visit: Visit, width: int, scheme: str, pages: list[str]
+) -> None:
+    for page in pages:
         sound(visit, small / page, width, scheme)
 
 

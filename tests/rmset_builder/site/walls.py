@@ -8,7 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 
+from rmset_builder.shards.checked_parquet import write_checked
+from rmset_builder.shards.layout import identities_path
 from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
 from rmset_builder.shards.videos_table import VideoRecord, update_videos
@@ -30,6 +33,19 @@ def jpeg_of(identity: int, frame: int, size: int = 64) -> bytes:
     middle = slice(size // 2 - size // 8, size // 2 + size // 8)
     picture[middle, middle] = 255 - picture[0, 0]
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+def write_means(folder: Path, video: str, faces: Mapping[int, int]) -> None:
+    """The file of mean embeddings of identities that are unlike each other, with how many faces each has."""
+    table = {
+        "video": [video] * len(faces),
+        "identity": pa.array(list(faces), pa.int32()),
+        "faces": pa.array(list(faces.values()), pa.int64()),
+        "embedding": pa.array(np.eye(64, dtype=np.float32)[list(faces)].tolist(), pa.list_(pa.float32(), 64)),
+    }
+    path = identities_path(folder, video)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_checked(pa.table(table), path)
 
 
 def write_wall(folder: Path, video: str, seen: Seen, frames: int, **record: Any) -> VideoRecord:
@@ -58,6 +74,7 @@ def write_wall(folder: Path, video: str, seen: Seen, frames: int, **record: Any)
 
     told = ShardMetadata(video=video, group=record.get("group"), frames=frames, identities=len(seen))
     paths = write_shards(folder, video, len(rows), block, told)
+    write_means(folder, video, {identity: len(own) for identity, own in seen.items()})
     facts: dict[str, Any] = {
         "title": f"Title of {video}", "group": "Anger", "fps": FPS, "width": WIDTH, "height": HEIGHT, "frames": frames,
         "duration_s": frames / FPS, "identities": len(seen), "tracks": tracks, "faces": len(rows), "shards": len(paths),
