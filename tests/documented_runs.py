@@ -36,7 +36,6 @@ PARSED = {
     r"rmset extract .*--gpu": "an NVIDIA GPU; tests/rmset_builder/commands/test_gpu_options.py tries the option",
     r"rmfer table 4": "to train six networks; tests/rmfer/paper/test_tables.py trains them with tiny settings",
     r"rmfer figure 4 --benchmark": "to train three; tests/rmfer/commands/test_analyze_runs.py draws it of small ones",
-    r"rmset review": "somebody who looks at it, and serves until then",
 }
 
 # Run with these words more.

@@ -209,11 +209,15 @@ def evaluate(
 
 
 def by_rules(found: Evaluation, split: Split, probabilities: Probabilities) -> list[Evaluation]:
-    """The same network on those images of ``split`` that each of its rules chooses; ``found`` where it has none."""
+    """The same network on those images of ``split`` that each of its rules chooses; ``found`` where it has none.
+
+    A rule that chooses no image, as may be in a part of a benchmark, is left out.
+    """
     guesses, classes = probabilities.argmax(1), found.info.classes
     every = [
         replace(found, rule=rule, confusion=confusion_matrix(split.labels[own], guesses[own], classes=classes))
         for rule, own in split.rules.items()
+        if own.any()
     ]
     return every or [found]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from training_helpers import run, write_benchmark
 
 from rmfer.errors import RmferError
 from rmfer.evaluation import confusion_matrix
-from rmfer.evaluation.evaluate import evaluate
+from rmfer.evaluation.evaluate import by_rules, evaluate
 from rmfer.labelled.registry import open_benchmark
 from rmfer.labels import class_names
 
@@ -38,6 +39,17 @@ def test_each_picture_is_judged_by_itself(own: Path, head: str) -> None:
         assert np.abs(probabilities[number] - wanted).max() < 1e-4
     assert found.confusion.tolist() == confusion_matrix(split.labels, probabilities.argmax(1), classes=8).tolist()
     assert evaluate(net, info, benchmark, batch_size=64, workers=2)[0].confusion.tolist() == found.confusion.tolist()
+
+
+def test_a_rule_by_which_there_is_no_picture_is_left_out(own: Path) -> None:
+    benchmark = open_benchmark(own)
+    found, probabilities = evaluate(stirred_net(), info_of(), benchmark, batch_size=8, workers=1)
+    split = benchmark.splits["test"]
+    every = np.ones(len(split), np.bool_)
+    split = replace(split, rules={"argmax": every, "majority": ~every, "some": np.arange(len(split)) < 9})
+    told = by_rules(found, split, probabilities)
+    assert [(one.rule, one.images) for one in told] == [("argmax", 40), ("some", 9)]
+    assert by_rules(found, replace(split, rules={}), probabilities) == [found]
 
 
 def test_command_tells_and_writes_the_same(own: Path, tmp_path: Path) -> None:
