@@ -19,6 +19,7 @@ _COMMANDS = {
     "report": "A site to look at shards with: who is seen when, and what to mend.",
     "contact": "A picture with a row of faces per identity.",
     "show": "A video with its people drawn in, in colour and by number.",
+    "review": "The pages of a report in the browser, with corrections as clicks.",
     "merge": "Several identities of a video are one person.",
     "split": "An identity is two people.",
     "swap": "Two identities are exchanged from a frame on.",

@@ -33,6 +33,7 @@ ORDERS = {
         "verify",
         "reports",
         "site",
+        "review",
         "exporting",
         "doctor",
         "demo",

@@ -49,7 +49,14 @@ class Album:
             self.files[file] = sprite(self._small, [lines[key] for key in keys], self._look.size)
             for line, key in enumerate(keys):
                 found[key] = tuple(
-                    Tile(src=file, alt=self._told(row), line=line, column=column)
+                    Tile(
+                        src=file,
+                        alt=self._told(row),
+                        line=line,
+                        column=column,
+                        track=int(self._faces.track[row]),
+                        frame=int(self._faces.frame[row]),
+                    )
                     for column, row in enumerate(lines[key])
                 )
         return found

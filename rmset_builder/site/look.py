@@ -31,13 +31,15 @@ class Look:
     """How a report looks.
 
     ``columns`` are the most faces of an identity, ``size`` is their side in pixels; with ``single`` everything lies in
-    one file, pictures too.
+    one file, pictures too. Pages that are ``served`` tell scripts what their faces are, and get style, script and the
+    policy for these from the server.
     """
 
     columns: int = DEFAULT_FACES
     size: int = DEFAULT_SIZE
     faces: Faces = Faces.SHOWN
     single: bool = False
+    served: bool = False
 
     @property
     def published(self) -> bool:

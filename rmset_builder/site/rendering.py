@@ -79,6 +79,12 @@ def _colour(identity: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
+def style_and_script(look: Look) -> dict[str, str]:
+    """The files that pages which are served ask for, by their names."""
+    inlined = _inlined(look)
+    return {"style.css": str(inlined["style"]), "script.js": str(inlined["script"])}
+
+
 @cache
 def _inlined(look: Look) -> dict[str, Markup]:
     """Style and script as they stand in each page, and the policy that lets these two alone in."""

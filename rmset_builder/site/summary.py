@@ -24,6 +24,8 @@ class Tile(_Kept):
     alt: str
     line: int | None = None
     column: int = 0
+    track: int | None = None
+    frame: int | None = None
 
 
 class Strip(_Kept):
@@ -44,13 +46,19 @@ class Shown(_Kept):
 
 
 class Doubt(_Kept):
-    """A finding with the faces that it is about."""
+    """A finding with the faces that it is about.
+
+    On pages that are served it has the correction that would mend it, as JSON, and a key by which it is known again: of
+    what it says of which faces, whatever numbers these have.
+    """
 
     kind: str
     score: float
     why: str
     command: str
     faces: tuple[Shown, ...] = ()
+    correction: str = ""
+    key: str = ""
 
 
 class Summary(_Kept):

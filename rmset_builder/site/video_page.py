@@ -18,6 +18,7 @@ from rmset_builder.shards.videos_table import DONE, VideoRecord
 from rmset_builder.site.album import Album
 from rmset_builder.site.look import MOST_IDENTITIES, Look
 from rmset_builder.site.rendering import render
+from rmset_builder.site.served import with_corrections
 from rmset_builder.site.sides import as_doubt, moved, sides_of
 from rmset_builder.site.summary import NAME, PAGE, Doubt, Strip, Summary
 from rmset_builder.site.video_view import bare_view, full_view
@@ -25,7 +26,10 @@ from rmset_builder.site.video_view import bare_view, full_view
 
 @dataclass(frozen=True)
 class PageTask:
-    """A page to be made: of which video, how, into which folder, and the stamp that it gets."""
+    """A page to be made: of which video, how, into which folder, and the stamp that it gets.
+
+    ``as_of`` is the last correction of the folder, for pages that are served.
+    """
 
     record: VideoRecord
     shards: tuple[ShardFile, ...]
@@ -33,6 +37,7 @@ class PageTask:
     folder: Path
     look: Look
     stamp: str
+    as_of: int = 0
 
     @property
     def template(self) -> str:
@@ -103,6 +108,8 @@ def _made(task: PageTask) -> tuple[str, Summary, dict[str, bytes]]:
         as_doubt(finding, own, side_tiles, first=first, command=not look.published)
         for finding, own, first in zip(findings, sides, firsts, strict=True)
     )
+    if look.served:
+        doubts = with_corrections(doubts, findings, faces, task.as_of)
     told = "What to look at could not be found." if doubtful and look.published else doubtful
     view = full_view(record, faces, plan, counts=counts, tiles=tiles, doubts=doubts, fault=told, anchor=task.anchor)
     summary = _summary(task, fault=doubtful, counts=counts, strip=album.strip(plan), doubts=doubts)
@@ -110,7 +117,7 @@ def _made(task: PageTask) -> tuple[str, Summary, dict[str, bytes]]:
 
 
 def _rendered(task: PageTask, view: object) -> str:
-    return render(task.template, task.look, v=view)
+    return render(task.template, task.look, v=view, task=task)
 
 
 def _findings(task: PageTask) -> tuple[list[Finding], str]:

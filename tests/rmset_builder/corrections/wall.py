@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,12 @@ def extract(
     *,
     jitter: float = 0.0,
     settings: str = "first",
+    pictures: Callable[[int, float], bytes] | None = None,
 ) -> VideoRecord:
-    """Write a wall as an extraction leaves it; ``jitter`` in pixels is what another detector would find other."""
+    """Write a wall as an extraction leaves it; ``jitter`` in pixels is what another detector would find other.
+
+    ``pictures`` gives that of a face by its frame and left edge, in place of `picture`.
+    """
     rng = np.random.default_rng(7)
     found = [(f, p, n, t) for n, (p, t, first, last) in enumerate(wall) for f in range(first, last + 1)]
     frame, person, appearance, tile = (np.array(column, np.int32) for column in zip(*found, strict=True))
@@ -50,7 +54,7 @@ def extract(
             frame=frame[part], identity=identity[part], track=track[part], time_s=frame[part] / FPS, bbox=box[part],
             landmarks=np.repeat(box[part, :2], 5, 1), det_score=np.full(stop - start, 0.9, np.float32),
             sharpness=frame[part].astype(np.float32),
-            images=[picture(*place) for place in zip(frame[part].tolist(), box[part, 0].tolist(), strict=True)],
+            images=list(map(pictures or picture, frame[part].tolist(), box[part, 0].tolist())),
         )  # fmt: skip
 
     people = int(identity.max()) + 1

@@ -1,0 +1,48 @@
+// The page of the present state in place of the one that is shown, without leaving it.
+import { get, text } from "./api.js";
+import { stopOf } from "./dom.js";
+import { goTo } from "./picking.js";
+
+const BLOCKS = ".doubt, .person";
+
+const find = (main, among, key) => [...main.querySelectorAll(among)].find((one) => key && one.dataset.key === key);
+
+// The finding or identity at the top of the window, by its key, and how far down it is: it shall stay there.
+const top = (main) => {
+  for (const one of main.querySelectorAll(BLOCKS)) {
+    const { top: y, bottom } = one.getBoundingClientRect();
+    if (bottom > 0) return y < innerHeight / 2 ? { key: one.dataset.key, y } : {};
+  }
+  return {};
+};
+
+// The identities of the video whose page is shown; both are of one moment.
+export const people = async (main) => {
+  const found = await get(`/api/videos/${main.dataset.video}`);
+  return found.version === main.dataset.version ? found : undefined;
+};
+
+export const replaced = async (main) => {
+  const fresh = new DOMParser().parseFromString(await text(location.pathname), "text/html");
+  const made = fresh.getElementById("main");
+  // A browser keeps pictures by their addresses, and these are others under the same.
+  for (const image of made.querySelectorAll("img")) {
+    image.setAttribute("src", `${image.getAttribute("src")}?${made.dataset.version ?? Date.now()}`);
+  }
+  const held = { ...top(main), scrolled: scrollY };
+  const focused = document.activeElement.closest("[data-key]")?.dataset.key;
+  const onWall = document.activeElement.closest(".wall") !== null;
+  return () => {
+    main.replaceChildren(...made.childNodes);
+    Object.assign(main.dataset, made.dataset);
+    dispatchEvent(new Event("replaced"));
+    return () => {
+      const anchor = find(main, BLOCKS, held.key);
+      scrollTo(0, anchor ? scrollY + anchor.getBoundingClientRect().top - held.y : held.scrolled);
+      const again = onWall ? find(main, ".wall [role=option]", focused) : stopOf(find(main, BLOCKS, focused));
+      const stop = again ?? main.querySelector(".wall [tabindex='0']");
+      if (stop?.closest(".wall")) goTo(stop);
+      else stop?.focus({ preventScroll: true });
+    };
+  };
+};
