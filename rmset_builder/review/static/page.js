@@ -16,33 +16,37 @@ const top = (main) => {
   return {};
 };
 
-// The identities of the video whose page is shown; both are of one moment.
-export const people = async (main) => {
-  const found = await get(`/api/videos/${main.dataset.video}`);
-  return found.version === main.dataset.version ? found : undefined;
+// The identities of the video as the server has them now.
+export const people = (main) => get(`/api/videos/${main.dataset.video}`);
+
+// The page as it is now, and the identities that are on it: both of one moment.
+export const present = async (main) => {
+  for (let times = 0; times < 5; times += 1) {
+    const fresh = new DOMParser().parseFromString(await text(location.pathname), "text/html").getElementById("main");
+    const found = await people(main);
+    if (found.version === fresh.dataset.version) return { fresh, found };
+  }
+  throw new Error("the video changes all the time: load the page again");
 };
 
-export const replaced = async (main) => {
-  const fresh = new DOMParser().parseFromString(await text(location.pathname), "text/html");
-  const made = fresh.getElementById("main");
+// Puts `fresh` in place of what `main` holds; call what it gives when all is there again.
+export const replace = (main, fresh) => {
   // A browser keeps pictures by their addresses, and these are others under the same.
-  for (const image of made.querySelectorAll("img")) {
-    image.setAttribute("src", `${image.getAttribute("src")}?${made.dataset.version ?? Date.now()}`);
+  for (const image of fresh.querySelectorAll("img")) {
+    image.setAttribute("src", `${image.getAttribute("src")}?${fresh.dataset.version}`);
   }
   const held = { ...top(main), scrolled: scrollY };
   const focused = document.activeElement.closest("[data-key]")?.dataset.key;
   const onWall = document.activeElement.closest(".wall") !== null;
+  main.replaceChildren(...fresh.childNodes);
+  Object.assign(main.dataset, fresh.dataset);
+  dispatchEvent(new Event("replaced"));
   return () => {
-    main.replaceChildren(...made.childNodes);
-    Object.assign(main.dataset, made.dataset);
-    dispatchEvent(new Event("replaced"));
-    return () => {
-      const anchor = find(main, BLOCKS, held.key);
-      scrollTo(0, anchor ? scrollY + anchor.getBoundingClientRect().top - held.y : held.scrolled);
-      const again = onWall ? find(main, ".wall [role=option]", focused) : stopOf(find(main, BLOCKS, focused));
-      const stop = again ?? main.querySelector(".wall [tabindex='0']");
-      if (stop?.closest(".wall")) goTo(stop);
-      else stop?.focus({ preventScroll: true });
-    };
+    const anchor = find(main, BLOCKS, held.key);
+    scrollTo(0, anchor ? scrollY + anchor.getBoundingClientRect().top - held.y : held.scrolled);
+    const again = onWall ? find(main, ".wall [role=option]", focused) : stopOf(find(main, BLOCKS, focused));
+    const stop = again ?? main.querySelector(".wall [tabindex='0']");
+    if (stop?.closest(".wall")) goTo(stop);
+    else stop?.focus({ preventScroll: true });
   };
 };

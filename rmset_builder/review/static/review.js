@@ -5,7 +5,7 @@ import { showCorrections, showKeys } from "./dialogs.js";
 import { counted, listed } from "./dom.js";
 import { done, findings } from "./findings.js";
 import { KEYS, listen, step } from "./keys.js";
-import { people, replaced } from "./page.js";
+import { people, present, replace } from "./page.js";
 import { selection } from "./selection.js";
 import { begin, hide, hides, isSettled, settle } from "./settled.js";
 import { strips } from "./strips.js";
@@ -34,7 +34,7 @@ const ask = async (asked, then) => {
 
 const correctHere = (asked) =>
   ask({ ...asked, video, as_of: asOf() }, async (told) => {
-    selection.clear();
+    selection.done(asked);
     await refresh(outcome(told));
   });
 
@@ -112,7 +112,6 @@ const does = {
 const mend = (asked, article) =>
   ask(asked, async (told) => {
     if (video) {
-      selection.clear();
       await refresh(outcome(told));
     } else {
       done(article, `${asked.video}: ${outcome(told)}`, () => undo(told.number));
@@ -120,41 +119,36 @@ const mend = (asked, article) =>
     }
   });
 
-const decorate = async () => {
+const decorate = (found) => {
   leave();
   findings(main, { mend, told: say });
-  if (!video) return true;
-  shown = await people(main);
-  if (!shown) return false;
-  const leaveStrips = strips(main, shown);
-  const wall = wallOf(shown);
+  if (!found) return;
+  selection.renumber(shown?.identities ?? [], found.identities);
+  shown = found;
+  const leaveStrips = strips(main, found);
+  const wall = wallOf(found);
   main.querySelector(".figures")?.after(wall.section);
   leave = () => {
     leaveStrips();
     wall.leave();
   };
+  selection.changed();
   showSettled();
-  return true;
 };
 
+// At one go, so that nothing is ever asked for with numbers of before and after.
 const refresh = (words) =>
   working("the page is brought up to date", async () => {
-    // Whoever corrects by command meanwhile is waited for.
-    for (let times = 0; times < 5; times += 1) {
-      const put = await replaced(main);
-      const restore = put();
-      if (await decorate()) {
-        restore();
-        say(words);
-        return;
-      }
-    }
-    throw new Error("the video changes all the time: load the page again");
+    const { fresh, found } = await present(main);
+    const restore = replace(main, fresh);
+    decorate(found);
+    restore();
+    say(words);
   });
 
 const look = async () => {
   if (!video || document.hidden) return;
-  const now = await get(`/api/videos/${video}`).catch(() => null);
+  const now = await people(main).catch(() => null);
   if (now && shown && now.version !== shown.version) await refresh("It was corrected elsewhere; this is the present state.");
 };
 
@@ -164,7 +158,9 @@ showHidden(hides());
 listen(does);
 await working("looking", async () => {
   begin((await get("/api/state")).folder);
-  if (!(await decorate())) await refresh("");
+  const found = video && (await people(main));
+  if (found && found.version !== main.dataset.version) await refresh("");
+  else decorate(found);
   say("");
 });
 document.addEventListener("visibilitychange", look);

@@ -19,6 +19,25 @@ class Selection extends EventTarget {
     this.changed();
   }
 
+  // What was asked for is done; whatever was picked meanwhile stays picked.
+  done({ kind, identities, identity }) {
+    for (const one of identities ?? [identity]) this.identities.delete(one);
+    if (kind === "split") this.tracks.clear();
+    if (!this.tracks.size) this.owner = null;
+    this.frame = null;
+    this.changed();
+  }
+
+  // People have other numbers: each is known by its key. Tracks have others too, and by these nobody is known.
+  renumber(before, after) {
+    const now = new Map(after.map(({ key, identity }) => [key, identity]));
+    const kept = before.filter(({ identity }) => this.identities.has(identity)).map(({ key }) => now.get(key));
+    this.identities = new Set(kept.filter((one) => one !== undefined));
+    this.tracks.clear();
+    this.owner = null;
+    this.changed();
+  }
+
   clear() {
     this.identities.clear();
     this.tracks.clear();

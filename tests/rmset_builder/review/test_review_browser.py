@@ -236,8 +236,9 @@ def test_the_page_shows_that_it_is_at_work_and_stays_usable(served: Served, visi
     assert desk.page.locator(".bar[aria-busy=true]").count() == 1
     assert desk.page.locator(".said").inner_text() == "drop of 1 …"
     desk.person(3).click()
-    assert "3" in desk.picked()
+    assert desk.picked() == "Picked: Identities 1 and 3"
     desk.said("identity 1 is left out")
+    assert desk.picked() == "Picked: Identity 2", "who was picked meanwhile has another number now"
 
 
 def test_corrections_by_others_are_seen_when_somebody_comes_back(served: Served, visit: Visit) -> None:
