@@ -7,6 +7,8 @@ FITS := import re, sys, venv, ensurepip; low, high = re.findall("3[.]([0-9]+)", 
 	sys.exit(not (3, int(low)) <= sys.version_info[:2] < (3, int(high)))
 version = $(shell $(1) --version 2>&1 | grep '^Python')
 EXTRAS ?= dev,train
+# Processes that share the tests out between them, each with at least a core.
+WORKERS ?= 2
 BIN := .venv/bin
 DEMO := demo
 VIDEO ?= $(DEMO)/videos/demo.mp4
@@ -33,7 +35,7 @@ demo: install
 	@echo "training       $(DEMO)/run   (benchmark: cartoon faces in $(DEMO)/benchmark, so its accuracy says nothing)"
 
 test: install check .venv/.yunet
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@ import { button, element, listed } from "./dom.js";
 import { isSettled, settle } from "./settled.js";
 
 const proposal = (asked) => {
-  const tracks = asked.tracks ? `tracks ${listed(asked.tracks)} of ` : "";
+  const tracks = asked.tracks ? `${asked.tracks.length > 1 ? "tracks" : "track"} ${listed(asked.tracks)} of ` : "";
   const people = asked.identities ? `identities ${listed(asked.identities)}` : `identity ${asked.identity}`;
   return { merge: `Merge ${people}`, split: `Split off ${tracks}${people}`, drop: `Drop ${people}` }[asked.kind];
 };
