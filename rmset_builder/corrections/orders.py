@@ -15,7 +15,7 @@ from rmset_builder import __version__
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.corrections.ledger import Entry
 from rmset_builder.corrections.pieces import Mask, describe
-from rmset_builder.corrections.record import DROP, MERGE, SPLIT, SWAP, Correction, Undo
+from rmset_builder.corrections.record import DROP, GROUPS, MERGE, SPLIT, SWAP, Correction, Undo
 from rmset_builder.corrections.state import State, faces_of, identity_now
 
 Order = Callable[[State], Entry]
@@ -25,6 +25,8 @@ def merging(identities: Sequence[int], *, as_of: int | None = None, why: str = "
     """Several identities are one person: see `correct.merge`."""
     if len(set(identities)) < 2:
         raise RmsetError("two identities or more make one")
+    if len(set(identities)) > GROUPS[MERGE][1]:
+        raise RmsetError(f"at most {GROUPS[MERGE][1]:,} identities at once", remedy="merge them in several steps")
     words = f"identities {_listed(sorted(set(identities)))} are one person"
 
     def groups(state: State) -> list[Mask]:

@@ -204,7 +204,10 @@ def _write_embeddings(folder: Path, shards: Path, video: str, faces: VideoFaces,
     )
     whose = numbers.identity[row]
     stays = whose != NOBODY
-    means = mean_embeddings(embedded.taken(place[stays]), whose[stays], numbers.identities)
+    own = embedded.taken(place[stays])
+    # A part of a track that was cut counts as a track.
+    parts = EmbeddedFaces(own.frame, numbers.track[row[stays]], own.embedding)
+    means = mean_embeddings(parts, whose[stays], numbers.identities)
     counts = np.bincount(numbers.identity[numbers.identity != NOBODY], minlength=numbers.identities)
     write_identities(folder, video, means, counts, pruned=faces.metadata.pruned)
 

@@ -89,6 +89,13 @@ def test_a_swap_cuts_the_tracks_that_run_through_it(shards: Path) -> None:
     assert_sound(shards)
 
 
+def test_two_parts_of_a_track_that_are_one_person_again_are_two_tracks(shards: Path) -> None:
+    merge(shards, "wall", [0, 1])
+    swap(shards, "wall", (0, 1), first=6)
+    swap(shards, "wall", (0, 1), first=7)
+    assert_sound(shards)
+
+
 def test_a_drop_keeps_the_faces_aside(shards: Path) -> None:
     before, table = wall.people(shards), wall.faces(shards)
     drop(shards, "wall", 1)
@@ -172,6 +179,7 @@ def test_old_numbers_are_understood_by_when_they_were_seen(shards: Path) -> None
     ("action", "told"),
     [
         (lambda s: merge(s, "wall", [2, 2]), "two identities or more make one"),
+        (lambda s: merge(s, "wall", range(1001)), "at most 1,000 identities at once; merge them in several steps"),
         (lambda s: merge(s, "wall", [0, 5]), "no identity 5 in wall: it has 0 to 4"),
         (lambda s: merge(s, "wal", [0, 1]), "no shards of a video 'wal' in .*; did you mean wall"),
         (lambda s: split(s, "wall", 0, [0]), "these are all tracks of identity 0: nobody would be left"),

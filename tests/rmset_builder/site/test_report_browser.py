@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from browser import Visit
-from test_report import HOSTILE, WALL
+from test_report_pages import HOSTILE, WALL
 from walls import write_wall
 
 pytestmark = pytest.mark.browser
