@@ -19,6 +19,7 @@ class FoundFaces:
         rows: the faces; row i's picture is number i of the spool.
         sharpness: (n,) float32.
         keyframes: the number of frames that the detector has seen.
+        cuts: ascending numbers of the frames with which a new shot of the whole picture begins.
         doubts: (k, 2) int32, track and frame where a track's picture has changed slowly, perhaps into another face.
         transitions: ascending numbers of frames by which the picture had changed so in most places.
     """
@@ -26,5 +27,6 @@ class FoundFaces:
     rows: TrackRows
     sharpness: Array
     keyframes: int
+    cuts: npt.NDArray[np.int32]
     doubts: npt.NDArray[np.int32]
     transitions: npt.NDArray[np.int32]

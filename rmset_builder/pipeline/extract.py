@@ -119,6 +119,7 @@ def extract_video(
         reason="" if len(people.rows) else NO_FACES,
         message="; ".join(filter(None, notes)),
         dropped_json=json.dumps({"faces": people.dropped, "identities": people.dropped_identities}, sort_keys=True),
+        cuts_json=json.dumps(found.cuts.tolist()),
         detected_frames=found.keyframes,
         seconds_spent=round(time.monotonic() - began, 3),
     )

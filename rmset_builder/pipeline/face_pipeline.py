@@ -74,6 +74,7 @@ def find_faces(
         rows=TrackRows.joined(rows),
         sharpness=np.array(sharpness, np.float32),
         keyframes=detect.keyframe_count,
+        cuts=link.cuts,
         doubts=link.doubts,
         transitions=link.transitions,
     )

@@ -60,7 +60,8 @@ class VideoRecord:
 
     ``state`` is ``done`` or ``failed``; ``reason`` is empty, a word for the failure, or ``no-faces``.
     ``width`` and ``height`` are those of the pictures that faces' boxes lie in: upright, with square pixels.
-    ``dropped_json`` counts the faces that were seen but left out, by reason.
+    ``dropped_json`` counts the faces that were seen but left out, by reason; ``cuts_json`` has the frames with which a
+    new shot of the whole picture begins, ascending.
     Hashes are hexadecimal sha256: of the source file, of the models' files, and of every setting that
     changes a shard's content.
     """
@@ -87,6 +88,7 @@ class VideoRecord:
     reason: str = ""
     message: str = ""
     dropped_json: str = "{}"
+    cuts_json: str = "[]"
     detected_frames: int = 0
     seconds_spent: float = 0.0
     rmset_version: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -12,7 +13,7 @@ from rmset_builder.core.jsonl import parse_object
 from rmset_builder.reports.exemplars import VideoPlan, frame_spacing
 from rmset_builder.reports.measures import FaceColumns, appearances, coverage
 from rmset_builder.shards.videos_table import VideoRecord
-from rmset_builder.site.charts import Histogram, Tick, histogram, lane, moment, shades, time_ticks
+from rmset_builder.site.charts import Histogram, Tick, cut_lines, histogram, lane, moment, shades, time_ticks
 from rmset_builder.site.rendering import web_address
 from rmset_builder.site.summary import Doubt, Tile
 
@@ -42,6 +43,7 @@ class VideoView:
     figures: tuple[tuple[str, str], ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     people: tuple[Person, ...] = ()
+    cuts: str = ""
     more: str = ""
     ticks: tuple[Tick, ...] = ()
     shades: Sequence[tuple[float, str]] = ()
@@ -115,6 +117,7 @@ def full_view(
         figures=_figures(record, faces, plan),
         provenance=_provenance(record),
         people=people,
+        cuts=cut_lines(_cuts(record, faces), end_s),
         more=f"And {left_out:,} identities more, with fewer faces." if left_out else "",
         ticks=time_ticks(end_s),
         shades=shades(cells),
@@ -125,6 +128,16 @@ def full_view(
         charts=tuple(histogram(name, told) for name, told in counts.items()),
         doubts=doubts,
     )
+
+
+def _cuts(record: VideoRecord, faces: FaceColumns) -> list[float]:
+    """When the whole picture is cut, seconds; frames without a face lie evenly between those that have one."""
+    try:
+        cuts = np.asarray(json.loads(record.cuts_json), np.float64)
+    except (ValueError, TypeError):
+        return []
+    frames, first = np.unique(faces.frame, return_index=True)
+    return np.interp(cuts, frames, faces.time_s[first]).tolist() if cuts.ndim == 1 and len(frames) else []
 
 
 def _reach(faces: FaceColumns) -> tuple[int, int]:

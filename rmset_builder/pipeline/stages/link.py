@@ -26,12 +26,14 @@ class LinkStage:
 
     def __init__(self, links: LinkRules) -> None:
         self._linker = TrackLinker(links)
+        self._cuts: list[int] = []
 
     def run(self, detected: Iterable[Detected]) -> Iterator[Linked]:
         """Each window with its rows, once the window after it is linked: no gap is longer than a window."""
         waiting: Window | None = None
         pending = TrackRows.joined([])
         for one in detected:
+            self._cuts += sorted(one.window.cuts)
             parts = [self._linker.advance(k, cut=k.frame in one.window.cuts) for k in one.keyframes]
             pending = TrackRows.joined([pending, *parts])
             if waiting is not None:
@@ -40,6 +42,11 @@ class LinkStage:
             waiting = one.window
         if waiting is not None:
             yield Linked(waiting, _split(pending, waiting.stop)[0])
+
+    @property
+    def cuts(self) -> npt.NDArray[np.int32]:
+        """Ascending numbers of the frames with which a new shot of the whole picture begins."""
+        return np.array(self._cuts, np.int32)
 
     @property
     def doubts(self) -> npt.NDArray[np.int32]:

