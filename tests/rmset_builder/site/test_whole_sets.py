@@ -15,6 +15,7 @@ from walls import write_wall
 
 Rmset = Callable[..., CompletedProcess[str]]
 VIDEOS, IDENTITIES = 216, 3_478
+MASHUPS = ("crowd19", "edit12", "film11", "wall9")
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +71,17 @@ def test_the_whole_set_is_reviewed(whole: Path, visit: Visit) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.shared("mashups")
+@pytest.mark.shared(*(f"mashups/{video}.mp4" for video in MASHUPS))
 def test_every_page_of_the_real_mashups_stands(mashups: Path, visit: Visit) -> None:
     pages = sorted(mashups.rglob("*.html"))
-    assert len(pages) == 2 + 4
+    assert len(pages) == 2 + len(MASHUPS)
     for path in pages:
         sound(visit(path, width=1600, scheme="dark"))
 
 
 @pytest.mark.browser
-@pytest.mark.shared("mashups")
+@pytest.mark.shared(*(f"mashups/{video}.mp4" for video in MASHUPS))
 def test_the_real_mashups_are_reviewed(mashup_shards: Path, visit: Visit) -> None:
     with serving(mashup_shards) as served:
-        for video in ("crowd19", "edit12", "film11", "wall9"):
+        for video in MASHUPS:
             sound(Desktop(visit, served, f"/pages/{video}/index.html").visited)
