@@ -10,8 +10,7 @@ import click
 from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.core.errors import RmsetError, one_line
 from rmset_builder.corrections.correct import catch_up
-from rmset_builder.corrections.ledger import active, read_ledger
-from rmset_builder.corrections.record import Correction
+from rmset_builder.corrections.ledger import listed, read_ledger
 
 
 @click.command("corrections")
@@ -24,15 +23,10 @@ def command(*, shards: Path, video: str | None, as_json: bool) -> None:
         raise RmsetError(f"no folder of shards at {shards}", remedy="make one with: rmset extract VIDEO")
     for finished in catch_up(shards):
         echo(f"{finished}: corrected now, after an interruption", err=True)
-    entries = read_ledger(shards)
-    counts = {one.number for each in {entry.video for entry in entries} for one in active(entries, each)}
-    for entry in entries:
-        if not isinstance(entry, Correction) or video not in (None, entry.video):
-            continue
-        state = "" if entry.number in counts else " (undone)"
+    for one in listed(read_ledger(shards), video):
         if as_json:
-            told = {name: getattr(entry, name) for name in ("number", "video", "kind", "words", "why", "when")}
-            echo(json.dumps({**told, "counts": entry.number in counts}))
+            echo(json.dumps(one))
         else:
-            why = f": {one_line(entry.why)}" if entry.why else ""
-            echo(f"{entry.number} {entry.when} {entry.video}: {one_line(entry.words)}{state}{why}")
+            state = "" if one["counts"] else " (undone)"
+            why = f": {one_line(one['why'])}" if one["why"] else ""
+            echo(f"{one['number']} {one['when']} {one['video']}: {one_line(one['words'])}{state}{why}")

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import fsync_folder
+
+MEND_FIRST = "mend it before anything else"
 
 
 def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -41,6 +44,20 @@ def read_lines(path: Path, *, errors: str = "replace") -> Iterator[str]:
     with path.open(encoding="utf-8", errors=errors) as lines:
         for line in lines:
             yield line.removesuffix("\n")
+
+
+def read_strictly(path: Path) -> list[str]:
+    """The lines of a file that nothing may go on without being understood; none where there is no file.
+
+    Raises:
+        RmsetError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        return list(read_lines(path, errors="strict"))
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise RmsetError(f"{path} cannot be read ({error})", remedy=MEND_FIRST) from error
 
 
 def parse_object(line: str) -> dict[str, Any] | None:

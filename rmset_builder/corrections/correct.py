@@ -16,10 +16,10 @@ import numpy as np
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.corrections.faces import NOBODY, read_faces
 from rmset_builder.corrections.ledger import active, noting, read_ledger
-from rmset_builder.corrections.numbering import Numbers, number
+from rmset_builder.corrections.numbering import Numbers, replayed
 from rmset_builder.corrections.orders import Order, dropping, merging, splitting, swapping, undoing
 from rmset_builder.corrections.record import Undo
-from rmset_builder.corrections.replay import Applied, people_after, replay
+from rmset_builder.corrections.replay import Applied
 from rmset_builder.corrections.rewrite import Change, rewrite
 from rmset_builder.corrections.state import at_work, finish_all, lagging
 from rmset_builder.shards.layout import find_shards
@@ -160,8 +160,7 @@ def reapply(shards: Path, record: VideoRecord) -> tuple[VideoRecord, tuple[str, 
     faces = read_faces(shards, record.id) if corrections else None
     if faces is None:
         return record, ()
-    applied = replay(faces, corrections, (record.width, record.height))
-    numbers = number(faces, people_after(faces, applied))
+    applied, numbers = replayed(faces, corrections, (record.width, record.height))
     corrected = rewrite(shards, record.id, Change(faces, numbers, corrections, record=record))
     return corrected or record, _remarks(applied)
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.core.jsonl import append_rows, mend_end, read_lines
+from rmset_builder.core.jsonl import MEND_FIRST, append_rows, mend_end, read_strictly
 from rmset_builder.corrections.record import Correction, Undo, from_row, to_row
 from rmset_builder.shards.layout import lock_path
 
@@ -25,12 +26,7 @@ def read_ledger(shards: Path) -> list[Entry]:
         RmsetError: the file cannot be read: going on without it might undo what somebody put right.
     """
     path = shards / LEDGER_NAME
-    try:
-        lines = list(read_lines(path, errors="strict"))
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise RmsetError(f"{path} cannot be read ({error})", remedy="mend it before anything else") from error
+    lines = read_strictly(path)
     found: list[Entry] = []
     for number, line in enumerate(lines, 1):
         try:
@@ -40,7 +36,7 @@ def read_ledger(shards: Path) -> list[Entry]:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             if number == len(lines) and not _is_json(line):  # torn by a crash before anything was corrected
                 break
-            raise RmsetError(f"{path}:{number} is no correction", remedy="mend it before anything else") from error
+            raise RmsetError(f"{path}:{number} is no correction", remedy=MEND_FIRST) from error
         found.append(entry)
     return found
 
@@ -72,6 +68,17 @@ def active(entries: Sequence[Entry], video: str) -> list[Correction]:
         entry
         for entry in entries
         if isinstance(entry, Correction) and entry.video == video and entry.number not in undone
+    ]
+
+
+def listed(entries: Sequence[Entry], video: str | None = None) -> list[dict[str, Any]]:
+    """Corrections as plain values for a reader, those of one video if one is given, and whether each counts."""
+    counts = {one.number for each in {entry.video for entry in entries} for one in active(entries, each)}
+    told = ("number", "video", "kind", "words", "why", "when")
+    return [
+        {**{name: getattr(one, name) for name in told}, "counts": one.number in counts}
+        for one in entries
+        if isinstance(one, Correction) and video in (None, one.video)
     ]
 
 

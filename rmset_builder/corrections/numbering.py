@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from rmset_builder.corrections.faces import NOBODY, VideoFaces
 from rmset_builder.corrections.pieces import runs
-from rmset_builder.corrections.replay import People
+from rmset_builder.corrections.record import Correction
+from rmset_builder.corrections.replay import Applied, People, people_after, replay
 from rmset_builder.identity.appearance import in_order_of_appearance
 from rmset_builder.shards.as_extracted import AsExtracted
 from rmset_builder.shards.schema import Int32s
@@ -57,6 +59,14 @@ def number(faces: VideoFaces, people: People) -> Numbers:
 def _changes(track: Int32s, people: People) -> People:
     """A number that changes wherever ``track`` or ``people`` does."""
     return np.cumsum(np.r_[0, (np.diff(track) != 0) | (np.diff(people) != 0)])
+
+
+def replayed(
+    faces: VideoFaces, corrections: Iterable[Correction], size: tuple[int, int]
+) -> tuple[list[Applied], Numbers]:
+    """What becomes of each of ``corrections``, and the numbers that all of them lead to: see `replay`."""
+    applied = replay(faces, corrections, size)
+    return applied, number(faces, people_after(faces, applied))
 
 
 def before(faces: VideoFaces, numbers: Numbers) -> AsExtracted:

@@ -30,7 +30,8 @@ def merging(identities: Sequence[int], *, as_of: int | None = None, why: str = "
     words = f"identities {_listed(sorted(set(identities)))} are one person"
 
     def groups(state: State) -> list[Mask]:
-        people = sorted({identity_now(state, one, as_of) for one in identities})
+        then = state.then(as_of)
+        people = sorted({identity_now(state, one, then) for one in identities})
         if len(people) < 2:
             raise RmsetError(f"{words}: that is so already in {state.video}")
         return [state.numbers.identity == one for one in people]
@@ -47,10 +48,11 @@ def splitting(identity: int, tracks: Sequence[int], *, as_of: int | None = None,
     )
 
     def groups(state: State) -> list[Mask]:
-        whole = state.numbers.identity == identity_now(state, identity, as_of)
+        then = state.then(as_of)
+        whole = state.numbers.identity == identity_now(state, identity, then)
         taken = np.zeros(len(whole), np.bool_)
         for one in tracks:
-            chosen = faces_of(state, as_of, "track", one)
+            chosen = faces_of(state, then, "track", one)
             if not (chosen & whole).any():
                 raise RmsetError(
                     f"identity {identity} of {state.video} has no track {one}",
@@ -72,7 +74,8 @@ def swapping(
     words = f"identities {pair[0]} and {pair[1]} are exchanged from frame {first}{until}"
 
     def groups(state: State) -> list[Mask]:
-        one, other = (identity_now(state, each, as_of) for each in pair)
+        then = state.then(as_of)
+        one, other = (identity_now(state, each, then) for each in pair)
         if one == other:
             raise RmsetError(f"identities {pair[0]} and {pair[1]} of {state.video} are one person")
         frame = state.faces.frame
@@ -91,7 +94,7 @@ def dropping(identity: int, *, as_of: int | None = None, why: str = "") -> Order
     """An identity is left out: see `correct.drop`."""
 
     def groups(state: State) -> list[Mask]:
-        return [state.numbers.identity == identity_now(state, identity, as_of)]
+        return [state.numbers.identity == identity_now(state, identity, state.then(as_of))]
 
     return _order(DROP, groups, words=f"identity {identity} is left out", why=why)
 

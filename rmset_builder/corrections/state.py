@@ -12,14 +12,22 @@ import numpy as np
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.corrections.faces import NOBODY, VideoFaces, read_faces
 from rmset_builder.corrections.ledger import Entry, active, noting, numbers_of, read_ledger
-from rmset_builder.corrections.numbering import Numbers, number
+from rmset_builder.corrections.numbering import Numbers, replayed
 from rmset_builder.corrections.pieces import Mask
 from rmset_builder.corrections.record import Correction
-from rmset_builder.corrections.replay import Applied, people_after, replay
+from rmset_builder.corrections.replay import Applied
 from rmset_builder.corrections.rewrite import begun, finish, is_unfinished
 from rmset_builder.shards.lock import alone
 from rmset_builder.shards.tombstones import people_removed, read_tombstones
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
+
+
+@dataclass(frozen=True)
+class Then:
+    """The numbers that somebody saw, and after which correction; None for now."""
+
+    as_of: int | None
+    numbers: Numbers
 
 
 @dataclass(frozen=True)
@@ -47,10 +55,20 @@ class State:
     def after(self, entry: Entry) -> State:
         """The video once ``entry`` is noted too; its files are still as they were."""
         entries = [*self.entries, entry]
-        applied = replay(self.faces, active(entries, self.video), self.size)
-        return replace(
-            self, entries=entries, applied=applied, numbers=number(self.faces, people_after(self.faces, applied))
-        )
+        applied, numbers = replayed(self.faces, active(entries, self.video), self.size)
+        return replace(self, entries=entries, applied=applied, numbers=numbers)
+
+    def then(self, as_of: int | None) -> Then:
+        """The numbers when ``as_of`` was the last correction; the present ones where it is None.
+
+        Raises:
+            RmsetError: there is no such correction yet.
+        """
+        if as_of is None:
+            return Then(None, self.numbers)
+        if as_of > len(self.entries):
+            raise RmsetError(f"there is no correction {as_of} yet: the last is {len(self.entries)}")
+        return Then(as_of, replayed(self.faces, active(self.entries[:as_of], self.video), self.size)[1])
 
 
 @contextmanager
@@ -104,29 +122,27 @@ def _read(shards: Path, video: str) -> State:
     entries = read_ledger(shards)
     record = records.get(video)
     size = (record.width, record.height) if record else (0, 0)
-    applied = replay(faces, active(entries, video), size)
-    numbers = number(faces, people_after(faces, applied))
+    applied, numbers = replayed(faces, active(entries, video), size)
     return State(shards, video, faces, entries, applied, numbers, record)
 
 
-def identity_now(state: State, identity: int, as_of: int | None) -> int:
-    """The present number of an identity."""
-    chosen = faces_of(state, as_of, "identity", identity)
+def identity_now(state: State, identity: int, then: Then) -> int:
+    """The present number of an identity that had another by the numbers ``then``."""
+    chosen = faces_of(state, then, "identity", identity)
     people = np.unique(state.numbers.identity[chosen])
     if len(people) > 1:
         raise RmsetError(
-            f"identity {identity} of {state.video} has become several since correction {as_of}",
+            f"identity {identity} of {state.video} has become several since correction {then.as_of}",
             remedy="look at it again: rmset report",
         )
     if people[0] == NOBODY:
-        raise RmsetError(f"identity {identity} of {state.video} was left out since correction {as_of}")
+        raise RmsetError(f"identity {identity} of {state.video} was left out since correction {then.as_of}")
     return int(people[0])
 
 
-def faces_of(state: State, as_of: int | None, what: str, wanted: int) -> Mask:
-    """The faces (n,) that had a number as identity or track when ``as_of`` was the last correction."""
-    numbers = state.numbers if as_of is None else _numbers_then(state, as_of)
-    column = numbers.identity if what == "identity" else numbers.track
+def faces_of(state: State, then: Then, what: str, wanted: int) -> Mask:
+    """The faces (n,) that have a number as identity or track by the numbers ``then``."""
+    column = then.numbers.identity if what == "identity" else then.numbers.track
     chosen = column == wanted
     if wanted < 0 or not chosen.any():
         count = int(column.max(initial=NOBODY)) + 1
@@ -135,13 +151,6 @@ def faces_of(state: State, as_of: int | None, what: str, wanted: int) -> Mask:
             f"no {what} {wanted} in {state.video}: it has {named}", remedy="look at them: rmset report, rmset contact"
         )
     return np.asarray(chosen)
-
-
-def _numbers_then(state: State, as_of: int) -> Numbers:
-    if as_of > len(state.entries):
-        raise RmsetError(f"there is no correction {as_of} yet: the last is {len(state.entries)}")
-    applied = replay(state.faces, active(state.entries[:as_of], state.video), state.size)
-    return number(state.faces, people_after(state.faces, applied))
 
 
 def lagging(shards: Path, video: str, corrections: str | None, entries: Sequence[Entry]) -> bool:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rmset_builder.corrections.ledger import Entry, active, read_ledger
-from rmset_builder.corrections.record import Correction
+from rmset_builder.corrections.ledger import listed, read_ledger
 from rmset_builder.review.asked import Asked, apply
 from rmset_builder.review.live import LivePages
 
@@ -64,16 +62,3 @@ class Desk:
         self._hand.shutdown()
         self.pages.close()
         self._scratch.cleanup()
-
-
-def listed(entries: Sequence[Entry], video: str | None) -> list[dict[str, Any]]:
-    """Corrections as a page lists them, those of one video if one is given."""
-    counts = {one.number for each in {entry.video for entry in entries} for one in active(entries, each)}
-    return [
-        {
-            **{name: getattr(one, name) for name in ("number", "video", "kind", "words", "why", "when")},
-            "counts": one.number in counts,
-        }
-        for one in entries
-        if isinstance(one, Correction) and video in (None, one.video)
-    ]

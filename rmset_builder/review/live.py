@@ -116,7 +116,7 @@ class LivePages:
     def _summaries(self, records: Sequence[VideoRecord]) -> list[Summary]:
         """Of each video what its page left, or of one that was not looked at what the table says."""
         named = sorted((record for record in records if is_id(record.id)), key=lambda record: record.id)
-        return [self._made.get(record.id) or _unseen(record) for record in named]
+        return [self._made.get(record.id) or Summary.of(record, stamp="") for record in named]
 
     def _with_rest(self, told: Overview, summaries: list[Summary]) -> Overview:
         rest = sum(not one.stamp for one in summaries)
@@ -137,21 +137,6 @@ class LivePages:
             with suppress(RmsetError, OSError):
                 if video not in self._made:
                     self.video(video)
-
-
-def _unseen(record: VideoRecord) -> Summary:
-    return Summary(
-        stamp="",
-        video=record.id,
-        title=record.title,
-        group=record.group,
-        state=record.state,
-        reason=record.reason,
-        frames=record.frames,
-        identities=record.identities,
-        faces=record.faces,
-        duration_s=record.duration_s,
-    )
 
 
 def _page(video: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.core.jsonl import append_rows, mend_end, read_lines
+from rmset_builder.core.jsonl import MEND_FIRST, append_rows, mend_end, read_strictly
 
 TOMBSTONES_NAME = "pruned.jsonl"
 
@@ -41,12 +41,7 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
     """
     path = shards / TOMBSTONES_NAME
     found: list[Tombstone] = []
-    try:
-        lines = list(read_lines(path, errors="strict"))
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise RmsetError(f"{path} cannot be read ({error})", remedy="mend it before anything else") from error
+    lines = read_strictly(path)
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
@@ -63,7 +58,7 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if number == len(lines):  # torn by a crash before anything was removed
                 break
-            raise RmsetError(f"{path}:{number} is no tombstone", remedy="mend it before anything else") from error
+            raise RmsetError(f"{path}:{number} is no tombstone", remedy=MEND_FIRST) from error
     return found
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rmset_builder.shards.videos_table import VideoRecord
 
 NAME = "summary.json"
 PAGE = "index.html"
@@ -84,6 +86,12 @@ class Summary(_Kept):
     strip: Strip | None = None
     doubts: tuple[Doubt, ...] = ()
     files: tuple[_FileName, ...] = ()
+
+    @classmethod
+    def of(cls, record: VideoRecord, *, stamp: str, **rest: Any) -> Self:
+        """What the table of videos says of one, and the ``rest`` of the fields."""
+        shared = cls.model_fields.keys() & vars(record).keys()
+        return cls(stamp=stamp, video=record.id, **{name: getattr(record, name) for name in shared}, **rest)
 
 
 def read_summary(folder: Path) -> Summary | None:

@@ -137,18 +137,9 @@ def _summary(
     strip: Strip | None = None,
     doubts: tuple[Doubt, ...] = (),
 ) -> Summary:
-    record = task.record
-    return Summary(
+    return Summary.of(
+        task.record,
         stamp=task.stamp,
-        video=record.id,
-        title=record.title,
-        group=record.group,
-        state=record.state,
-        reason=record.reason,
-        frames=record.frames,
-        identities=record.identities,
-        faces=record.faces,
-        duration_s=record.duration_s,
         fault=fault,
         counts=dict(counts or {}),
         strip=strip and strip.model_copy(update={"src": task.from_above + strip.src}),

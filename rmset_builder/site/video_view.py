@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
@@ -107,15 +107,9 @@ def full_view(
     width, height = (record.width, record.height) if known else _reach(faces)
     cells = coverage(faces.boxes, width, height)
     most = int(cells.max(initial=0))
-    return VideoView(
-        video=record.id,
-        title=record.title or record.id,
-        group=record.group,
-        fault=fault,
-        link=web_address(record.url),
-        anchor=anchor,
+    return replace(
+        bare_view(record, fault, anchor=anchor),
         figures=_figures(record, faces, plan),
-        provenance=_provenance(record),
         people=people,
         cuts=cut_lines(_cuts(record, faces), end_s),
         more=f"And {left_out:,} identities more, with fewer faces." if left_out else "",
