@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,10 @@ from torch import Tensor
 
 from rmfer.data.device import check_device
 from rmfer.devices import named_device
+from rmfer.errors import RmferError
+
+# How gloo and NCCL begin what they say of a connection that is gone.
+_LOST = re.compile(r"gloo/transport|Connection (closed|reset) by peer|NCCL .*error|remote process exited")
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,24 @@ def join(device: str | None = None) -> Ranks:
     if world_size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if found.type == "cuda" else "gloo")
     return Ranks(int(os.environ.get("RANK", "0")), world_size, found)
+
+
+@contextmanager
+def losses_told() -> Iterator[None]:
+    """Say in one line that another process is lost, of which the library tells in its own words.
+
+    Raises:
+        RmferError: another process ended, or cannot be reached any more.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _LOST.search(str(error)):
+            raise
+        raise RmferError(
+            "another process of this run has ended, or is out of reach",
+            remedy="its own message says why; then start all of them again, with --resume",
+        ) from error
 
 
 def leave() -> None:

@@ -106,7 +106,7 @@ def command(
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
     """
     # torch takes seconds to import, and --help does without.
-    from rmfer.distributed import join, leave  # noqa: PLC0415
+    from rmfer.distributed import join, leave, losses_told  # noqa: PLC0415
     from rmfer.labelled.missing import missing_list, missing_note  # noqa: PLC0415
     from rmfer.labelled.registry import open_benchmark  # noqa: PLC0415
     from rmfer.training.anchors import need_shards  # noqa: PLC0415
@@ -145,7 +145,8 @@ def command(
                 soft_wrap=True,
             )
         try:
-            train(run, ranks, console, resume=resume)
+            with losses_told():
+                train(run, ranks, console, resume=resume)
         except InterruptedRun:
             if ranks.is_first:
                 click.echo(f"rmfer: interrupted; the same command with --resume goes on with {folder}", err=True)
