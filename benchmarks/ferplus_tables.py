@@ -31,17 +31,18 @@ CELLS = (("majority", "overall"), ("majority", "average"), ("argmax", "overall")
 def accuracies(results: Mapping[str, Any]) -> str:
     """Of each arm mean and deviation over the seeds by both rules, with its learning rate and validation's choice."""
     head = " | ".join(f"{rule}, {measure}" for rule, measure in CELLS)
-    lines = [f"| | lr | {head} |", "|---|--:|" + "--:|" * len(CELLS)]
+    lines = [f"| | seeds | lr | {head} |", "|---|--:|--:|" + "--:|" * len(CELLS)]
     base = results["base"]["last"]
     splits = {"majority": base["test-majority"], "argmax": base["test"]}
     told = " | ".join(f"{100 * splits[rule][measure]:.1f}" for rule, measure in CELLS)
-    lines.append(f"| the base itself, one seed | 2e-3 | {told} |")
+    lines.append(f"| the base itself | 1 | 2e-3 | {told} |")
     for arm in ARMS:
         if arm in results["arms"]:
             own = results["arms"][arm]
             rates = results["rates"].get(arm, results["rates"][ACL])
             cells = (f"{mean:.1f} ± {spread:.1f}" for mean, spread in (own[f"{r} {m}"] for r, m in CELLS))
-            lines.append(f"| {NAMES[arm]} | {max(rates, key=rates.get)} | {' | '.join(cells)} |")
+            seeds = sum(arm in runs for runs in results["runs"].values())
+            lines.append(f"| {NAMES[arm]} | {seeds} | {max(rates, key=rates.get)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
