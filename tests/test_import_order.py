@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 ORDERS = {
     "rmset_builder": [
         "telemetry",
+        "decoder_limits",
         "core",
         "manifest",
         "video",
@@ -44,6 +45,7 @@ ORDERS = {
     "rmfer": [
         "errors",
         "labels",
+        "plain_yaml",
         "resuming",
         "data",
         "devices",
@@ -91,6 +93,7 @@ DOORS = {
     "rmset_builder.shards.pages",
     "rmset_builder.shards.reader",
     "rmset_builder.shards.schema",
+    "rmset_builder.decoder_limits",
     "rmset_builder.telemetry",
 }
 

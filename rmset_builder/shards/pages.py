@@ -199,7 +199,8 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
     total = sum(group.rows for group in groups)
     row = row + np.repeat(np.cumsum(group_rows) - group_rows, counts)
     per_page = np.diff(row, append=group_rows.sum())
-    if (per_page < 1).any() or (per_page > total).any() or (len(row) and row[0] != 0) or (offset < 0).any() or (size < 1).any():
+    impossible = (per_page < 1) | (per_page > total) | (offset < 0) | (size < 1)
+    if impossible.any() or (len(row) and row[0] != 0):
         raise PageError("its offset index contradicts its rows")
     return np.repeat(offset, per_page), np.repeat(size, per_page)
 
