@@ -55,8 +55,9 @@ def fault_of(target: str, file: Path) -> str:
 
 
 def peak() -> int:
-    """The most memory that this process has had, bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    """The most memory that this process has had, or one that it started, bytes."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(one).ru_maxrss for one in who) * (1 if sys.platform == "darwin" else 1024)
 
 
 def try_files(name: str, folder: Path, first: int, count: int) -> None:

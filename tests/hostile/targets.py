@@ -289,7 +289,39 @@ def _read_pictures(path: Path) -> None:
     read_picture(path)
 
 
+def _videos(folder: Path) -> list[bytes]:
+    import subprocess
+
+    from rmset_builder.video.ffmpeg import find_ffmpeg
+
+    source = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=12:duration=1", "-f", "lavfi", "-i", "sine=duration=1"]
+    ways = {"a.mp4": ["mpeg4"], "b.mkv": ["libx264", "-preset", "ultrafast"], "c.webm": ["libvpx", "-b:v", "200k"]}
+    found = []
+    for name, coding in ways.items():
+        command = [find_ffmpeg().path, "-v", "error", "-y", *source, "-threads", "1", "-c:v", *coding, folder / name]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        found.append((folder / name).read_bytes())
+    return found
+
+
+def _decode(path: Path) -> None:
+    import numpy as np
+
+    from rmset_builder.video.decode import FrameReader
+    from rmset_builder.video.info import VideoInfo
+    from rmset_builder.video.presentation_times import Timeline
+
+    info = VideoInfo.from_path(path)
+    with FrameReader(info, threads=1) as reader:
+        buffer = np.empty(reader.shape, np.uint8)
+        while reader.read_into(buffer):
+            assert reader.count < 10_000
+        timeline = Timeline.of(reader.times_s(), info.fps)
+    assert len(timeline.times) == reader.count and (np.diff(timeline.times) >= 0).all() and timeline.fps > 0
+
+
 TARGETS = {
+    "videos": Target("rmset extract", "x.mp4", _videos, _decode),
     "shards": Target("rmset verify", "shards/one-00000.parquet", _collection("shards/one-00000.parquet"), _check_shard),
     "shards in training": Target(
         "rmfer train", "shards/one-00000.parquet", _collection("shards/one-00000.parquet"), _read_for_training
