@@ -86,7 +86,7 @@ def _read_catalog(path: Path) -> None:
 
 
 def _manifest(folder: Path) -> list[bytes]:
-    from papers_keywords import KEYWORDS
+    from manifest.papers_keywords import KEYWORDS
 
     return [KEYWORDS.read_bytes()]
 
@@ -109,7 +109,7 @@ def _read_lock(path: Path) -> None:
 
 
 def _corrections(folder: Path) -> list[bytes]:
-    from wall import extract
+    from corrections.wall import extract
 
     from rmset_builder.corrections.correct import drop, merge, undo
 
@@ -247,7 +247,7 @@ def _look_at(path: Path) -> None:
 
 
 def _zips(folder: Path) -> list[bytes]:
-    from benchmark_layouts import LAYOUTS
+    from labelled.benchmark_layouts import LAYOUTS
     from small_benchmarks import zip_of
 
     found = []
@@ -260,7 +260,7 @@ def _zips(folder: Path) -> list[bytes]:
 
 def _table(kind: str, file: str) -> Target:
     def make(folder: Path) -> list[bytes]:
-        from benchmark_layouts import LAYOUTS
+        from labelled.benchmark_layouts import LAYOUTS
 
         LAYOUTS[kind][0](folder)
         return [(folder / file).read_bytes()]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_benchmarks
-from benchmark_layouts import LAYOUTS
+from labelled.benchmark_layouts import LAYOUTS
 
 from rmfer.errors import BenchmarkError
 from rmfer.labelled import archive, open_benchmark
