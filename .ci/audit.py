@@ -1,7 +1,7 @@
-"""Known weaknesses of what is installed, as pip-audit knows them; skipped, with the reason, where its data cannot be had.
+"""Known weaknesses of what is installed, as pip-audit knows them; skipped, with the reason, where its data is not there.
 
-A mirror of PyPI may serve packages and know nothing of weaknesses: pip-audit then finds none and says so, having looked at
-nothing. That counts as skipped, too.
+A mirror of PyPI may serve packages and know nothing of weaknesses: pip-audit then finds none and says so, having looked
+at nothing. That counts as skipped, too.
 """
 
 from __future__ import annotations
