@@ -1,4 +1,4 @@
-"""Known weaknesses of what is installed, as pip-audit knows them; skipped, with the reason, where its data is not there.
+"""Known weaknesses of what is installed, as pip-audit knows them; skipped, with the reason, where nobody knows any.
 
 A mirror of PyPI may serve packages and know nothing of weaknesses: pip-audit then finds none and says so, having looked
 at nothing. That counts as skipped, too.
