@@ -173,7 +173,7 @@ def test_rooms_import_only_what_stands_before_them(package: str) -> None:
 
 def test_what_stops_reports_is_imported_first() -> None:
     modules = sources("rmset_builder")
-    # It runs before everything else is imported, and so may ask for nothing but this, and for what else must come first.
+    # It runs before everything else is imported, and so may ask for nothing but this and what else must come first.
     first = {"rmset_builder.telemetry", "rmset_builder.decoder_limits"}
     assert set(imported(modules["rmset_builder"], modules)) == first
     assert not [name for one in first for name in imported(modules[one], modules)]
