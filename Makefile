@@ -9,13 +9,15 @@ version = $(shell $(1) --version 2>&1 | grep '^Python')
 EXTRAS ?= dev,train
 # Processes that share the tests out between them, each with at least a core.
 WORKERS ?= 2
+# How often `make soak` makes each fault.
+TIMES ?= 20
 BIN := .venv/bin
 DEMO := demo
 VIDEO ?= $(DEMO)/videos/demo.mp4
 
 SPHINX := $(BIN)/python -m sphinx -E -W --keep-going -q -d docs/_build/.doctrees -b html
 
-.PHONY: demo test check docs install clean
+.PHONY: demo test soak check audit docs install clean
 
 demo: install
 	@test -e "$(VIDEO)" || $(BIN)/python -m rmset_builder.demo --out "$(VIDEO)"
@@ -37,10 +39,19 @@ demo: install
 test: install check .venv/.yunet
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+# Faults on the real commands and hostile input, each so many times: hours. Renews benchmarks/reliability.json and docs/reliability.md.
+soak: install
+	$(BIN)/python benchmarks/reliability.py faults --times $(TIMES)
+	$(BIN)/python benchmarks/reliability.py inputs --times $(TIMES)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Known weaknesses of what is installed; skipped, with the reason, where nobody can be asked.
+audit: install
+	@$(BIN)/python .ci/audit.py
 
 # Strictly: a warning is an error, and so is a link to a page or heading that is not there. From nothing each time, as a
 # page that did not change is not looked at again.

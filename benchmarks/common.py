@@ -29,12 +29,9 @@ def shared() -> Path:
     return folder
 
 
-def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
-    """Print results and keep them with date, machine and versions, ``packages``' too, as ``NAME.json``.
-
-    In ``benchmarks/``, or in ``$BENCHMARK_RESULTS``.
-    """
-    kept = {
+def about_this_machine(packages: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Date, machine and versions, ``packages``' too."""
+    return {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {usable_cores()} cores",
         "versions": {
@@ -44,8 +41,15 @@ def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
             "opencv": cv2.__version__,
             **{package: version(package) for package in packages},
         },
-        "results": results,
     }
+
+
+def keep(name: str, results: Any, *, packages: tuple[str, ...] = ()) -> None:
+    """Print results and keep them with date, machine and versions, ``packages``' too, as ``NAME.json``.
+
+    In ``benchmarks/``, or in ``$BENCHMARK_RESULTS``.
+    """
+    kept = {**about_this_machine(packages), "results": results}
     text = json.dumps(kept, indent=1)
     print(text)
     path = Path(os.environ.get("BENCHMARK_RESULTS") or HERE) / f"{name}.json"

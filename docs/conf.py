@@ -19,7 +19,12 @@ from rmset_builder.cli import rmset as rmset_command
 
 ROOT = Path(__file__).parents[1]
 # Pages of the site whose text lies at the top of the repository, where people and hubs look for it.
-ELSEWHERE = {"index": "README.md", "contributing": "CONTRIBUTING.md", "changelog": "CHANGELOG.md"}
+ELSEWHERE = {
+    "index": "README.md",
+    "contributing": "CONTRIBUTING.md",
+    "changelog": "CHANGELOG.md",
+    "security": "SECURITY.md",
+}
 PAGES = {text: f"{page}.md" for page, text in ELSEWHERE.items()}
 CONTENTS = "```{toctree}"
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)\s#]+)")

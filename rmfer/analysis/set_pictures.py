@@ -8,6 +8,7 @@ import simplejpeg
 
 from rmfer.errors import ShardError
 from rmfer.shards import AnchorSet, ImageReader
+from rmset_builder.decoder_limits import refuse_large_jpeg
 
 
 def pictures_of(reader: ImageReader, drawn: AnchorSet) -> list[npt.NDArray[np.uint8]]:
@@ -17,8 +18,12 @@ def pictures_of(reader: ImageReader, drawn: AnchorSet) -> list[npt.NDArray[np.ui
         ShardError: one cannot be read.
     """
     found = []
-    for file in reader.read_many(drawn.rows):
+    for row, file in zip(drawn.rows.tolist(), reader.read_many(drawn.rows), strict=True):
         if isinstance(file, ShardError):
             raise file
-        found.append(simplejpeg.decode_jpeg(file, colorspace="RGB"))
+        try:
+            refuse_large_jpeg(file)
+            found.append(simplejpeg.decode_jpeg(file, colorspace="RGB"))
+        except ValueError as error:
+            raise reader.fault(row, f"its picture cannot be decoded ({error})") from error
     return found

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import yaml
 
 from rmfer.errors import RmferError
 from rmfer.evaluation import FOLDER
@@ -18,6 +17,7 @@ from rmfer.evaluation.paired import Bools, Difference, McNemar, differences, mcn
 from rmfer.labelled.duplicates import find_duplicates
 from rmfer.labelled.registry import open_benchmark
 from rmfer.labels import EXPRESSIONS
+from rmfer.plain_yaml import read_yaml
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.shards.checked_parquet import read_checked
 
@@ -165,7 +165,7 @@ def pairs(ours: Sequence[Answers], theirs: Sequence[Answers]) -> list[tuple[Answ
 def run_settings(run: Path) -> tuple[dict[str, Any], Path | None]:
     """A run's settings, and where its benchmark lay; nothing where nothing tells."""
     try:
-        told = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        told = read_yaml((run / "config.yaml").read_text(encoding="utf-8"))
         return dict(told["settings"]), Path(told["benchmark"]["path"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):  # a folder that `rmfer evaluate` alone wrote
+    except (OSError, ValueError, KeyError, TypeError):  # a folder that `rmfer evaluate` alone wrote
         return {}, None

@@ -14,6 +14,8 @@ from rmfer.errors import BenchmarkError
 
 _UNPACK = "unpack it and name the folder"
 _FETCH = "fetch it again"
+# Of a file; the tables of benchmarks have some hundred megabytes.
+LARGEST = 1 << 30
 _HEADER = struct.Struct("<4s22xHH")  # of a zip's member: magic number, length of its name and of its extra field
 
 
@@ -56,10 +58,10 @@ def open_tree(path: Path) -> Tree:
         raise BenchmarkError(str(path), "is not there", remedy="name a benchmark's folder or zip")
     try:
         return ZipTree(path, Archive(path))
-    except zipfile.BadZipFile:
-        raise BenchmarkError(str(path), "is neither a folder nor a whole zip", remedy=_FETCH) from None
     except OSError as error:
         raise BenchmarkError(str(path), f"cannot be read ({error.strerror})", remedy="see to its rights") from error
+    except Exception:  # Python's reader raises many kinds at what is no zip
+        raise BenchmarkError(str(path), "is neither a folder nor a whole zip", remedy=_FETCH) from None
 
 
 def is_file(tree: Tree, name: str) -> bool:
@@ -162,6 +164,8 @@ class Archive:
             raise BenchmarkError(where, "is encrypted", remedy=f"{_UNPACK}, with the password that came with it")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BenchmarkError(where, f"is compressed by method {info.compress_type}", remedy=_UNPACK)
+        if max(info.file_size, info.compress_size) > LARGEST:
+            raise BenchmarkError(where, f"is larger than {LARGEST >> 30} GiB", remedy=_UNPACK)
         try:
             magic, name_size, extra_size = _HEADER.unpack(self._pread(_HEADER.size, info.header_offset))
             if magic != b"PK\x03\x04":
@@ -173,7 +177,7 @@ class Archive:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, info.file_size + 1)
             if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
                 raise ValueError("checksum")
-        except (ValueError, struct.error, zlib.error, OSError):
+        except (ValueError, struct.error, zlib.error, OSError, OverflowError):
             raise BenchmarkError(where, "is damaged", remedy=f"{_FETCH}: the zip was cut or changed") from None
         return data
 

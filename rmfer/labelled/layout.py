@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from rmfer.labelled.split import Bools, Int64s, Shares, Split
 from rmfer.labels import EXPRESSIONS
 
 AS_DISTRIBUTED = "put it there as it was distributed"
+
+# Of a table; the longest of a benchmark have a tenth of it, and a zip of a megabyte could hold a thousand million.
+MOST_LINES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,30 @@ def text_lines(tree: Tree, name: str) -> list[str]:
     """The lines of a text file.
 
     Raises:
-        BenchmarkError: it is missing, or no text.
+        BenchmarkError: it is missing, no text, or has more lines than any benchmark.
     """
     try:
-        return tree.read(name).decode("utf-8-sig").splitlines()
+        text = tree.read(name).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BenchmarkError(tree.where(name), "is no text", remedy=AS_DISTRIBUTED) from None
+    # All that `str.splitlines` parts lines at.
+    if sum(map(text.count, "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")) > MOST_LINES:
+        raise BenchmarkError(tree.where(name), f"has more than {MOST_LINES:,} lines", remedy=AS_DISTRIBUTED)
+    return text.splitlines()
+
+
+def table_rows(tree: Tree, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table of values with commas between them, each with the line, from 1, that it ends in.
+
+    Raises:
+        BenchmarkError: as `text_lines` does; or a row is none.
+    """
+    rows = csv.reader(text_lines(tree, name))
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as error:
+        raise wrong_line(tree, name, rows.line_num, f"is no row of a table ({error})") from None
 
 
 def wrong_line(tree: Tree, name: str, line: int, message: str) -> BenchmarkError:

@@ -8,11 +8,13 @@ of are refused. Both of torch's formats are read: the zip archive, and the one b
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
+import pickletools
 import sys
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -37,7 +39,10 @@ _DTYPES = {
 # Whose classes and functions may be named; they become shells.
 _LIBRARIES = ("torch", "timm", "torchvision", "numpy", "functools", "collections")
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_DEEPEST = 100
+# Parts of a network, and how deep one lies in another. Parts that name each other again and again would never end.
+_MOST_PARTS, _DEEPEST = 100_000, 100
+# Bytes of all tensors for each byte of the file: tensors may share their numbers, but not without end.
+_MOST_SHARED = 8
 
 
 class UnsafePickleError(Exception):
@@ -54,7 +59,7 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
         raise RmferError(f"there is no file {path}", remedy="give a network that torch.save wrote")
     try:
         root = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-        return _tensors(root)
+        return _tensors(root, most_bytes=_MOST_SHARED * path.stat().st_size)
     except UnsafePickleError as error:
         raise RmferError(f"{path} is refused: {error}", remedy="fetch it anew from its authors") from error
     except Exception as error:  # a damaged pickle can lead to any
@@ -153,6 +158,20 @@ class _Unpickler(pickle.Unpickler):
         return self._storage(kind.dtype, str(key), int(count))
 
 
+def _load(file: BinaryIO, storage: Callable[[torch.dtype, str, int], Tensor] | None = None) -> Any:
+    """What the pickle at the file's place tells of.
+
+    Python's own reader keeps what is to be used again in a list as long as the largest number that a pickle gives it,
+    which may be four thousand millions.
+    """
+    begin = file.tell()
+    for place, (code, argument, _) in enumerate(pickletools.genops(file)):
+        if "PUT" in code.name and isinstance(argument, int) and argument > place:
+            raise UnsafePickleError("it numbers what it holds beyond what it holds")
+    file.seek(begin)
+    return _Unpickler(file, storage).load()
+
+
 def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     tensor = storage.as_strided(tuple(size), tuple(stride), offset)  # which looks at the bounds
     if tensor.numel() > storage.numel():
@@ -188,13 +207,18 @@ def _read_zip(path: Path) -> Any:
         if order != sys.byteorder:
             raise UnsafePickleError(f"its numbers are {order}-endian")
         known: dict[str, Tensor] = {}
+        left = path.stat().st_size
 
         def storage(dtype: torch.dtype, key: str, count: int) -> Tensor:
+            nonlocal left
             if key not in known:
+                left -= count * dtype.itemsize
+                if count < 0 or left < 0:
+                    raise UnsafePickleError("it announces more numbers than it holds")
                 known[key] = _numbers(archive.read(f"{folder}data/{key}"), dtype, count)
             return _same_kind(known[key], dtype)
 
-        return _Unpickler(io.BytesIO(archive.read(programs[0])), storage).load()
+        return _load(io.BytesIO(archive.read(programs[0])), storage)
 
 
 def _read_legacy(path: Path) -> Any:
@@ -212,13 +236,13 @@ def _read_legacy(path: Path) -> Any:
         return _same_kind(known[key], dtype)
 
     with path.open("rb") as file:
-        if _Unpickler(file).load() != _LEGACY_MAGIC or _Unpickler(file).load() != _LEGACY_PROTOCOL:
+        if _load(file) != _LEGACY_MAGIC or _load(file) != _LEGACY_PROTOCOL:
             raise UnsafePickleError("it is not in a format of torch's")
-        system = _Unpickler(file).load()
+        system = _load(file)
         if system.get("little_endian") is not True:
             raise UnsafePickleError("its numbers are big-endian")
-        root = _Unpickler(file, storage).load()
-        for key in _Unpickler(file).load():
+        root = _load(file, storage)
+        for key in _load(file):
             numbers = known[str(key)]
             count = int.from_bytes(file.read(8), "little")
             if count != numbers.numel():
@@ -239,18 +263,21 @@ def _same_kind(storage: Tensor, dtype: torch.dtype) -> Tensor:
     return storage
 
 
-def _tensors(root: Any) -> dict[str, Tensor]:
+def _tensors(root: Any, most_bytes: int) -> dict[str, Tensor]:
+    left = itertools.repeat(None, _MOST_PARTS)
     if isinstance(root, Mapping):
         networks = [root[nest] for nest in NESTS if isinstance(root.get(nest), _Shell)]
-        found = tensors_of(_of_module(networks[0], "", 0) if networks else root)
+        found = tensors_of(_of_module(networks[0], "", 0, left) if networks else root)
     else:
-        found = tensors_of(_of_module(root, "", 0))
+        found = tensors_of(_of_module(root, "", 0, left))
+    if sum(value.nbytes for value in found.values()) > most_bytes:
+        raise UnsafePickleError("its tensors share their numbers beyond belief")
     return {name: value.contiguous() for name, value in found.items()}
 
 
-def _of_module(module: Any, prefix: str, depth: int) -> dict[str, Tensor]:
-    """As ``state_dict`` would list them."""
-    if depth > _DEEPEST:
+def _of_module(module: Any, prefix: str, depth: int, left: Iterator[None]) -> dict[str, Tensor]:
+    """As ``state_dict`` would list them; ``left`` has an item for each part that may still come."""
+    if depth > _DEEPEST or next(left, 0) == 0:
         raise UnsafePickleError("its parts contain each other without end")
     state = module.state if isinstance(module, _Shell) else None
     if not isinstance(state, dict) or "_modules" not in state:
@@ -260,5 +287,5 @@ def _of_module(module: Any, prefix: str, depth: int) -> dict[str, Tensor]:
     found = {f"{prefix}{name}": tensor for name, tensor in own.items() if isinstance(tensor, Tensor)}
     for name, part in state["_modules"].items():
         if part is not None:
-            found |= _of_module(part, f"{prefix}{name}.", depth + 1)
+            found |= _of_module(part, f"{prefix}{name}.", depth + 1, left)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -21,6 +22,7 @@ _PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".tar")
 # Where trainers put the weights within their checkpoints, and what wrappers write before each name.
 NESTS = ("net", "state_dict", "model_state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
+_DEEPEST = 10
 
 
 @dataclass(frozen=True)
@@ -146,13 +148,18 @@ def tensors_of(state: object) -> dict[str, Tensor]:
     """The tensors of a checkpoint by name, from where trainers usually put them, without wrappers' prefixes."""
     if not isinstance(state, Mapping):
         return {}
-    for nest in NESTS:
-        if isinstance(state.get(nest), Mapping):
-            return tensors_of(state[nest])
-    tensors = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
-    for wrapper in _WRAPPERS:
-        if tensors and all(name.startswith(wrapper) for name in tensors):
-            return tensors_of({name.removeprefix(wrapper): value for name, value in tensors.items()})
+    held: Mapping[Any, Any] = state
+    for _ in range(_DEEPEST):  # one may hold itself
+        nest = next((nest for nest in NESTS if isinstance(held.get(nest), Mapping)), None)
+        if nest is None:
+            break
+        held = held[nest]
+    tensors = {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
+    for _ in range(_DEEPEST):
+        wrapper = next((one for one in _WRAPPERS if tensors and all(name.startswith(one) for name in tensors)), None)
+        if wrapper is None:
+            break
+        tensors = {name.removeprefix(wrapper): value for name, value in tensors.items()}
     return tensors
 
 

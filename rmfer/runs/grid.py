@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from rmfer.errors import RmferError
+from rmfer.plain_yaml import NotYamlError, read_yaml
 from rmfer.settings import TrainConfig
 from rmfer.training.presets import resolve
 
@@ -68,10 +69,9 @@ def parse_axis(text: str) -> Axis:
     name, _, written = text.partition("=")
     example = "for example --over lambda1=0.1,0.2"
     try:
-        values = yaml.safe_load(f"[{written}]")
-    except yaml.YAMLError as error:
-        where = str(error).splitlines()[0]
-        raise RmferError(f"--over {text}: the values are not YAML ({where})", remedy=example) from None
+        values = read_yaml(f"[{written}]")
+    except NotYamlError as error:
+        raise RmferError(f"--over {text}: the values are not YAML ({error})", remedy=example) from None
     if not name or not isinstance(values, list) or not values:
         raise RmferError(f"--over {text} is not NAME=VALUE,VALUE", remedy=example)
     return Axis(name, tuple(values))

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rmfer.errors import RmferError
 from rmfer.labelled.benchmark import Benchmark
+from rmfer.plain_yaml import read_yaml
 from rmfer.resuming import refuse_differences
 from rmfer.runs.grid import Point
 from rmfer.runs.job import Job
@@ -67,10 +66,10 @@ def refuse_others(point: Point, job: Job, benchmark: Benchmark, shards: Path) ->
 
 def _told(path: Path) -> dict[str, Any] | None:
     try:
-        told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        told: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"))
         return {name: told[name] for name in ("settings", "benchmark", "shards")}
     except FileNotFoundError:
         return None
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         told_why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RmferError(f"{path} cannot be read ({told_why})", remedy="remove that run's folder") from error

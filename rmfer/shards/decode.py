@@ -18,6 +18,7 @@ from torch import Tensor
 from rmfer.data.augment import AugmentPlan, Finisher, make_grey
 from rmfer.errors import ShardError
 from rmfer.shards.images import ImageReader
+from rmset_builder.decoder_limits import refuse_large_jpeg
 
 log = logging.getLogger("rmfer")
 
@@ -109,6 +110,7 @@ class Decoder:
             try:
                 pixels = simplejpeg.decode_jpeg(file, "RGB", buffer=into, **self._how)
             except ValueError:  # too large for the buffer, or damaged
+                refuse_large_jpeg(file)
                 pixels = simplejpeg.decode_jpeg(file, "RGB", **self._how)
         except ValueError as error:
             raise self.reader.fault(row, f"its picture cannot be decoded ({error})") from error

@@ -135,7 +135,7 @@ def read_columns(path: Path) -> ShardColumns:
         indexes = _picture_indexes(path, file.metadata.schema)
         numbers = file.read(columns=[_FRAME.name, _IDENTITY.name])
         frame, identity = (numbers[column.name].to_numpy() for column in (_FRAME, _IDENTITY))
-        offset, size = _pages(path, indexes)
+        offset, size = _pages(path, indexes, len(frame))
     except (pa.ArrowException, OSError, PageError, IndexError, ValueError, RecursionError) as error:
         raise ShardError(path, f"is damaged ({tell_damage(path, error)})", remedy=EXTRACT_AGAIN) from error
     if not len(frame) == len(identity) == len(offset) == rows:
@@ -208,7 +208,9 @@ def _picture_indexes(path: Path, schema: Any) -> list[OffsetIndex]:
     return found
 
 
-def _pages(path: Path, groups: list[OffsetIndex]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _pages(path: Path, groups: list[OffsetIndex], rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    if sum(group.rows for group in groups) != rows:
+        raise PageError("its columns differ in length")
     with path.open("rb") as file:
         handle = file.fileno()
         total = os.fstat(handle).st_size
@@ -217,6 +219,8 @@ def _pages(path: Path, groups: list[OffsetIndex]) -> tuple[npt.NDArray[np.int64]
         # The indexes of all columns lie beside each other: one read brings those between the first and the last.
         first = min(group.offset for group in groups)
         last = max(group.offset + group.length for group in groups)
+        if last > total:
+            raise PageError("its offset index is said to lie behind its end")
         block = os.pread(handle, last - first, first)
         indexes = [block[g.offset - first : g.offset - first + g.length] for g in groups]
         offset, size = locate_pages(indexes, groups)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from rmfer.errors import RmferError
+from rmfer.plain_yaml import NotYamlError, read_yaml
 from rmfer.settings import TrainConfig, make_config
 
 # The column of Table 8 that a benchmark's kind and number of classes stand for.
@@ -66,9 +67,9 @@ def load_preset(name: str) -> Preset:
 def _load_file(path: Path) -> Preset:
     form = "it has `source:`, a text, and `settings:`, as those that `rmfer train --list-presets` names"
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RmferError(f"--preset {path} cannot be read ({str(error).splitlines()[0]})", remedy=form) from None
+        read = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, NotYamlError) as error:
+        raise RmferError(f"--preset {path} cannot be read ({error})", remedy=form) from None
     if not isinstance(read, dict) or not isinstance(read.get("settings"), dict):
         raise RmferError(f"--preset {path} is no preset", remedy=form)
     return Preset(path.stem, str(read.get("source", path)), read["settings"])
@@ -108,9 +109,9 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
         meant = f"did you mean {near[0]}?" if near else "`rmfer train --list-settings` prints them all"
         raise RmferError(f"--set {assignment}: {name} is no setting", remedy=meant)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RmferError(f"--set {assignment}: the value is not YAML ({str(error).splitlines()[0]})") from None
+        value = read_yaml(text)
+    except NotYamlError as error:
+        raise RmferError(f"--set {assignment}: the value is not YAML ({error})") from None
     first, *inner = name.split(".")
     if not inner:
         values[first] = value

@@ -62,7 +62,7 @@ def read_defaults(program: str) -> Defaults:
     for path in files():
         try:
             told = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RmsetError(f"{path} cannot be read ({error})", remedy="mend it, or take it away") from None
         form = "it has tables [rmset.COMMAND] and [rmfer.COMMAND]"
         for name, own in told.items():

@@ -64,7 +64,7 @@ def parse_object(line: str) -> dict[str, Any] | None:
     """The JSON object in a line; None where it is none."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 
@@ -80,7 +80,7 @@ def mend_end(path: Path) -> None:
                 return
             try:
                 json.loads(rest)
-            except ValueError:
+            except (ValueError, RecursionError):
                 handle.truncate(start)
             else:
                 handle.write(b"\n")

@@ -121,7 +121,7 @@ def finish(shards: Path, video: str) -> bool:
         entries, parts = [from_row(row) for row in journal["entries"]], int(journal["parts"])
         nobody_left_out = not int(journal["left_out"])
         record = None if journal["record"] is None else VideoRecord(**journal["record"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise RmsetError(
             f"{folder / _JOURNAL} is damaged, a correction of {video} cannot be finished",
             remedy="extract the video again with --force",

@@ -8,6 +8,7 @@ import numpy as np
 import simplejpeg
 
 from rmset_builder.core.geometry import Array
+from rmset_builder.decoder_limits import refuse_large_jpeg
 from rmset_builder.faces.align import aligned_faces, sharpness
 from rmset_builder.video.decode import Frame
 
@@ -36,5 +37,10 @@ def encode_jpeg(picture: Frame, quality: int) -> bytes:
 
 
 def decode_jpeg(data: bytes) -> Frame:
-    """An RGB picture (h, w, 3) from a JPEG file."""
+    """An RGB picture (h, w, 3) from a JPEG file.
+
+    Raises:
+        ValueError: it is none, or too large.
+    """
+    refuse_large_jpeg(data)
     return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"), np.uint8)

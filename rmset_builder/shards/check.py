@@ -148,10 +148,12 @@ def _check_images(block: FaceRows, size: int, found: ShardFindings) -> None:
         place = f"the image of frame {block.frame[row]}, identity {block.identity[row]}"
         try:
             with Image.open(io.BytesIO(content or b""), formats=("JPEG",)) as image:
-                image.load()
+                # Before it is decoded, for which a header may want any amount of memory.
                 if size and image.size != (size, size):
                     found.faults.append(f"{place} is {image.width} x {image.height}, not {size} x {size}")
-        except (OSError, SyntaxError, ValueError):
+                else:
+                    image.load()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             found.faults.append(f"{place} does not decode")
         found.images += 1
         if len(found.faults) > 20:

@@ -18,13 +18,20 @@ def open_checked(path: Path) -> Any:
     """``pyarrow.parquet.ParquetFile`` that raises OSError where a page is not as it was written.
 
     Raises:
-        OSError: the file is missing, cannot be read, is not Parquet, or its footer is damaged.
+        OSError: the file is missing, cannot be read, is not Parquet, or its footer is damaged or cannot be true: a row
+            of ours takes more than a byte, and a few bytes that stand for thousands of millions of rows are made to
+            use up memory.
         pyarrow.ArrowException: it is not whole.
     """
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except UnicodeDecodeError as error:
         raise OSError("its footer is damaged") from error
+    rows, size = file.metadata.num_rows, path.stat().st_size
+    if not 0 <= rows <= size:
+        file.close()
+        raise OSError(f"its footer promises {rows:,} rows in {size:,} bytes")
+    return file
 
 
 def read_checked(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -72,9 +72,11 @@ def look_at_pages(path: Path) -> Pages:
         names = [file.schema.column(number).path.partition(".")[0] for number in range(len(file.schema))]
     found = Pages()
     with path.open("rb", buffering=0) as handle:
-        window = _Window(handle.fileno())
-        groups = row_groups(read_footer(handle.fileno(), os.fstat(handle.fileno()).st_size))
-        if any(len(group.chunks) != len(names) or group.rows < 0 for group in groups):
+        size = os.fstat(handle.fileno()).st_size
+        window = _Window(handle.fileno(), size)
+        groups = row_groups(read_footer(handle.fileno(), size))
+        wrong = any(len(group.chunks) != len(names) or group.rows < 0 for group in groups)
+        if wrong or sum(group.rows for group in groups) > size:
             raise PageError("its footer is damaged")
         for number, name in enumerate(names):
             first, pages = 0, list[_Page]()
@@ -121,13 +123,14 @@ def describe(path: Path, damages: list[Damage]) -> Iterator[str]:
 
 
 class _Window:
-    """Bytes of a file by their place, read a good deal at a time."""
+    """Bytes of a file, which has ``end`` of them, by their place, read a good deal at a time."""
 
-    def __init__(self, handle: int) -> None:
-        self._handle, self._start, self._data = handle, 0, b""
+    def __init__(self, handle: int, end: int) -> None:
+        self._handle, self._end, self._start, self._data = handle, end, 0, b""
 
     def read(self, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset`` on, fewer at the file's end."""
+        offset, size = min(offset, self._end), max(0, min(size, self._end - offset))
         if offset < self._start or offset + size > self._start + len(self._data):
             self._start, self._data = offset, os.pread(self._handle, max(size, _WINDOW), offset)
         return self._data[offset - self._start : offset - self._start + size]
@@ -168,7 +171,9 @@ class _Walk:
             plain = chunk.compression or header[_UNCOMPRESSED] == size
         except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise PageError("no page begins where one should") from error
-        if not (isinstance(size, int) and 0 <= size <= end - at - reader.at and values >= 0 and plain):
+        if not (isinstance(size, int) and 0 <= size <= end - at - reader.at and plain):
+            raise PageError("its page is not as long as its header says")
+        if not (isinstance(values, int) and values >= 0):
             raise PageError("its page is not as long as its header says")
         body = self._window.read(at + reader.at, size)
         held = 0 if kind == _DICTIONARY else values * rows // max(1, chunk.values)

@@ -27,6 +27,8 @@ _TYPE, _SIZE, _CRC, _DATA_PAGE_HEADER = 1, 3, 4, 5
 _NUM_VALUES, _ENCODING = 1, 2
 _DATA_PAGE, _PLAIN = 0, 0
 _MAX_LEVEL = 2
+# Four levels of two bits each lie in a byte.
+_SHIFTS, _MAX_VALUE = np.array([0, 2, 4, 6], np.uint8), np.uint8(3)
 _CHANGED = "its bytes are not those that were written (checksum)"
 # The definition levels of a page with one picture: four bytes of length, one run of one value 2.
 _ONE_PICTURE = b"\x02\x00\x00\x00\x02\x02"
@@ -163,6 +165,7 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
 
     Raises:
         PageError: an index is malformed, or leaves rows without a page.
+        IndexError: an index ends too early.
     """
     starts, counts, at = [], [], 0
     for index in indexes:
@@ -172,6 +175,8 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
             raise PageError("its offset index is malformed")
         reader.at = 1
         count, _ = reader.elements()
+        if count * _TOKENS_PER_PAGE > len(index):
+            raise PageError("its offset index is cut")
         starts.append(at + reader.at)
         counts.append(count)
         at += len(index)
@@ -191,9 +196,11 @@ def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64
     zigzag = values[:, 1::2]
     offset, size, row = ((zigzag >> 1) ^ -(zigzag & 1)).T
     group_rows = np.asarray([group.rows for group in groups])
+    total = sum(group.rows for group in groups)
     row = row + np.repeat(np.cumsum(group_rows) - group_rows, counts)
     per_page = np.diff(row, append=group_rows.sum())
-    if (per_page < 1).any() or (len(row) and row[0] != 0) or (offset < 0).any() or (size < 1).any():
+    impossible = (per_page < 1) | (per_page > total) | (offset < 0) | (size < 1)
+    if impossible.any() or (len(row) and row[0] != 0):
         raise PageError("its offset index contradicts its rows")
     return np.repeat(offset, per_page), np.repeat(size, per_page)
 
@@ -302,14 +309,14 @@ def _levels(data: bytes, count: int) -> list[int]:
             head = reader.varint()
             if head & 1:
                 size = (head >> 1) * 2
-                packed = int.from_bytes(data[reader.at : reader.at + size], "little")
-                levels += [packed >> (2 * n) & 3 for n in range(min(size * 4, count - len(levels)))]
+                packed = np.frombuffer(data[reader.at : reader.at + size], np.uint8)
+                levels += (packed[:, None] >> _SHIFTS & _MAX_VALUE).ravel()[: count - len(levels)].tolist()
                 reader.at += size
             else:
                 levels += [data[reader.at]] * min(head >> 1, count - len(levels))
                 reader.at += 1
             if head < 2:
                 raise IndexError
-    except IndexError as error:
+    except (IndexError, ValueError) as error:
         raise PageError("its page is malformed") from error
     return levels

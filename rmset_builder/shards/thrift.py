@@ -9,6 +9,8 @@ TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 _INTEGERS = (4, 5, 6)
 _SIZES = {TRUE: 0, FALSE: 0, BYTE: 1, DOUBLE: 8}
 _LONG_FORM = 15
+# Of a number of 64 bits, seven a byte: Parquet has no wider one.
+_LONGEST_SHIFT = 63
 
 
 class CompactReader:
@@ -16,7 +18,7 @@ class CompactReader:
 
     Raises:
         IndexError: the message ends too early.
-        ValueError: a type that Parquet does not use.
+        ValueError: a type that Parquet does not use, or a number of more than 64 bits.
 
     Example:
         >>> reader = CompactReader(bytes([0x15, 0x54, 0x00]))
@@ -36,8 +38,10 @@ class CompactReader:
             result |= (byte & 127) << shift
             shift += 7
             at += 1
+            if shift > _LONGEST_SHIFT:
+                raise ValueError("a number of more than 64 bits")
         self.at = at + 1
-        return result | byte << shift
+        return (result | byte << shift) & 0xFFFF_FFFF_FFFF_FFFF
 
     def integer(self) -> int:
         """A signed number (zigzag)."""

@@ -55,7 +55,7 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
                     when=str(row.get("when", "")),
                 )
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             if number == len(lines):  # torn by a crash before anything was removed
                 break
             raise RmsetError(f"{path}:{number} is no tombstone", remedy=MEND_FIRST) from error

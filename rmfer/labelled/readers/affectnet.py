@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +13,7 @@ from rmfer.errors import BenchmarkError
 from rmfer.labelled.archive import Tree, is_file, is_folder
 from rmfer.labelled.benchmark import Benchmark, Normalisation
 from rmfer.labelled.images import ImageFiles
-from rmfer.labelled.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, text_lines, wrong_line
+from rmfer.labelled.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, table_rows, wrong_line
 from rmfer.labelled.split import Int64s, Split
 from rmfer.labels import EXPRESSIONS
 
@@ -43,6 +42,7 @@ FOLDERS = {"train": "train_set", "test": "val_set"}
 _IMAGES = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images")
 _LISTS = ("", "Manually_Annotated_file_lists/")
 _READERS = 8
+_LARGEST = 2**31 - 1
 
 
 def _tables(tree: Tree) -> str | None:
@@ -61,16 +61,17 @@ def _read_csv(tree: Tree, classes: int | None) -> Benchmark:
 
 
 def _table(tree: Tree, split: str, name: str, images: str, classes: int) -> Split:
-    rows = csv.reader(text_lines(tree, name))
     columns = {column: at for at, column in enumerate(COLUMNS)}
     names, boxes, codes = list[str](), list[list[int]](), list[int]()
-    for number, row in enumerate(rows, 1):
+    for number, row in table_rows(tree, name):
         if number == 1 and COLUMNS[0] in map(str.strip, row):
             columns = {column.strip(): at for at, column in enumerate(row)}
             continue
         try:
             code = int(row[columns["expression"]])
             box = [int(float(row[columns[column]] or 0)) for column in COLUMNS[1:5]]
+            if max(map(abs, box)) > _LARGEST:
+                raise ValueError
             file = row[columns[COLUMNS[0]]].strip().replace("\\", "/")
         except (ValueError, IndexError, KeyError, OverflowError):
             code = -1
@@ -112,7 +113,7 @@ def _labels(tree: Tree, names: list[str]) -> Int64s:
         data = tree.read(name)
         try:
             code = _number(data, headers)
-        except (ValueError, EOFError):
+        except Exception:  # NumPy's loader raises whatever a header leads it to
             code = -1
         if not 0 <= code < len(MEANINGS):
             raise BenchmarkError(tree.where(name), "has no number from 0 to 10", remedy=AS_DISTRIBUTED)

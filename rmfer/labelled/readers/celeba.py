@@ -20,6 +20,7 @@ _IMAGES = ("img_align_celeba/img_align_celeba", "img_align_celeba", "Img/img_ali
 SPLITS = ("train", "valid", "test")
 # The label of a picture that nobody says the person of.
 NOBODY = -1
+_MOST_DIGITS = 9
 _NO_IDENTITIES = (
     f"without {IDENTITIES}.txt nobody is told from anybody; random sets of its pictures, all that training uses them "
     "for, do without"
@@ -77,7 +78,7 @@ def _numbers(tree: Tree, name: str) -> dict[str, int]:
         fields = [field.strip(' "') for field in line.split(apart)]
         if number == 1 and apart and fields[0] == "image_id":
             continue
-        if len(fields) != 2 or not fields[1].isdecimal():
+        if len(fields) != 2 or not fields[1].isdecimal() or len(fields[1]) > _MOST_DIGITS:
             raise wrong_line(tree, name, number, f"{line!r} is no file and number")
         found[fields[0]] = int(fields[1])
     return found

@@ -87,7 +87,7 @@ def read_table(tree: Tree, name: str) -> Table:
     """
     lines = tree.read(name).removeprefix(b"\xef\xbb\xbf").splitlines()
     header = [field.strip(' "') for field in lines[0].decode("utf-8", "replace").split(",")] if lines else []
-    if set(header) != set(COLUMNS):
+    if sorted(header) != sorted(COLUMNS):
         raise wrong_line(tree, name, 1, f"does not name the columns {', '.join(COLUMNS)}")
     emotion, pixels, usage = (header.index(column) for column in COLUMNS)
     emotions, usages = [], []

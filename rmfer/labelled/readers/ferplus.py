@@ -7,7 +7,6 @@ nothing else is.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from rmfer.errors import BenchmarkError
 from rmfer.labelled.archive import Tree, is_file, is_folder
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.images import ImageFiles, Images
-from rmfer.labelled.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, text_lines, wrong_line
+from rmfer.labelled.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, table_rows, wrong_line
 from rmfer.labelled.readers import fer2013
 from rmfer.labelled.split import Bools, Int64s, Shares, Split
 from rmfer.labels import EXPRESSIONS
@@ -32,6 +31,7 @@ SPLITS = (
     ("test", "PrivateTest", "FER2013Test"),
 )
 _NO_PICTURE = "no picture"
+_MOST_VOTES = 1_000
 # The rules of `Split.rules` by which papers choose their pictures, and what they are. What a split itself has is by the
 # first, as the paper's Table 10 counts (3,546 test pictures, 170 of them ties); those that stand on FER+ use the second
 # (3,153).
@@ -82,10 +82,10 @@ def read_votes(tree: Tree, name: str = VOTES_FILE) -> dict[str, Votes]:
     Raises:
         BenchmarkError: a line is wrong.
     """
-    rows = csv.reader(text_lines(tree, name))
+    rows = table_rows(tree, name)
     found: dict[str, tuple[list[str], list[list[int]]]] = {usage: ([], []) for _, usage, _ in SPLITS}
     next(rows, None)  # the names of the columns
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         votes = _parse(tree, name, number, row)
         if row[0] not in found:
             raise wrong_line(tree, name, number, f"Usage {row[0]!r} is none of {', '.join(found)}")
@@ -168,8 +168,8 @@ def _codes(lines: Votes) -> Int64s:
 
 def _label_file(tree: Tree, name: str) -> Votes:
     """Lines such as ``fer0000000.png,"(0, 0, 48, 48)",4,0,0,1,3,2,0,0,0,0``."""
-    rows = list(csv.reader(text_lines(tree, name)))
-    return _votes([row[0] for row in rows if row], [_parse(tree, name, at, row) for at, row in enumerate(rows, 1)])
+    rows = list(table_rows(tree, name))
+    return _votes([row[0] for _, row in rows if row], [_parse(tree, name, at, row) for at, row in rows])
 
 
 def _votes(names: list[str], votes: list[list[int]]) -> Votes:
@@ -182,7 +182,7 @@ def _parse(tree: Tree, name: str, line: int, row: Sequence[str]) -> list[int]:
         votes = [int(field) for field in row[2:]]
     except ValueError:
         votes = []
-    if len(votes) != len(VOTES) or min(votes) < 0 or not any(votes):
+    if len(votes) != len(VOTES) or min(votes) < 0 or max(votes) > _MOST_VOTES or not any(votes):
         raise wrong_line(tree, name, line, f"has no {len(VOTES)} votes after its first two fields")
     return votes
 

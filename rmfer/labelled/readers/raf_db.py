@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 
 from rmfer.errors import BenchmarkError
 from rmfer.labelled.archive import Tree, is_file, is_folder
 from rmfer.labelled.benchmark import Benchmark
 from rmfer.labelled.images import ImageFiles
-from rmfer.labelled.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, text_lines, wrong_line
+from rmfer.labelled.layout import AS_DISTRIBUTED, Layout, choose_classes, make_split, table_rows, text_lines, wrong_line
 from rmfer.labelled.split import Split
 
 TITLE = "RAF-DB"
@@ -92,18 +90,18 @@ def _read_kaggle(tree: Tree, classes: int | None) -> Benchmark:
 
 def _lines(tree: Tree, table: str) -> tuple[list[str], list[int]]:
     """The names and labels, from 1, of a table with the columns image and label."""
-    rows = csv.reader(text_lines(tree, table))
-    header = [field.strip() for field in next(rows, [])]
+    rows = table_rows(tree, table)
+    header = [field.strip() for field in next(rows, (1, []))[1]]
     if not {"image", "label"} <= set(header):
         raise wrong_line(tree, table, 1, "does not name the columns image, label")
     image, label = header.index("image"), header.index("label")
     files, codes = list[str](), list[int]()
-    for row in rows:
+    for number, row in rows:
         if not row:
             continue
         fields = [field.strip() for field in row]
         if len(fields) != len(header) or not fields[image] or fields[label] not in _CODES:
-            raise wrong_line(tree, table, rows.line_num, "has no image and label from 1 to 7")
+            raise wrong_line(tree, table, number, "has no image and label from 1 to 7")
         files.append(fields[image].replace("\\", "/"))
         codes.append(int(fields[label]))
     return files, codes

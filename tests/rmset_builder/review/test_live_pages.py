@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from review.faces import jpeg
 from review.serving import Served, serving
 
 from rmset_builder.corrections.correct import drop, merge
+from rmset_builder.shards.videos_table import update_videos
 from rmset_builder.site.look import Look
 from rmset_builder.site.rendering import style_and_script
 
@@ -147,3 +149,13 @@ def test_nothing_is_left_of_the_pages(two: Served, tmp_path: Path, monkeypatch: 
         (folder,) = scratch.iterdir()
         assert folder.stat().st_mode & 0o077 == 0, "faces are for nobody else"
     assert list(scratch.iterdir()) == []
+
+
+def test_titles_from_anywhere_are_text(tmp_path: Path) -> None:
+    shards, title = tmp_path / "shards", "<script>alert(1)</script>"
+    update_videos(shards, replace(wall.extract(shards), title=title))
+    with serving(shards) as one:
+        for path in ("/index.html", "/pages/wall/index.html"):
+            text = page(one, path)
+            assert title not in text
+            assert html.escape(title) in text
