@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from disturbed import run
+from workshop import Workshop
 
 # Short ones: what is tried is the way of a video, not its length.
 FRAMES = 14
@@ -31,3 +32,9 @@ def undisturbed(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run("rmset", "extract", videos, "--out", out, "--jobs", 1, "--threads", 2)
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def workshop(videos: Path, undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Prepares folders, and knows what undisturbed runs leave."""
+    return Workshop(tmp_path_factory.mktemp("workshop"), videos, undisturbed)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import psutil
 from disturbed import Contents, Finished, assert_same, contents, ffmpeg_of, finish, making_good, run, soon, start
-from trials import times, trial
+from trials import cannot_try, times, trial
 
 from rmset_builder.shards.videos_table import read_videos
 from rmset_builder.video.ffmpeg import find_ffmpeg
 
+CGROUPS = Path("/sys/fs/cgroup")
+# A process that has begun to work has long more than that.
+LITTLE_MEMORY = 20_000_000
 # A loaded machine may take seconds for a frame; and each trial waits for it, and as long again.
 PATIENCE_S = 5
 # Gives the first frames, tells so, and goes on when it is let.
-HALF = '{ffmpeg} "$@" | {{ head -c 1000000; touch {told}; while [ ! -e {go} ]; do sleep 0.05; done; }}; exit'
+HALF = '{ffmpeg} "$@" | {{ head -c 1000000; touch {told}; while [ ! -e {go} ]; do sleep 0.05; done; cat; }}; exit'
 FLOOD = "head -c 20480000 /dev/zero | tr '\\0' 'x' >&2; exec {ffmpeg} \"$@\""
 
 
@@ -101,3 +106,43 @@ def test_an_ffmpeg_that_crashes_and_one_that_floods(videos: Path, undisturbed: P
             assert (again.returncode, again.stdout.count("already done")) == (0, 2), again.stderr
             for found in (one, other):
                 assert_same(found, whole(out), whole(undisturbed))
+
+
+@contextmanager
+def little_memory(name: str) -> Iterator[Path]:
+    """A control group with room for next to nothing, as the path of the file that takes processes into it."""
+    first = (CGROUPS / "cgroup.controllers").exists()
+    folder = (CGROUPS if first else CGROUPS / "memory") / f"rmset-{name}-{os.getpid()}"
+    try:
+        folder.mkdir()
+        (folder / ("memory.max" if first else "memory.limit_in_bytes")).write_text(str(LITTLE_MEMORY))
+    except OSError as error:
+        cannot_try("no memory left for a job", "rmset extract", f"no control group can be made ({error.strerror})")
+    try:
+        yield folder / "cgroup.procs"
+    finally:
+        folder.rmdir()
+
+
+def test_a_job_that_the_kernel_kills_for_its_memory(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
+    for number in range(times(1)):
+        out, scripts = tmp_path / f"{number}", tmp_path / f"bin{number}"
+        environment = wrapper(scripts, a=HALF)
+        with little_memory(f"{number}") as group, trial("no memory left for a job", "rmset extract") as one:
+            process = start("rmset", *command(videos, out, 2), env=environment)
+            soon((scripts / "told").exists, process)
+            job = psutil.Process(soon(partial(ffmpeg_of, process, "a"), process).ppid())
+            group.write_text(str(job.pid))
+            (scripts / "go").touch()
+            done = finish(process)
+            assert failures(done, out) == {
+                "a": (
+                    "worker-died",
+                    f"{videos / 'a.mp4'}: the process at work on it ended with -9; memory may have run out: try fewer "
+                    "--jobs",
+                )
+            }
+            with making_good(one):
+                again = run("rmset", *command(videos, out, 1))
+            assert (again.returncode, again.stdout.count("already done")) == (0, 2), again.stderr
+            assert_same(one, whole(out), whole(undisturbed))

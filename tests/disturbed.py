@@ -17,7 +17,7 @@ import psutil
 import pyarrow.parquet as pq
 from trials import Trial
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PATIENCE_S = 300
 # What two runs of the same command need not have in common.
 OF_A_RUN = frozenset(
