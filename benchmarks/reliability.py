@@ -22,7 +22,10 @@ from common import HERE, about_this_machine
 from reliability_page import PAGE, RESULTS, summed_up, with_tables
 
 ROOT = HERE.parent
-TESTS = {"faults": "tests/faults", "inputs": "tests/hostile"}
+TESTS = {
+    "faults": ("tests/faults", "tests/rmset_builder/fetching/test_fetch_faults.py"),
+    "inputs": ("tests/hostile",),
+}
 
 
 def run_campaign(section: str, times: int, words: list[str]) -> tuple[list[dict[str, Any]], int]:
@@ -30,7 +33,7 @@ def run_campaign(section: str, times: int, words: list[str]) -> tuple[list[dict[
     with tempfile.TemporaryDirectory(prefix="rmset-reliability-") as scratch:
         log = Path(scratch) / "trials.jsonl"
         own = {"RMSET_SOAK": "1", "RMSET_SOAK_TIMES": str(times), "RMSET_RELIABILITY_LOG": str(log)}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "--timeout=0", TESTS[section], *words]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "--timeout=0", *TESTS[section], *words]
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, **own}, check=False)
         lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     return [line for line in lines if line.pop("section") == section], done.returncode

@@ -32,7 +32,8 @@ Contents = dict[str, tuple[int, Any]]
 def start(program: str, *words: object, **options: Any) -> subprocess.Popen[str]:
     """A process of ``rmset`` or ``rmfer``, in a session of its own; ``env`` is added to this process's."""
     module = {"rmset": "rmset_builder", "rmfer": "rmfer"}[program]
-    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    own = {"OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    own["PYTHONPATH"] = os.pathsep.join(filter(None, [own.get("PYTHONPATH"), str(ROOT)]))
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, words)],
         stdout=subprocess.PIPE,
