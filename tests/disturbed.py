@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
+from safetensors.numpy import load_file
 from trials import Trial
 
 ROOT = Path(__file__).parents[1]
@@ -79,19 +80,27 @@ def assert_same(one: Trial, found: Contents, expected: Contents) -> None:
 
 
 def contents(folder: Path) -> Contents:
-    """All files, hidden ones too: bytes, of tables and logs their rows without what is a run's own; locks by name."""
+    """All files, hidden ones too: bytes, of tables and logs their rows without what is a run's own.
+
+    Locks and checkpoints count by their names, weights without what is noted beside them; files for TensorBoard, of
+    which each start of a training begins one, are left out.
+    """
     return {
         str(path.relative_to(folder)): _content(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() or path.is_symlink()
+        if path.is_file() and path.parent.name != "tensorboard"
     }
 
 
 def _content(path: Path) -> tuple[int, Any]:
-    if path.suffix == ".lock":
+    if path.suffix in (".lock", ".ckpt"):
         return 1, None
+    if path.suffix == ".safetensors":
+        return 1, {name: weights.tobytes() for name, weights in load_file(path).items()}
     if path.suffix == ".jsonl":
         lines = [_bare(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+        # Of a training: that it was begun and gone on with may be told besides.
+        lines = [line for line in lines if line.get("event", "steps") in ("steps", "epoch")]
         return len(lines), lines
     if path.suffix == ".json":
         return 1, _bare(json.loads(path.read_text("utf-8")))

@@ -82,7 +82,9 @@ class Workshop:
         if "shards" in needs:
             shutil.copytree(self._shards, place / "shards")
         if "wall" in needs:  # of people who are there for long enough to learn from
-            wall.extract(place / "shards", pictures=lambda frame, left: picture(1000 * frame + round(left)))
+            if not (self._folder / "wall").exists():
+                wall.extract(self._folder / "wall", pictures=lambda frame, left: picture(1000 * frame + round(left)))
+            shutil.copytree(self._folder / "wall", place / "shards")
         if "correction" in needs:
             merge(place / "shards", "a", [0, 1])
         if "benchmark" in needs:
