@@ -4,6 +4,8 @@
     python benchmarks/reliability.py inputs [--times 20]     # tests/hostile
     python benchmarks/reliability.py page                    # docs/reliability.md anew from reliability.json
 
+What else is on the command line is for pytest: -k disks.
+
 Each section of reliability.json is one campaign, with its date and machine; a campaign leaves the other section alone.
 """
 
@@ -44,12 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*TESTS, "page"])
     parser.add_argument("--times", type=int, default=20, help="how often each fault is made, or a measure of inputs")
-    parser.add_argument("words", nargs="*", help="more for pytest, after --")
-    options = parser.parse_args()
+    options, words = parser.parse_known_args()
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     code = 0
     if options.what != "page":
-        lines, code = run_campaign(options.what, options.times, options.words)
+        lines, code = run_campaign(options.what, options.times, words)
         kept[options.what] = {**about_this_machine(), "rows": summed_up(options.what, lines)}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     PAGE.write_text(with_tables(PAGE.read_text("utf-8"), kept), "utf-8")
