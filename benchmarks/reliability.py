@@ -4,6 +4,8 @@
     python benchmarks/reliability.py inputs [--times 20]     # tests/hostile
     python benchmarks/reliability.py page                    # docs/reliability.md anew from reliability.json
 
+What else is on the command line is for pytest: -k disks.
+
 Each section of reliability.json is one campaign, with its date and machine; a campaign leaves the other section alone.
 """
 
@@ -22,7 +24,10 @@ from common import HERE, about_this_machine
 from reliability_page import PAGE, RESULTS, summed_up, with_tables
 
 ROOT = HERE.parent
-TESTS = {"faults": "tests/faults", "inputs": "tests/hostile"}
+TESTS = {
+    "faults": ("tests/faults", "tests/rmset_builder/fetching/test_fetch_faults.py"),
+    "inputs": ("tests/hostile",),
+}
 
 
 def run_campaign(section: str, times: int, words: list[str]) -> tuple[list[dict[str, Any]], int]:
@@ -30,7 +35,7 @@ def run_campaign(section: str, times: int, words: list[str]) -> tuple[list[dict[
     with tempfile.TemporaryDirectory(prefix="rmset-reliability-") as scratch:
         log = Path(scratch) / "trials.jsonl"
         own = {"RMSET_SOAK": "1", "RMSET_SOAK_TIMES": str(times), "RMSET_RELIABILITY_LOG": str(log)}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "--timeout=0", TESTS[section], *words]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "--timeout=0", *TESTS[section], *words]
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, **own}, check=False)
         lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     return [line for line in lines if line.pop("section") == section], done.returncode
@@ -41,12 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*TESTS, "page"])
     parser.add_argument("--times", type=int, default=20, help="how often each fault is made, or a measure of inputs")
-    parser.add_argument("words", nargs="*", help="more for pytest, after --")
-    options = parser.parse_args()
+    options, words = parser.parse_known_args()
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     code = 0
     if options.what != "page":
-        lines, code = run_campaign(options.what, options.times, options.words)
+        lines, code = run_campaign(options.what, options.times, words)
         kept[options.what] = {**about_this_machine(), "rows": summed_up(options.what, lines)}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     PAGE.write_text(with_tables(PAGE.read_text("utf-8"), kept), "utf-8")

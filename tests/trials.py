@@ -19,11 +19,14 @@ LOG = "RMSET_RELIABILITY_LOG"
 SOAK, SOAK_TIMES = "RMSET_SOAK", "RMSET_SOAK_TIMES"
 
 
+def is_campaign() -> bool:
+    """Whether faults are tried for hours (``$RMSET_SOAK``), and not among all other tests."""
+    return os.environ.get(SOAK, "") not in ("", "0")
+
+
 def times(few: int) -> int:
     """How often to try: ``few`` among all other tests, ``$RMSET_SOAK_TIMES`` (20) in a campaign."""
-    if os.environ.get(SOAK, "") in ("", "0"):
-        return few
-    return int(os.environ.get(SOAK_TIMES, "20"))
+    return int(os.environ.get(SOAK_TIMES, "20")) if is_campaign() else few
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,14 @@ def save_checkpoint(folder: Path, state: dict[str, Any], name: str = CHECKPOINT)
         RmferError: the disk is full or the folder cannot be written to; the checkpoint before it stays.
     """
     try:
+        # By way of memory: where torch writes to a disk that is full, it tells of places in the file alone.
+        content = io.BytesIO()
+        torch.save({"format": FORMAT, **state}, content)
         with whole_file(folder / name) as temporary:
-            torch.save({"format": FORMAT, **state}, temporary)
-    except (OSError, RuntimeError) as error:  # torch hides a full disk behind a RuntimeError
+            temporary.write_bytes(content.getbuffer())
+    except OSError as error:
         raise RmferError(
-            f"{folder / name} cannot be written ({error}); the checkpoint before it stays",
+            f"{folder / name} cannot be written ({error.strerror or error}); the checkpoint before it stays",
             remedy="make room, then go on with --resume",
         ) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.takedown.filter import keep_out_pruned
 from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.nvdec import NvDecoder, find_nvdec
+from rmset_builder.video.stalls import PATIENCE_S
 
 
 def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,6 +80,12 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     help="Let the decoder of --gpu decode, where ffmpeg can use it.",
     show_default="on",
 )
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0, min_open=True),
+    default=PATIENCE_S,
+    help="Give up a video whose ffmpeg gives nothing for so long, or its process twice as long, seconds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a video on stdout.", show_default="off")
 @_setting_options
 @click.pass_context
@@ -95,6 +103,7 @@ def command(
     jobs: int | None,
     threads: int,
     nvdec: bool,
+    patience: float,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -123,6 +132,7 @@ def command(
     if todo.work:
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
         specs = _specs(pack, chosen, gpus=gpu, nvdec=nvdec, jobs=jobs, threads=threads, videos=len(todo.work))
+        specs = [replace(spec, patience_s=patience) for spec in specs]
         reporter = ProgressReporter(todo.work, Console(stderr=True))
         with reporter, shared_models(specs) as engines:
             try:

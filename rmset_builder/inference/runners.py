@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.inference.memory import ran_out
 from rmset_builder.inference.ort import ort
 from rmset_builder.inference.session import Device, input_name, output_names
 
@@ -42,11 +43,10 @@ class CallerRunner:
     def run(self, rows: Rows) -> list[Rows]:
         """See :class:`Runner`."""
         parts = []
-        for start in range(0, len(rows), self._batch):
-            chunk = rows[start : start + self._batch]
+        for chunk in _split(rows, self._batch):
             outputs = self._session.run(None, {self._input: _padded(chunk, self._batch)})
             parts.append([_by_row(output, self._batch)[: len(chunk)] for output in outputs])
-        return parts[0] if len(parts) == 1 else [np.concatenate(output) for output in zip(*parts, strict=True)]
+        return _joined(parts)
 
     def close(self) -> None:
         """Nothing is held but the session."""
@@ -86,12 +86,13 @@ class SharedBatchRunner:
     """One thread runs the model; what waits when it is free goes into one batch. Input and outputs are bound.
 
     Few rows go into a smaller batch: each empty row would travel to the device and be computed as any other. Every
-    batch is a session of its own, since cuDNN plans a convolution anew whenever its shape changes.
+    batch is a session of its own, since cuDNN plans a convolution anew whenever its shape changes. Where memory does
+    not suffice for a batch, it is half as large from then on.
 
     Args:
         open_batch: opens the model for a fixed first dimension; called when a batch of that size is first wanted, and
             at once for the largest.
-        batch: most rows of one run.
+        batch: most rows of one run, as far as memory allows.
         device: where it runs; the CPU serves too.
     """
 
@@ -99,18 +100,18 @@ class SharedBatchRunner:
         self._batch = batch
         self._open_batch, self._device = open_batch, device
         self._sizes = _sizes_up_to(batch)
-        self._sessions = {batch: _BoundSession(open_batch(batch), device)}
+        self._sessions: dict[int, _BoundSession] = {}
+        self._open_the_largest()
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, daemon=True, name="batches")
         self._thread.start()
 
     def run(self, rows: Rows) -> list[Rows]:
         """See :class:`Runner`."""
-        requests = [_Request(rows[start : start + self._batch]) for start in range(0, len(rows), self._batch)]
+        requests = [_Request(part) for part in _split(rows, self._batch)]
         for request in requests:
             self._waiting.put(request)
-        answers = [request.answer.result() for request in requests]
-        return answers[0] if len(answers) == 1 else [np.concatenate(part) for part in zip(*answers, strict=True)]
+        return _joined([request.answer.result() for request in requests])
 
     @property
     def waiting(self) -> int:
@@ -150,16 +151,19 @@ class SharedBatchRunner:
         return together, None, False
 
     def _answer(self, together: list[_Request]) -> None:
-        try:
-            session = self._session_for(sum(len(request.rows) for request in together))
-            start = 0
-            for request in together:
-                session.host[start : start + len(request.rows)] = request.rows
-                start += len(request.rows)
-            outputs = session.run()
-        except BaseException as error:
-            for request in together:
-                request.answer.set_exception(error)
+        rows = sum(len(request.rows) for request in together)
+        # Not within `except`: the error would keep the memory of the session that had too little of it.
+        outputs = None
+        if rows <= self._batch:
+            try:
+                outputs = self._run_together(together, rows)
+            except BaseException as error:
+                if not self._shrink(rows, error):
+                    for request in together:
+                        request.answer.set_exception(error)
+                    return
+        if outputs is None:
+            self._answer_in_parts(together)
             return
         start = 0
         for request in together:
@@ -167,11 +171,51 @@ class SharedBatchRunner:
             request.answer.set_result([output[start:stop] for output in outputs])
             start = stop
 
+    def _run_together(self, together: list[_Request], rows: int) -> list[Rows]:
+        session = self._session_for(rows)
+        start = 0
+        for request in together:
+            session.host[start : start + len(request.rows)] = request.rows
+            start += len(request.rows)
+        return session.run()
+
+    def _answer_in_parts(self, together: list[_Request]) -> None:
+        """What was handed in together and is too much for a batch, since batches have become smaller."""
+        for request in together:
+            try:
+                parts = [_Request(part) for part in _split(request.rows, self._batch)]
+                for part in parts:
+                    self._answer([part])
+                request.answer.set_result(_joined([part.answer.result() for part in parts]))
+            except BaseException as error:
+                request.answer.set_exception(error)
+
     def _session_for(self, rows: int) -> _BoundSession:
-        size = self._sizes[bisect.bisect_left(self._sizes, rows)]
+        size = self._size_for(rows)
         if size not in self._sessions:
             self._sessions[size] = _BoundSession(self._open_batch(size), self._device)
         return self._sessions[size]
+
+    def _size_for(self, rows: int) -> int:
+        return self._sizes[bisect.bisect_left(self._sizes, rows)]
+
+    def _open_the_largest(self) -> None:
+        while self._batch not in self._sessions:
+            try:
+                self._session_for(self._batch)
+            except Exception as error:
+                if not self._shrink(self._batch, error):
+                    raise
+
+    def _shrink(self, rows: int, error: BaseException) -> bool:
+        """Where memory did not suffice, give back what larger batches hold; False where nothing can be done."""
+        size = self._size_for(rows)
+        if not ran_out(error) or (size == 1 and not self._sessions.keys() - {1}):
+            return False
+        self._batch = max(1, size // 2)
+        self._sizes = _sizes_up_to(self._batch)
+        self._sessions = {size: session for size, session in self._sessions.items() if size <= self._batch}
+        return True
 
 
 def _sizes_up_to(batch: int) -> list[int]:
@@ -180,6 +224,14 @@ def _sizes_up_to(batch: int) -> list[int]:
     while sizes[-1] * _NEXT_SIZE < batch:
         sizes.append(sizes[-1] * _NEXT_SIZE)
     return sizes if sizes[-1] == batch else [*sizes, batch]
+
+
+def _split(rows: Rows, most: int) -> list[Rows]:
+    return [rows[start : start + most] for start in range(0, len(rows), most)]
+
+
+def _joined(parts: list[list[Rows]]) -> list[Rows]:
+    return parts[0] if len(parts) == 1 else [np.concatenate(output) for output in zip(*parts, strict=True)]
 
 
 def _padded(rows: Rows, batch: int) -> Rows:

@@ -17,6 +17,7 @@ from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.model_pack import ModelPack
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.video.nvdec import NvDecoder
+from rmset_builder.video.stalls import PATIENCE_S
 
 # A GPU wants many at a time; one core is as fast with one.
 _GPU_BATCH = 16
@@ -28,7 +29,8 @@ _GPU_THREADS_PER_CORE = 3
 class EngineSpec:
     """What an engine is made of; can be sent to another process.
 
-    ``threads`` is the number of CPU cores it may use, ``nvdec`` the GPU's decoder where there is one.
+    ``threads`` is the number of CPU cores it may use, ``nvdec`` the GPU's decoder where there is one, ``patience_s``
+    for how many seconds a video's decoder may give nothing.
     """
 
     pack: ModelPack
@@ -36,6 +38,7 @@ class EngineSpec:
     device: Device = field(default_factory=Device)
     threads: int = 1
     nvdec: NvDecoder | None = None
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,9 @@ from rmset_builder.pipeline.engine import EngineSpec, open_engine
 from rmset_builder.pipeline.failures import NOT_WRITTEN, failed
 from rmset_builder.pipeline.one_video import run_one
 from rmset_builder.pipeline.results import Result
+from rmset_builder.pipeline.signs_of_life import Alive, Pulse, Silence
 from rmset_builder.pipeline.task import Task
+from rmset_builder.video.stalls import HANGS
 
 WORKER_DIED = "worker-died"
 _PATIENCE_S = 1.0
@@ -89,6 +92,7 @@ class _Worker:
     spec: EngineSpec
     process: BaseProcess
     pipe: Connection
+    silence: Silence
     task: Task | None = None
 
 
@@ -108,9 +112,17 @@ class _Crew:
             for spec in self._specs:
                 self._start(spec)
             while any(worker.task for worker in self._workers.values()):
-                for pipe in wait(list(self._workers)):
-                    assert isinstance(pipe, Connection)
-                    if (result := self._hear(self._workers[pipe])) is not None:
+                began = time.monotonic()
+                heard = wait(list(self._workers), min(worker.silence.step_s for worker in self._workers.values()))
+                waited = time.monotonic() - began
+                for worker in list(self._workers.values()):
+                    if worker.pipe in heard:
+                        worker.silence.end()
+                        result = self._hear(worker)
+                    else:
+                        worker.silence.pass_by(waited)
+                        result = self._give_up(worker) if worker.task and worker.silence.is_too_long else None
+                    if result is not None:
                         yield result
         finally:
             self._dismiss()
@@ -123,7 +135,7 @@ class _Crew:
         with interruptions_wait():
             process.start()
         theirs.close()
-        worker = self._workers[ours] = _Worker(spec, process, ours)
+        worker = self._workers[ours] = _Worker(spec, process, ours, Silence(spec.patience_s))
         self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
@@ -140,6 +152,8 @@ class _Crew:
             return self._bury(worker)
         if isinstance(message, RmsetError):
             raise message
+        if isinstance(message, Alive):
+            return None
         if isinstance(message, _Advance):
             if worker.task is not None:
                 self._reporter.advance(worker.task, message.frames, message.faces)
@@ -151,19 +165,35 @@ class _Crew:
         return message
 
     def _bury(self, worker: _Worker) -> Result | None:
-        """A worker is gone: killed, out of memory, crashed. Its video failed; another takes its place."""
-        del self._workers[worker.pipe]
+        """A worker is gone: killed, out of memory, crashed."""
         worker.process.join()
+        return self._replace(
+            worker,
+            WORKER_DIED,
+            f"ended with {worker.process.exitcode}",
+            remedy="memory may have run out: try fewer --jobs",
+        )
+
+    def _give_up(self, worker: _Worker) -> Result | None:
+        """A worker gives no sign of life any more."""
+        worker.process.kill()
+        worker.process.join()
+        return self._replace(
+            worker,
+            HANGS,
+            f"did nothing for {worker.silence.limit_s:g} s and was ended",
+            remedy="run the same command again; where it hangs again, leave the video out",
+        )
+
+    def _replace(self, worker: _Worker, reason: str, what: str, *, remedy: str) -> Result | None:
+        """The video of a worker that is no more failed; another worker takes its place."""
+        del self._workers[worker.pipe]
         task = worker.task
         if self._left:
             self._start(worker.spec)
         if task is None:
             return None
-        fault = VideoError(
-            WORKER_DIED,
-            f"{task.path}: the process at work on it ended with {worker.process.exitcode}",
-            remedy="memory may have run out: try fewer --jobs",
-        )
+        fault = VideoError(reason, f"{task.path}: the process at work on it {what}", remedy=remedy)
         return failed(task, fault, self._out, 0.0)
 
     def _dismiss(self) -> None:
@@ -185,12 +215,19 @@ def _work(pipe: Connection, spec: EngineSpec, out: Path) -> None:
     with contextlib.suppress(KeyboardInterrupt, EOFError, ConnectionError):
         belong_to_parent()
         signal.signal(signal.SIGTERM, _stop)
+        one_at_a_time = threading.Lock()
+
+        def tell(word: Alive | _Advance | Result | RmsetError) -> None:
+            with one_at_a_time:
+                pipe.send(word)
+
+        Pulse(tell, spec.patience_s)
         try:
             with open_engine(spec) as engine:
                 while (task := pipe.recv()) is not None:
-                    pipe.send(run_one(task, engine, out, lambda *done: pipe.send(_Advance(*done))))
+                    tell(run_one(task, engine, out, lambda *done: tell(_Advance(*done))))
         except RmsetError as error:
-            pipe.send(error)
+            tell(error)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -57,7 +57,7 @@ def extract_video(
     spec, settings = engine.spec, engine.spec.settings
     rules = settings.rules
     with (
-        FrameReader(info, threads=spec.threads, nvdec=spec.nvdec) as reader,
+        FrameReader(info, threads=spec.threads, nvdec=spec.nvdec, patience_s=spec.patience_s) as reader,
         Spool(work / "faces.jpgs") as spool,
     ):
         detector = ScaledDetector(

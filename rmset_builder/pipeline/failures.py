@@ -7,14 +7,13 @@ from pathlib import Path
 
 from rmset_builder import __version__
 from rmset_builder.core.errors import VideoError
+from rmset_builder.inference.memory import ran_out
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
 
 NOT_WRITTEN = "not-written"
 OUT_OF_MEMORY = "out-of-memory"
-# How ONNX Runtime and OpenCV, whose errors are of their own kinds, tell that there is no memory.
-_OUT_OF_MEMORY_WORDS = ("Failed to allocate memory", "Insufficient memory", "bad_alloc")
 # Faults of the command line or the moment; they say nothing of a video.
 _NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress", NOT_WRITTEN, OUT_OF_MEMORY})
 
@@ -76,7 +75,7 @@ def _program_fault(task: Task, error: Exception) -> VideoError:
 
 
 def _no_memory(task: Task, error: Exception) -> VideoError | None:
-    if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY_WORDS):
+    if not ran_out(error):
         return None
     # Of another package's error only whose it is: its words are long, and of places in its source.
     told = str(error) if isinstance(error, MemoryError) else type(error).__module__.partition(".")[0]

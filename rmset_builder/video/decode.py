@@ -13,12 +13,10 @@ import re
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
 import cv2
-import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
@@ -26,23 +24,23 @@ from rmset_builder.core.errors import VideoError
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.video.colour import pgmyuv_to_bgra
 from rmset_builder.video.completeness import read_packets, why_cut, why_undecoded
+from rmset_builder.video.decode_command import TICKS_PER_SECOND, decode_command
 from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
-from rmset_builder.video.filtergraph import LONGEST_SIDE, PictureFilter, open_filters
+from rmset_builder.video.filtergraph import LONGEST_SIDE, open_filters
 from rmset_builder.video.gif import mended_gif
-from rmset_builder.video.info import FORMAT_WHITELIST, PROTOCOL_WHITELIST, VideoInfo, file_url
+from rmset_builder.video.info import VideoInfo, file_url
 from rmset_builder.video.nvdec import NvDecoder
 from rmset_builder.video.pipes import fill, widen_pipe
+from rmset_builder.video.stalls import HANGS, PATIENCE_S, StallWatch, end_group
 
 Frame = npt.NDArray[np.uint8]
 
-# One "flick": divides 24, 25, 30, 48, 50, 60, 90, 100 and 120 Hz, their NTSC kin, and milliseconds.
-TICKS_PER_SECOND = 705_600_000
 CHANNELS = 4
 
-# Stands for the file while the command is built: ffmpeg-python takes no name that is not UTF-8.
-_SOURCE = "source"
 _STDIN = "file:/dev/stdin"  # a file, not a pipe: ffmpeg may go back in it
 _KEPT_MESSAGES = 20
+_LONGEST_MESSAGE = 4096
+_LONGEST_HEADER = 64
 _TIME = re.compile(r"^frame:\d+\s+pts:(-?\d+|NOPTS)")
 _CUT_SHORT = re.compile(
     r"partial file|lzw decode failed|ended prematurely|truncat|unexpected end|end of file", re.IGNORECASE
@@ -57,7 +55,8 @@ class FrameReader:
 
     Frames are BGRA, upright (rotation metadata applied), of square pixels and all of the first frame's size. The fourth
     channel is 255 throughout: OpenCV warps four channels in less than half the time that it needs for three. Use as a
-    context manager; leaving it ends ffmpeg at once, whatever it was doing.
+    context manager; leaving it ends ffmpeg at once, whatever it was doing. One that gives nothing for ``patience_s``
+    seconds is ended, too.
 
     Example:
         >>> with FrameReader(VideoInfo.from_path(Path("wall9.mp4"))) as reader:  # doctest: +SKIP
@@ -68,9 +67,16 @@ class FrameReader:
     """
 
     def __init__(
-        self, info: VideoInfo, *, threads: int = 0, nvdec: NvDecoder | None = None, program: Ffmpeg | None = None
+        self,
+        info: VideoInfo,
+        *,
+        threads: int = 0,
+        nvdec: NvDecoder | None = None,
+        program: Ffmpeg | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.info = info
+        self._patience_s = patience_s
         self.count = 0
         self._errors: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self.error_count = 0
@@ -85,11 +91,16 @@ class FrameReader:
         filters = self._files.enter_context(open_filters(info, ffmpeg_program))
         times_read, times_write = os.pipe()
         try:
-            command = _command(
-                info, ffmpeg_program.path, times_write, threads or usable_cores(), nvdec, filters=filters
-            )
             self._process = subprocess.Popen(
-                [url if word == _SOURCE else word for word in command],
+                decode_command(
+                    info,
+                    url,
+                    ffmpeg_program.path,
+                    times_descriptor=times_write,
+                    threads=threads or usable_cores(),
+                    nvdec=nvdec,
+                    filters=filters,
+                ),
                 stdin=mended or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -113,11 +124,15 @@ class FrameReader:
         ]
         for thread in self._threads:
             thread.start()
-        self._next_size = self._read_header()
-        if self._next_size is None:
-            self._finish()
+        self._watch = StallWatch(self._process, patience_s)
+        try:
+            self._next_size = self._read_header()
+            if self._next_size is None:
+                self._finish()
+                raise self._no_frames()
+        except BaseException:
             self.close()
-            raise self._no_frames()
+            raise
         self.width, self.height = self._next_size
 
     @property
@@ -156,7 +171,9 @@ class FrameReader:
         height, width = picture.shape[:2]
         planes = self.info.plain_planes
         self._received = _buffer(self._received, (height * 3 // 2, width) if planes else (height, width, 3))
-        if not fill(self._frames, self._received):
+        with self._watch.waiting():
+            complete = fill(self._frames, self._received)
+        if not complete:
             return False
         if planes:
             pgmyuv_to_bgra(self._received, planes, picture)
@@ -182,9 +199,9 @@ class FrameReader:
 
     def close(self) -> None:
         """End ffmpeg and free its pipes; harmless when called twice."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        end_group(self._process)
         self._process.wait()
+        self._watch.close()
         for thread in self._threads:
             thread.join()
         self._frames.close()
@@ -200,15 +217,15 @@ class FrameReader:
 
     def _read_header(self) -> tuple[int, int] | None:
         """Width and height of the next picture, None at the end of the stream."""
-        magic = self._frames.readline()
+        with self._watch.waiting():
+            magic, size, depth = (self._frames.readline(_LONGEST_HEADER) for _ in range(3))
         if not magic:
             return None
-        size, depth = self._frames.readline().split(), self._frames.readline()
-        if magic != (b"P5\n" if self.info.plain_planes else b"P6\n") or depth != b"255\n" or len(size) != 2:
+        if magic != (b"P5\n" if self.info.plain_planes else b"P6\n") or depth != b"255\n" or len(size.split()) != 2:
             if not depth:
                 return None  # ffmpeg died within a header; _finish tells why
             raise VideoError("decoder-failed", f"{self.info.path}: ffmpeg's output is not a series of pictures")
-        width, height = int(size[0]), int(size[1])
+        width, height = map(int, size.split())
         if self.info.plain_planes:
             height = height * 2 // 3
         if max(width, height) > LONGEST_SIDE:
@@ -231,12 +248,19 @@ class FrameReader:
 
     def _finish(self) -> None:
         """Wait for ffmpeg's own end and judge it."""
-        code = self._process.wait()
-        for thread in self._threads:
-            thread.join()
+        with self._watch.waiting():
+            code = self._process.wait()
+            for thread in self._threads:
+                thread.join()
+        path = self.info.path
+        if self._watch.stalled:
+            raise VideoError(
+                HANGS,
+                f"{path}: ffmpeg gave nothing for {self._patience_s:g} s after {self.count:,} frames and was ended",
+                remedy="see whether its disk answers, then run the same command again",
+            )
         if self.count == 0:
             return
-        path = self.info.path
         if code != 0:
             raise VideoError(
                 "decoder-failed",
@@ -275,52 +299,14 @@ class FrameReader:
 
     def _collect_errors(self, stream: IO[bytes]) -> None:
         with stream:
-            for line in stream:
+            # A flood need not have line breaks.
+            while line := stream.readline(_LONGEST_MESSAGE):
                 text = line.decode("utf-8", "replace").strip()
                 warning = "[warning]" in text
                 self._told_of_a_cut |= (_CUT_PACKET if warning else _CUT_SHORT).search(text) is not None
                 if text and not warning:
                     self.error_count += 1
                     self._errors.append(text)
-
-
-def _command(
-    info: VideoInfo,
-    program: str,
-    times_descriptor: int,
-    threads: int,
-    nvdec: NvDecoder | None,
-    *,
-    filters: Sequence[PictureFilter],
-) -> list[str]:
-    """The ffmpeg command line: decode the video as it is, pictures to stdout, times to the inherited descriptor.
-
-    The word `_SOURCE` stands for the file.
-    """
-    source = ffmpeg.input(
-        _SOURCE,
-        protocol_whitelist=PROTOCOL_WHITELIST,
-        format_whitelist=FORMAT_WHITELIST,
-        threads=threads,
-        copyts=None,
-        **(nvdec.ffmpeg_options if nvdec else {}),
-    )
-    picture = source[str(info.track)]
-    for step in filters:
-        picture = picture.filter(step.name, *step.values, **step.options)
-    picture = (
-        picture.filter("settb", f"1/{TICKS_PER_SECOND}")
-        .filter("metadata", mode="add", key="rmset", value="1")
-        .filter("metadata", mode="print", file=f"pipe:{times_descriptor}")
-        .filter("setpts", "N")  # ffmpeg's own end would complain of times that run backwards
-    )
-    encoder, pixels = ("pgmyuv", "yuv420p") if info.plain_planes else ("ppm", "rgb24")
-    output = ffmpeg.output(
-        picture, "pipe:1", format="image2pipe", vcodec=encoder, pix_fmt=pixels, fps_mode="passthrough"
-    )
-    output = output.global_args("-v", "level+warning", "-nostdin", "-filter_threads", str(threads))
-    command: list[str] = output.compile(cmd=program)
-    return command
 
 
 def _buffer(present: Frame | None, shape: tuple[int, ...]) -> Frame:

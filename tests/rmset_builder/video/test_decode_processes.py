@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from numbered_frames import (
 from rmset_builder.core.errors import VideoError
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.video.decode import FrameReader
+from rmset_builder.video.ffmpeg import Ffmpeg, find_ffmpeg
 from rmset_builder.video.info import VideoInfo
 
 
@@ -89,3 +93,64 @@ def test_a_track_that_cannot_be_decoded_is_a_fault(tmp_path: Path, make_clip: Ma
         read(clip)
     assert "\n" not in str(caught.value)
     assert set(children()) == before
+
+
+def script(path: Path, *lines: str) -> Ffmpeg:
+    """A program in ffmpeg's place; the real one is ``$FFMPEG``."""
+    path.write_text("\n".join(["#!/bin/sh", f"FFMPEG={find_ffmpeg().path}", *lines, ""]))
+    path.chmod(0o755)
+    return dataclasses.replace(find_ffmpeg(), path=str(path))
+
+
+@pytest.mark.parametrize(
+    ("lines", "frames"),
+    [
+        (["sleep 1000"], "0"),
+        (['"$FFMPEG" "$@" | { head -c 1000000; sleep 1000; }'], "2"),
+        (['"$FFMPEG" "$@"', "exec 1>&-", "sleep 1000"], "25"),
+    ],
+    ids=["from the beginning", "within", "at the end"],
+)
+def test_an_ffmpeg_that_gives_nothing_any_more_is_ended(
+    small_video: Path, tmp_path: Path, lines: list[str], frames: str
+) -> None:
+    """Its children too, which hold the pipes."""
+    before, threads = set(children()), set(threading.enumerate())
+    slow = script(tmp_path / "slow", *lines)
+    with (
+        pytest.raises(VideoError, match=f"gave nothing for 3 s after {frames} frames and was ended; ") as caught,
+        FrameReader(VideoInfo.from_path(small_video), threads=1, program=slow, patience_s=3) as reader,
+    ):
+        buffer = np.empty(reader.shape, np.uint8)
+        while reader.read_into(buffer):
+            pass
+    assert caught.value.reason == "hangs"
+    assert set(children()) == before
+    assert set(threading.enumerate()) <= threads
+
+
+def test_a_reader_that_takes_its_time_is_not_taken_for_an_ffmpeg_that_hangs(small_video: Path) -> None:
+    with FrameReader(VideoInfo.from_path(small_video), threads=1, patience_s=2) as reader:
+        buffer = np.empty(reader.shape, np.uint8)
+        assert reader.read_into(buffer)
+        time.sleep(2.5)
+        while reader.read_into(buffer):
+            pass
+        assert reader.count == 25
+
+
+def test_a_flood_of_messages_takes_no_memory(small_video: Path, tmp_path: Path) -> None:
+    """Without a single line break."""
+    flooding = script(tmp_path / "flooding", "head -c 60000000 /dev/zero | tr '\\0' x >&2", 'exec "$FFMPEG" "$@"')
+    buffer = np.empty((360, 640, 4), np.uint8)
+    tracemalloc.start()
+    try:
+        with FrameReader(VideoInfo.from_path(small_video), threads=1, program=flooding) as reader:
+            while reader.read_into(buffer):
+                pass
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert reader.count == 25
+    assert reader.error_count > 10_000
+    assert most < 20_000_000
