@@ -16,6 +16,7 @@ ORDERS = {
     "rmset_builder": [
         "telemetry",
         "core",
+        "storage",
         "manifest",
         "video",
         "fetching",
