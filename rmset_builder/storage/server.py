@@ -250,7 +250,8 @@ def age_s(address: Address) -> float | None:
     except FileNotFoundError:
         return None
     now = datetime.strptime(head["ResponseMetadata"]["HTTPHeaders"]["date"], "%a, %d %b %Y %H:%M:%S %Z")
-    return (now - head["LastModified"].replace(tzinfo=None)).total_seconds()
+    written: datetime = head["LastModified"].replace(tzinfo=None)
+    return (now - written).total_seconds()
 
 
 def look(address: Address) -> Listed | None:
