@@ -73,6 +73,12 @@ def _client_of(process: int) -> Any:
         return boto3.client("s3", config=settings)
 
 
+def forget_server() -> None:
+    """Ask the server that the environment names by now, with its credentials."""
+    with _guard:
+        _client_of.cache_clear()
+
+
 def _client() -> Any:
     with _guard:  # making one is not safe with threads, using it is
         return _client_of(os.getpid())

@@ -1,0 +1,57 @@
+"""Training on shards in a bucket: the same run bit for bit, and each page fetched once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from buckets import BUCKET, moto
+from safetensors.torch import load_file
+from training_helpers import arguments, run, seen, write_benchmark
+
+from rmset_builder.storage.server import forget_server
+
+
+def test_a_run_on_a_bucket_is_the_local_one_and_later_epochs_ask_nothing(
+    make_shards: Callable[..., list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with moto(tmp_path) as server:
+        for name, value in server.environment(tmp_path / "cache").items():
+            monkeypatch.setenv(name, value)
+        forget_server()
+        benchmark, shards = write_benchmark(tmp_path / "benchmark", train=2, valid=1, test=1), tmp_path / "shards"
+        shards.mkdir()
+        make_shards(shards, "wall", seen(), size=32)
+        server.put_folder(shards, "shards/")
+        address = f"s3://{BUCKET}/shards"
+        few = {"epochs": 2, "epochs_pre": 0}
+
+        local = run(arguments(benchmark, shards, tmp_path / "local", **few))
+        assert local.returncode == 0, local.stderr
+        # pathlib would leave one slash of the address.
+        line = arguments(benchmark, shards, tmp_path / "remote", **few)
+        line[line.index(str(shards))] = address
+        remote = run(line)
+        assert remote.returncode == 0, remote.stderr
+        weights = sorted(path.name for path in (tmp_path / "local").glob("*.safetensors"))
+        assert weights
+        for name in weights:
+            ours, theirs = (load_file(tmp_path / where / name) for where in ("local", "remote"))
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+        assert yaml.safe_load((tmp_path / "remote" / "config.yaml").read_text())["shards"] == address
+
+        def gets() -> int:
+            return sum(one.startswith(f"GET /{BUCKET}/shards/wall") for one in server.requests())
+
+        # Footer and columns for the index, and all pictures of both epochs at once: they are in one piece.
+        first = gets()
+        assert 1 <= first <= 3
+        line[line.index(str(tmp_path / "remote"))] = str(tmp_path / "again")
+        again = run([*line, "--set", "epochs=3"])
+        assert again.returncode == 0, again.stderr
+        assert gets() - first <= 1  # the index is made of the footer, which tells whether it is still the one
+        assert not list(Path.cwd().glob("s3:*"))
