@@ -24,6 +24,7 @@ DEFAULT_GB = 50.0
 _FOLDER = "pages"
 _AT_ONCE = 16
 _PIECE = 4 << 20
+_LOOSE_BYTES = 256 << 20
 
 Part = tuple[int, int]
 
@@ -56,10 +57,26 @@ class PageCache:
         self.folder = cache_folder() / _FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guard = threading.Lock()
+        self._loose: list[tuple[Path, int, bytes]] = []
         kept = sorted(self.folder.glob("*.pages"), key=lambda path: path.stat().st_mtime_ns)
         self._left -= sum(_held(path) for path in kept)
         # What this run wants is asked for anew; what was left alone for longest goes first.
         self._old = kept
+
+    def hold(self, own: Path, start: int, data: bytes) -> None:
+        """Have in memory what finds no room, until so much else has come."""
+        with self._guard:
+            self._loose.append((own, start, data))
+            while sum(len(one) for _, _, one in self._loose) > _LOOSE_BYTES:
+                self._loose.pop(0)
+
+    def held(self, own: Path, start: int, end: int) -> bytes | None:
+        """A part that `hold` has."""
+        with self._guard:
+            for path, first, data in reversed(self._loose):
+                if path == own and first <= start and end <= first + len(data):
+                    return data[start - first : end - first]
+        return None
 
     def admit(self, size: int, own: Path) -> bool:
         """Whether so many bytes more may be kept in ``own``; older shards of other runs make room."""
@@ -117,6 +134,8 @@ class CachedShard:
         Raises:
             StorageError: the server cannot be asked, or the shard has changed.
         """
+        if (held := self._cache.held(self._path, offset, offset + size)) is not None:
+            return held
         start, future = self._fetching(self._around(offset, min(offset + size, self.size)))
         return future.result()[offset - start : offset - start + size]
 
@@ -147,6 +166,8 @@ class CachedShard:
                 # The first byte last: until then it is a hole, and nobody takes the part for one that is there.
                 os.pwrite(self._file, data[1:], start + 1)
                 os.pwrite(self._file, data[:1], start)
+            else:
+                self._cache.hold(self._path, start, data)
             return data
         finally:
             with self._guard:

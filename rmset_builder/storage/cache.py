@@ -50,7 +50,7 @@ def staging_folder() -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    Path(name).unlink(missing_ok=True)
+            Path(name).unlink(missing_ok=True)
 
 
 def _remove(lock: Path) -> None:
