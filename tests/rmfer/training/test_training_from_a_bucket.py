@@ -12,6 +12,8 @@ from buckets import BUCKET, moto
 from safetensors.torch import load_file
 from training_helpers import arguments, run, seen, write_benchmark
 
+from rmfer.shards import ImageReader, open_index
+from rmset_builder.shards.mirror import mirrored
 from rmset_builder.storage.server import forget_server
 
 
@@ -55,3 +57,31 @@ def test_a_run_on_a_bucket_is_the_local_one_and_later_epochs_ask_nothing(
         assert again.returncode == 0, again.stderr
         assert gets() - first <= 1  # the index is made of the footer, which tells whether it is still the one
         assert not list(Path.cwd().glob("s3:*"))
+
+
+def test_pictures_are_fetched_once_and_where_nothing_may_be_kept_they_are_right_as_well(
+    make_shards: Callable[..., list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with moto(tmp_path) as server:
+        for name, value in server.environment(tmp_path / "cache").items():
+            monkeypatch.setenv(name, value)
+        forget_server()
+        shards = tmp_path / "shards"
+        shards.mkdir()
+        make_shards(shards, "wall", seen(people=8), size=96)
+        server.put_folder(shards, "shards/")
+        with mirrored(Path(f"s3://{BUCKET}/shards")) as mirror:
+            here, there = open_index(shards), open_index(mirror.folder)
+            assert (here.digest, len(here)) == (there.digest, len(there))
+            rows = list(range(0, len(here), 3))
+            ours = [bytes(ImageReader(here).read(row)) for row in rows]
+            for room, again in (("0", 1), ("1", 0)):
+                monkeypatch.setenv("RMSET_CACHE_GB", room)
+                asked = []
+                for _ in range(2):
+                    before, reader = len(server.requests()), ImageReader(there)
+                    reader.will_need(rows)
+                    assert [bytes(one) for one in reader.read_many(rows) if isinstance(one, memoryview)] == ours
+                    asked.append(len(server.requests()) - before)
+                # Without room the second reader asks as much as the first, with room nothing.
+                assert asked[0] >= 1 and asked[1] == again * asked[0]
