@@ -37,6 +37,7 @@ _MATTER = ("torch", "torchvision", "timm", "numpy", "pyarrow", "simplejpeg", "on
     cls=LazyGroup,
     package="rmfer.commands",
     summaries=_COMMANDS,
+    in_buckets=("train", "index", "sample"),
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="rmfer", message=version_message(_MATTER))

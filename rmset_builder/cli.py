@@ -42,6 +42,7 @@ _MATTER = ("onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless", 
     cls=LazyGroup,
     package="rmset_builder.commands",
     summaries=_COMMANDS,
+    in_buckets=("extract", "stats", "report", "contact", "verify"),
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="rmset", message=version_message(_MATTER))

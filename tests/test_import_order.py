@@ -17,6 +17,7 @@ ORDERS = {
         "telemetry",
         "decoder_limits",
         "core",
+        "storage",
         "manifest",
         "video",
         "fetching",
@@ -90,10 +91,15 @@ DOORS = {
     "rmset_builder.shards.damage",
     "rmset_builder.shards.layout",
     "rmset_builder.shards.metadata",
+    "rmset_builder.shards.mirror",
     "rmset_builder.shards.pages",
     "rmset_builder.shards.reader",
     "rmset_builder.shards.schema",
     "rmset_builder.decoder_limits",
+    "rmset_builder.storage.blobs",
+    "rmset_builder.storage.cache",
+    "rmset_builder.storage.command_line",
+    "rmset_builder.storage.server",
     "rmset_builder.telemetry",
 }
 

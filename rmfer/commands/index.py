@@ -10,15 +10,18 @@ import click
 
 from rmfer.shards import open_index
 from rmset_builder.core.command_line import TextPath, echo
+from rmset_builder.shards.mirror import mirrored
+from rmset_builder.storage.command_line import cache_option
 
 
 @click.command("index", context_settings={"show_default": True})
 @click.argument("shards", type=TextPath(), default=Path("shards"))
-@click.option("--index", "cache", type=click.Path(path_type=Path), help="Where indexes lie.  [default: in SHARDS]")
+@click.option("--index", "kept_in", type=click.Path(path_type=Path), help="Where indexes lie.  [default: in SHARDS]")
 @click.option("--skip-bad", is_flag=True, help="Leave out shards that are damaged, missing, or of another version.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@cache_option
 @click.pass_context
-def command(ctx: click.Context, *, shards: Path, cache: Path | None, skip_bad: bool, as_json: bool) -> None:
+def command(ctx: click.Context, *, shards: Path, kept_in: Path | None, skip_bad: bool, as_json: bool) -> None:
     """Build the index of the folder SHARDS (default: shards/) where it is not up to date, and describe it.
 
     Exit code 1: with --skip-bad, some shards were left out, as told on stderr.
@@ -28,9 +31,10 @@ def command(ctx: click.Context, *, shards: Path, cache: Path | None, skip_bad: b
         if sys.stderr.isatty() or done == total:
             click.echo(f"indexed {done:,} of {total:,} shards", err=True)
 
-    index = open_index(shards, cache=cache, skip_bad=skip_bad, progress=tell)
+    with mirrored(shards) as mirror:
+        index = open_index(mirror.folder, cache=kept_in, skip_bad=skip_bad, progress=tell)
     for fault in index.faults:
-        echo(f"left out: {fault}", err=True)
+        echo(f"left out: {mirror.told(str(fault))}", err=True)
     found = {
         "videos": len(index.videos),
         "identities": int(index.video_person[-1]),
@@ -42,7 +46,7 @@ def command(ctx: click.Context, *, shards: Path, cache: Path | None, skip_bad: b
         click.echo(json.dumps(found))
     else:
         echo(
-            f"{shards}: {found['faces']:,} faces of {found['identities']:,} identities in "
+            f"{mirror.name}: {found['faces']:,} faces of {found['identities']:,} identities in "
             f"{_count(found['videos'], 'video')}, {_count(found['shards'], 'shard')}"
             + (f"; {found['left_out']:,} left out" if index.faults else "")
         )

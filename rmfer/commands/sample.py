@@ -15,6 +15,8 @@ from rmfer.errors import RmferError, ShardError
 from rmfer.shards import AnchorSampler, AnchorSet, ImageReader, Index, SamplerSettings, open_index
 from rmset_builder.core.command_line import TextPath, echo, echo_path, something_is_done
 from rmset_builder.core.files import whole_file
+from rmset_builder.shards.mirror import mirrored
+from rmset_builder.storage.command_line import cache_option
 
 _SIDE, _COLUMNS, _GAP = 96, 25, 4
 _DEFAULT = SamplerSettings()
@@ -28,7 +30,7 @@ _GAMMA = 0.1
 @click.option("--number", type=click.IntRange(0), default=0, help="The first set's number in the epoch.")
 @click.option("--sets", type=click.IntRange(1), default=1, help="How many sets.")
 @click.option("--frame-stride", type=click.IntRange(1), default=_DEFAULT.frame_stride, help="Every how many-th frame.")
-@click.option("--index", "cache", type=click.Path(path_type=Path), help="Where indexes lie.  [default: in SHARDS]")
+@click.option("--index", "kept_in", type=click.Path(path_type=Path), help="Where indexes lie.  [default: in SHARDS]")
 @click.option("--skip-bad", is_flag=True, help="Go on without shards and pictures that cannot be read, and count them.")
 @click.option(
     "--model",
@@ -40,6 +42,7 @@ _GAMMA = 0.1
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A PNG to draw the first set on.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a set.")
+@cache_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -50,7 +53,7 @@ def command(
     number: int,
     sets: int,
     frame_stride: int,
-    cache: Path | None,
+    kept_in: Path | None,
     skip_bad: bool,
     model: Path | None,
     gamma: float,
@@ -61,7 +64,40 @@ def command(
 
     Every picture of a set is read and checked. Exit code 1: with --skip-bad, something was left out, told on stderr.
     """
-    index = open_index(shards, cache=cache, skip_bad=skip_bad)
+    with mirrored(shards) as mirror:
+        index = open_index(mirror.folder, cache=kept_in, skip_bad=skip_bad)
+        ctx.exit(
+            _show(
+                index,
+                seed=seed,
+                epoch=epoch,
+                number=number,
+                sets=sets,
+                frame_stride=frame_stride,
+                skip_bad=skip_bad,
+                model=model,
+                gamma=gamma,
+                out=out,
+                as_json=as_json,
+            )
+        )
+
+
+def _show(
+    index: Index,
+    *,
+    seed: int,
+    epoch: int,
+    number: int,
+    sets: int,
+    frame_stride: int,
+    skip_bad: bool,
+    model: Path | None,
+    gamma: float,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Draw and print; returns the exit code."""
     sampler = AnchorSampler(index, SamplerSettings(seed=seed, frame_stride=frame_stride))
     reader, bad = ImageReader(index), {fault.path.name: fault for fault in index.faults}
     likest = _likest(model, index, gamma) if model is not None else None
@@ -79,7 +115,7 @@ def command(
         echo(f"left out: {fault}", err=True)
     if bad:
         click.echo(f"{len(bad):,} left out", err=True)
-    ctx.exit(1 if bad else 0)
+    return 1 if bad else 0
 
 
 def _draw(

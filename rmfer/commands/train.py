@@ -16,6 +16,8 @@ from rmfer.settings import TrainConfig
 from rmfer.training.presets import column_of, load_preset, preset_names, resolve
 from rmset_builder.core.command_line import TextPath, something_is_done
 from rmset_builder.core.files import whole_file
+from rmset_builder.shards.mirror import mirrored, name_of
+from rmset_builder.storage.command_line import cache_option
 
 _MISSING = "missing.txt"
 
@@ -81,6 +83,7 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_list_settings,
     help="Print all settings.",
 )
+@cache_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -105,6 +108,34 @@ def command(
 
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
     """
+    with mirrored(shards) as mirror:
+        _train(
+            ctx,
+            shards=mirror.folder,
+            benchmark_path=benchmark_path,
+            presets=presets,
+            assignments=assignments,
+            skip_missing=skip_missing,
+            out=out,
+            resume=resume,
+            device=device,
+            dry_run=dry_run,
+        )
+
+
+def _train(
+    ctx: click.Context,
+    *,
+    shards: Path,
+    benchmark_path: Path | None,
+    presets: tuple[str, ...],
+    assignments: tuple[str, ...],
+    skip_missing: bool,
+    out: Path | None,
+    resume: bool,
+    device: str | None,
+    dry_run: bool,
+) -> None:
     # torch takes seconds to import, and --help does without.
     from rmfer.distributed import join, leave, losses_told  # noqa: PLC0415
     from rmfer.labelled.missing import missing_list, missing_note  # noqa: PLC0415
@@ -182,7 +213,7 @@ def _told(run: Any) -> dict[str, Any]:
             "pictures": {name: len(split) for name, split in run.benchmark.splits.items()},
             "missing": {name: len(split.missing) for name, split in run.benchmark.splits.items() if split.missing},
         },
-        "shards": str(run.shards) if run.shards else None,
+        "shards": name_of(run.shards) if run.shards else None,
         "shards_grey": shards_grey(run.config, run.benchmark) if run.shards else None,
         "settings": run.config.dump(),
     }

@@ -20,6 +20,7 @@ from rmset_builder.shards.metadata import ShardMetadata, version_fault
 from rmset_builder.shards.pages import OffsetIndex, PageError, locate_pages, open_page, row_groups
 from rmset_builder.shards.pages import read_footer as footer_of
 from rmset_builder.shards.schema import COLUMNS, SCHEMA_VERSION
+from rmset_builder.storage.blobs import Blob, opened
 
 EXTRACT_AGAIN = "delete it and run `rmset extract` on its video again"
 
@@ -94,22 +95,21 @@ def stamp(folder: Path, shard: Stamp) -> Stamp:
     """
     path = folder / shard.name
     try:
-        with path.open("rb") as handle:
-            state = os.fstat(handle.fileno())
-            footer = read_footer(handle.fileno(), path, state.st_size)
+        with opened(path) as file:
+            footer = read_footer(file, path)
     except OSError as error:
         raise ShardError(path, f"cannot be read ({error.strerror})", remedy=EXTRACT_AGAIN) from error
-    return Stamp(shard.video, shard.part, state.st_size, state.st_mtime_ns, zlib.crc32(footer))
+    return Stamp(shard.video, shard.part, file.size, file.mtime_ns, zlib.crc32(footer))
 
 
-def read_footer(handle: int, path: Path, size: int) -> bytes:
+def read_footer(file: Blob, path: Path) -> bytes:
     """The footer (FileMetaData) of an open shard.
 
     Raises:
         ShardError: the file does not end as Parquet does.
     """
     try:
-        return footer_of(handle, size)
+        return footer_of(file.pread, file.size)
     except PageError as error:
         raise ShardError(path, str(error), remedy=EXTRACT_AGAIN) from error
 
@@ -133,7 +133,7 @@ def read_columns(path: Path) -> ShardColumns:
     rows, _ = _checked(path, file)
     try:
         indexes = _picture_indexes(path, file.metadata.schema)
-        numbers = file.read(columns=[_FRAME.name, _IDENTITY.name])
+        numbers = read_checked(path, [_FRAME.name, _IDENTITY.name])
         frame, identity = (numbers[column.name].to_numpy() for column in (_FRAME, _IDENTITY))
         offset, size = _pages(path, indexes, len(frame))
     except (pa.ArrowException, OSError, PageError, IndexError, ValueError, RecursionError) as error:
@@ -193,8 +193,8 @@ def _picture_indexes(path: Path, schema: Any) -> list[OffsetIndex]:
     if not {_FRAME.leaf, _IDENTITY.leaf, _PICTURE.leaf} <= set(names):
         raise ShardError(path, "has not the columns of a shard", remedy=EXTRACT_AGAIN)
     column = names.index(_PICTURE.leaf)
-    with path.open("rb") as file:
-        groups = row_groups(read_footer(file.fileno(), path, os.fstat(file.fileno()).st_size))
+    with opened(path) as file:
+        groups = row_groups(read_footer(file, path))
     found = list[OffsetIndex]()
     for chunk in (group.chunks[column] for group in groups):
         if chunk.compression or chunk.has_dictionary:
@@ -208,25 +208,35 @@ def _picture_indexes(path: Path, schema: Any) -> list[OffsetIndex]:
     return found
 
 
+<<<<<<< HEAD
 def _pages(path: Path, groups: list[OffsetIndex], rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     if sum(group.rows for group in groups) != rows:
         raise PageError("its columns differ in length")
     with path.open("rb") as file:
         handle = file.fileno()
         total = os.fstat(handle).st_size
+=======
+def _pages(path: Path, groups: list[OffsetIndex]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    with opened(path) as file:
+        total = file.size
+>>>>>>> help-s3
         if not groups:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         # The indexes of all columns lie beside each other: one read brings those between the first and the last.
         first = min(group.offset for group in groups)
         last = max(group.offset + group.length for group in groups)
+<<<<<<< HEAD
         if last > total:
             raise PageError("its offset index is said to lie behind its end")
         block = os.pread(handle, last - first, first)
+=======
+        block = file.pread(last - first, first)
+>>>>>>> help-s3
         indexes = [block[g.offset - first : g.offset - first + g.length] for g in groups]
         offset, size = locate_pages(indexes, groups)
         if len(offset):
             if (offset + size > total).any() or size.max() > np.iinfo(np.int32).max:
                 raise PageError("its offset index points outside the pages")
             if size[0] <= _FIRST_PAGE_BYTES:  # a sample: are these pages of the kind we read?
-                open_page(os.pread(handle, int(size[0]), int(offset[0])))
+                open_page(file.pread(int(size[0]), int(offset[0])))
     return offset, size

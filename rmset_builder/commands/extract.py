@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,11 @@ from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.shared_models import shared_models
+from rmset_builder.pipeline.staging import LEASES
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
+from rmset_builder.storage.address import Address, address_of, shown
+from rmset_builder.storage.command_line import cache_option
+from rmset_builder.storage.swap import conditions_hold
 from rmset_builder.takedown.filter import keep_out_pruned
 from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.nvdec import NvDecoder, find_nvdec
@@ -56,6 +61,13 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.command("extract", context_settings={"show_default": True})
 @click.argument("videos", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[VIDEO|DIR]...")
 @click.option("--out", type=TextPath(file_okay=False), default="shards", help="Folder of the shards.")
+@cache_option
+@click.option(
+    "--single-writer",
+    is_flag=True,
+    help="Nobody else writes to --out s3://...: needed where its server does not refuse to write over others' work.",
+    show_default="off",
+)
 @click.option("--gpu", callback=_gpus, metavar="N[,N]...", help="NVIDIA GPUs to use.", show_default="none, the CPU")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
 @click.option("--group", help="Expression group of these videos.", show_default="the catalog's")
@@ -95,6 +107,7 @@ def command(
     *,
     videos: tuple[Path, ...],
     out: Path,
+    single_writer: bool,
     gpu: tuple[int, ...],
     models: str,
     group: str | None,
@@ -121,10 +134,13 @@ def command(
         echo(f"note: {note}", err=True)
     pack = load_pack(models)
     find_ffmpeg()
-    _make_folder(out)
+    if (address := address_of(out)) is not None:
+        _require_conditions(address, single_writer=single_writer)
+    else:
+        _make_folder(out)
     todo = plan(sources.tasks, out, settings_sha256=chosen.sha256, models_sha256=pack.sha256, force=force)
     todo = keep_out_pruned(todo, out)
-    todo.faults.extend(Result(str(path), Outcome.FAILED, fault=fault) for path, fault in sources.faults)
+    todo.faults.extend(Result(shown(path), Outcome.FAILED, fault=fault) for path, fault in sources.faults)
     results = [*todo.faults, *todo.kept]
     stopped: RmsetError | None = None
     for result in results:
@@ -216,6 +232,16 @@ def _records(out: Path) -> dict[str, VideoRecord]:
         return {}
 
 
+def _require_conditions(out: Address, *, single_writer: bool) -> None:
+    name = f"{LEASES}/probe-{secrets.token_hex(8)}"
+    if not conditions_hold(out, name) and not single_writer:
+        raise RmsetError(
+            f"the server of {out} takes no notice of conditional writes, so that two writers would lose each other's "
+            "work",
+            remedy="if nobody else writes there: --single-writer",
+        )
+
+
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -250,7 +276,7 @@ def _tell(result: Result, out: Path, as_json: bool) -> None:
         if record.message:
             note += f" (note: {record.message})"
         how = f" in {record.seconds_spent:.1f} s" if result.outcome is Outcome.DONE else ", already done"
-        echo(f"{result.video}: {what}{note}{how} -> {out / result.video}-*.parquet")
+        echo(f"{result.video}: {what}{note}{how} -> {shown(out / result.video)}-*.parquet")
 
 
 def _summarise(results: list[Result], failed: int, not_begun: int, out: Path) -> None:
@@ -258,6 +284,6 @@ def _summarise(results: list[Result], failed: int, not_begun: int, out: Path) ->
     parts = [f"{number} {outcome.value}" for outcome, number in count.items() if number]
     if not_begun:
         parts.append(f"{not_begun} not begun")
-    echo(f"{out}: {', '.join(parts) or 'nothing to do'}", err=True)
+    echo(f"{shown(out)}: {', '.join(parts) or 'nothing to do'}", err=True)
     if failed:
         click.echo("run the same command again to retry what failed; nothing of it was written", err=True)

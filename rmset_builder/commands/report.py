@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,8 +14,11 @@ from rich.console import Console
 from rmset_builder.core.command_line import TextPath, echo, echo_path, something_is_done
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.core.progress import Reporter, usual_columns
+from rmset_builder.shards.mirror import mirrored
 from rmset_builder.site.build import Built, build_report
 from rmset_builder.site.look import DEFAULT_FACES, DEFAULT_SIZE, Faces, Look
+from rmset_builder.storage.address import refuse_address
+from rmset_builder.storage.command_line import cache_option
 
 
 @click.command("report", context_settings={"show_default": True})
@@ -41,6 +45,7 @@ from rmset_builder.site.look import DEFAULT_FACES, DEFAULT_SIZE, Faces, Look
     help="Pages made at a time.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@cache_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -68,9 +73,11 @@ def command(
     if blur_faces and no_faces:
         raise click.UsageError("--blur-faces and --no-faces: there is nothing to blur")
     faces = Faces.ABSENT if no_faces else Faces.BLURRED if blur_faces else Faces.SHOWN
-    with _shown() as progress:
+    refuse_address(out, remedy="write it to a folder here, and copy that")
+    with _shown() as progress, mirrored(shards) as mirror:
         look = Look(columns, size, faces, single)
-        built = build_report(shards, out, look=look, videos=videos, jobs=jobs, progress=progress)
+        built = build_report(mirror.folder, out, look=look, videos=videos, jobs=jobs, progress=progress)
+    built = replace(built, warnings=tuple(map(mirror.told, built.warnings)), notes=tuple(map(mirror.told, built.notes)))
     something_is_done()
     if as_json:
         click.echo(json.dumps(built.told(), indent=2, ensure_ascii=False))

@@ -11,12 +11,15 @@ from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.reports.formats import FORMATS, show
 from rmset_builder.reports.paper import NOTE
 from rmset_builder.reports.stats import collect, tabulate
+from rmset_builder.shards.mirror import mirrored
+from rmset_builder.storage.command_line import cache_option
 
 
 @click.command("stats")
 @click.argument("shards", type=TextPath(), default="shards")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", help="How to write the table.")
 @click.option("--paper", is_flag=True, help="Beside each count, the paper's own and the ratio.", show_default="off")
+@cache_option
 @click.pass_context
 def command(ctx: click.Context, shards: Path, form: str, paper: bool) -> None:
     """Table 2 of the paper for the folder SHARDS (default: shards/), from metadata alone.
@@ -26,11 +29,12 @@ def command(ctx: click.Context, shards: Path, form: str, paper: bool) -> None:
 
     Exit code 1: the table of videos and the shards contradict each other, as told on stderr.
     """
-    collection = collect(shards)
+    with mirrored(shards) as mirror:
+        collection = collect(mirror.folder)
     for note in collection.notes:
-        echo(f"note: {note}", err=True)
+        echo(f"note: {mirror.told(note)}", err=True)
     for warning in collection.warnings:
-        echo(f"warning: {warning}", err=True)
+        echo(f"warning: {mirror.told(warning)}", err=True)
     table = tabulate(collection.records, paper=paper)
     console = Console()
     if form == "table" and console.is_terminal:

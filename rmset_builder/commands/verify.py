@@ -11,6 +11,9 @@ from click.core import ParameterSource
 
 from rmset_builder.core.command_line import TextPath, echo
 from rmset_builder.core.machine import usable_cores
+from rmset_builder.shards.mirror import mirrored
+from rmset_builder.storage.address import refuse_address
+from rmset_builder.storage.command_line import cache_option
 from rmset_builder.verify.collection import faults_of, verify
 from rmset_builder.verify.scope import require_content
 
@@ -29,6 +32,7 @@ from rmset_builder.verify.scope import require_content
     help="CPU threads.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@cache_option
 @click.pass_context
 def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, threads: int, as_json: bool) -> None:
     """Check the folder SHARDS (default: shards/), the videos and their catalog.
@@ -40,14 +44,17 @@ def command(ctx: click.Context, /, *, shards: Path, videos: Path, quick: bool, t
     folder that was named.
     """
     given = ctx.get_parameter_source
-    require_content(
-        shards,
-        videos,
-        shards_given=given("shards") is not ParameterSource.DEFAULT,
-        videos_given=given("videos") is not ParameterSource.DEFAULT,
-    )
-    found = verify(shards, videos, quick=quick, threads=threads)
-    faults = list(faults_of(found))
+    refuse_address(videos, remedy="copy the videos here to check their files")
+    with mirrored(shards) as mirror:
+        require_content(
+            mirror.folder,
+            videos,
+            shards_given=given("shards") is not ParameterSource.DEFAULT,
+            videos_given=given("videos") is not ParameterSource.DEFAULT,
+        )
+        found = verify(mirror.folder, videos, quick=quick, threads=threads)
+    found.notes = [mirror.told(note) for note in found.notes]
+    faults = [mirror.told(fault) for fault in faults_of(found)]
     if as_json:
         click.echo(json.dumps({**asdict(found), "faults": faults}, indent=2))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Collection, Mapping
@@ -20,6 +21,7 @@ from rmset_builder.core.machine import bound_libraries
 from rmset_builder.core.output import OutputError, guard_output
 
 SOME_FAILED, NOTHING_DONE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
+_BUCKET = re.compile(r"(-[^=]*=)?s3:/", re.IGNORECASE)
 _HARMLESS = {"-h", "--help", "--version"}
 
 
@@ -29,10 +31,19 @@ class LazyGroup(click.Group):
     Args:
         package: where a module ``NAME`` with a ``command`` lies for each command.
         summaries: what each command does, in a line.
+        in_buckets: the commands that know addresses such as ``s3://bucket/shards``.
     """
 
-    def __init__(self, *args: Any, package: str, summaries: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        package: str,
+        summaries: Mapping[str, str],
+        in_buckets: Collection[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._in_buckets = in_buckets
         self._package = package
         self._summaries = summaries
         self._defaults = Defaults()
@@ -51,6 +62,11 @@ class LazyGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and command is not None and name in self._defaults.by_command:
             ctx.default_map = {name: for_click(self._defaults, name, command)}
+        if name is not None and name not in self._in_buckets and any(map(_BUCKET.match, rest)):
+            raise RmsetError(
+                f"{self.name} {name} works on folders of this machine, not on addresses that begin with s3:",
+                remedy="copy the folder here, and what was changed back (docs/storage.md)",
+            )
         return name, command, rest
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102

@@ -15,6 +15,8 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import is_file
 from rmset_builder.core.jsonl import parse_object, read_lines
 from rmset_builder.fetching.phrases import BLOCKED_BY_LAW, BLOCKED_HERE, said_by_site, site_words
+from rmset_builder.storage.address import is_address
+from rmset_builder.storage.sources import text_of
 
 CATALOG_NAME = "catalog.jsonl"
 # The `site` of files of this machine.
@@ -152,7 +154,11 @@ def read_rows(folder: Path) -> dict[str, Video]:
 
 def rows_beside(folder: Path) -> dict[str, Video]:
     """As `read_rows`, for any folder of videos; empty where its rights hide whether there is a catalog."""
-    return read_rows(folder) if is_file(folder / CATALOG_NAME) else {}
+    path = folder / CATALOG_NAME
+    if is_address(path):
+        lines = (text_of(path) or b"").decode("utf-8", "replace").split("\n")
+        return {video.id: video for line in lines if (video := parse_row(line)) is not None}
+    return read_rows(folder) if is_file(path) else {}
 
 
 def read_catalog(folder: Path) -> dict[str, Provenance]:

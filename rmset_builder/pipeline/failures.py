@@ -11,6 +11,7 @@ from rmset_builder.inference.memory import ran_out
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.videos_table import DONE, FAILED, VideoRecord, read_videos, update_videos
+from rmset_builder.storage.address import named, shown
 
 NOT_WRITTEN = "not-written"
 OUT_OF_MEMORY = "out-of-memory"
@@ -52,7 +53,7 @@ def _note_failure(task: Task, fault: VideoError, out: Path, seconds: float) -> V
     record = VideoRecord.joined(
         task.video,
         task.provenance,
-        source=str(task.path.absolute()),
+        source=named(task.path),
         state=FAILED,
         reason=fault.reason,
         message=str(fault),
@@ -68,7 +69,7 @@ def _program_fault(task: Task, error: Exception) -> VideoError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return VideoError(
         "program-fault",
-        f"{task.path}: a fault of the program ({type(error).__name__}: {error}; {Path(place.filename).name}, "
+        f"{shown(task.path)}: a fault of the program ({type(error).__name__}: {error}; {Path(place.filename).name}, "
         f"line {place.lineno})",
         remedy="please report it with this line",
     )
@@ -81,7 +82,7 @@ def _no_memory(task: Task, error: Exception) -> VideoError | None:
     told = str(error) if isinstance(error, MemoryError) else type(error).__module__.partition(".")[0]
     return VideoError(
         OUT_OF_MEMORY,
-        f"{task.path}: memory ran out ({told or 'nothing more was to be had'})",
+        f"{shown(task.path)}: memory ran out ({told or 'nothing more was to be had'})",
         remedy="try fewer --jobs or --threads; `rmset doctor` says how much there is",
     )
 
@@ -89,6 +90,6 @@ def _no_memory(task: Task, error: Exception) -> VideoError | None:
 def _not_written(task: Task, error: OSError, out: Path) -> VideoError:
     return VideoError(
         NOT_WRITTEN,
-        f"{task.path}: {out} cannot be written to ({error.strerror or error})",
+        f"{shown(task.path)}: {shown(out)} cannot be written to ({error.strerror or error})",
         remedy="make room or give another --out; what was complete stays",
     )

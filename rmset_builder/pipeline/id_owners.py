@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rmset_builder.core.files import is_file, sha256_of
 from rmset_builder.fetching.catalog import FETCHED, Provenance, read_catalog, rows_beside
 from rmset_builder.shards.videos_table import DONE, VideoRecord, storable
+from rmset_builder.storage.address import is_address, shown
+from rmset_builder.storage.sources import hash_of, is_source, status_of
 from rmset_builder.video.ids import distinct_id, video_id, video_id_by_place
 
 
@@ -150,7 +151,7 @@ class IdOwners:
     def _hash(self, file: Path) -> str:
         if file not in self._hashes:
             try:
-                self._hashes[file] = sha256_of(file)
+                self._hashes[file] = hash_of(file)
             except OSError:
                 self._hashes[file] = ""
         return self._hashes[file]
@@ -168,6 +169,8 @@ def takedown_ids(file: Path, video: str, records: Mapping[str, VideoRecord]) -> 
 
 
 def _normal(path: Path | str) -> str:
+    if is_address(Path(path)):
+        return shown(Path(path))
     # Not Path.resolve(): a link is a file of its own name.
     return os.path.abspath(path)  # noqa: PTH100
 
@@ -175,19 +178,21 @@ def _normal(path: Path | str) -> str:
 def _size(file: Path) -> int | None:
     """The bytes of a file; None where there is none."""
     try:
-        return file.stat().st_size if is_file(file) else None
+        return status_of(file).size if is_source(file) else None
     except OSError:
         return None
 
 
 def _exists(source: str) -> bool:
     try:
-        return Path(source).exists()
+        return is_source(Path(source)) if is_address(Path(source)) else Path(source).exists()
     except OSError:  # in a folder without rights: it may well be there
         return True
 
 
 def _same_place(source: str, file: Path) -> bool:
+    if is_address(file) or is_address(Path(source)):
+        return _normal(file) == _normal(source)
     try:
         return file.samefile(source)
     except OSError:

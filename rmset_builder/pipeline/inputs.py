@@ -12,7 +12,11 @@ from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.pipeline.id_owners import IdOwners
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.videos_table import VideoRecord
-from rmset_builder.video.folders import list_videos, named
+from rmset_builder.storage.address import is_address, named, shown
+from rmset_builder.storage.sources import list_objects
+from rmset_builder.video.folders import list_videos
+from rmset_builder.video.folders import named as told
+from rmset_builder.video.info import VIDEO_SUFFIXES
 
 DEFAULT_FOLDER = Path("videos")
 
@@ -57,6 +61,9 @@ def find_sources(
     faults: list[tuple[Path, VideoError]] = []
     notes: list[str] = []
     for path in given:
+        if is_address(path):
+            files |= {file: file for file in _objects(path, recursive=recursive, notes=notes)}
+            continue
         if not _is_folder(path):
             files.setdefault(path.absolute(), path)
             continue
@@ -75,6 +82,17 @@ def find_sources(
     return Sources(_tasks(list(files.values()), records or {}, group, notes), faults, notes)
 
 
+def _objects(path: Path, *, recursive: bool, notes: list[str]) -> list[Path]:
+    """The object that an address is, or the videos of the folder; an object that is none fails when its turn comes."""
+    found = [one for one in list_objects(path) if one == path or one.suffix.lower() in VIDEO_SUFFIXES]
+    own = found if recursive else [one for one in found if path in (one, one.parent)]
+    if len(own) < len(found):
+        notes.append(f"{shown(path)}: {len(found) - len(own):,} videos further down were left out; --recursive")
+    if not own:
+        raise RmsetError(f"{shown(path)} holds no video", remedy="name a video, or a folder that has some")
+    return own
+
+
 def _tasks(files: list[Path], records: Mapping[str, VideoRecord], group: str | None, notes: list[str]) -> list[Task]:
     owners = IdOwners(records)
     ids = owners.assign(files)
@@ -84,19 +102,19 @@ def _tasks(files: list[Path], records: Mapping[str, VideoRecord], group: str | N
     tasks = []
     for video, same in copies.items():
         source = records[video].source if video in records else ""
-        chosen = min(same, key=lambda file: (str(file.absolute()) != source, file.absolute()))
-        notes += [f"{file} is a copy of {chosen} and was left out" for file in same if file != chosen]
+        chosen = min(same, key=lambda file: (named(file) != source, file.absolute()))
+        notes += [f"{shown(file)} is a copy of {shown(chosen)} and was left out" for file in same if file != chosen]
         tasks.append(Task(video, chosen, _provenance(chosen, video, group, owners)))
     return tasks
 
 
 def _left_out(folders: list[Path]) -> str:
-    return f"{named(folders)} and {'was' if len(folders) == 1 else 'were'} left out"
+    return f"{told(folders)} and {'was' if len(folders) == 1 else 'were'} left out"
 
 
 def _refuse_addresses(paths: Iterable[Path]) -> None:
     for path in paths:
-        if address := as_address(path):
+        if not is_address(path) and (address := as_address(path)):
             raise RmsetError(
                 f"{address} is an address, and only files are extracted",
                 remedy="download it with `rmset fetch`, by a manifest with `source: url` (docs/fetching.md)",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rmset_builder.core.errors import VideoError
-from rmset_builder.core.files import mtime_ns, sha256_of
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task, read_headers
-from rmset_builder.shards.layout import shard_path
+from rmset_builder.shards.layout import shard_name, shard_path
 from rmset_builder.shards.videos_table import DONE, VideoRecord, read_videos, update_videos
+from rmset_builder.storage.address import address_of, named, shown
+from rmset_builder.storage.server import list_folder
+from rmset_builder.storage.sources import hash_of, is_source, status_of
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,16 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
     Where another file of the same name was extracted before, the video is refused rather than written over.
     """
     records = read_videos(out)
+    is_there = _presence(out)
     found = Plan()
     for task in tasks:
         record = records.get(task.video)
+        task = dataclasses.replace(task, known=record)  # noqa: PLW2901
         if record is None or record.state != DONE or force:
             found.work.append(task)
         elif _same_file(task, record):
             same_way = (record.settings_sha256, record.models_sha256) == (settings_sha256, models_sha256)
-            if same_way and all(shard_path(out, task.video, part).is_file() for part in range(record.shards)):
+            if same_way and all(is_there(task.video, part) for part in range(record.shards)):
                 found.kept.append(Result(task.video, Outcome.KEPT, _with_provenance(task, record, out)))
             else:
                 found.work.append(task)
@@ -48,12 +53,21 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
     return dataclasses.replace(found, work=read_headers(found.work))
 
 
+def _presence(out: Path) -> Callable[[str, int], bool]:
+    """What tells whether there is a video's shard of a number; a bucket is listed once."""
+    address = address_of(out)
+    if address is None:
+        return lambda video, part: shard_path(out, video, part).is_file()
+    present = {one.address for one in list_folder(address)}
+    return lambda video, part: address / shard_name(video, part) in present
+
+
 def _same_file(task: Task, record: VideoRecord) -> bool:
     try:
-        stat = task.path.stat()
-        if (stat.st_size, mtime_ns(stat)) == (record.source_bytes, record.source_mtime_ns):
+        status = status_of(task.path)
+        if (status.size, status.mtime_ns) == (record.source_bytes, record.source_mtime_ns):
             return True
-        return stat.st_size == record.source_bytes and sha256_of(task.path) == record.source_sha256
+        return status.size == record.source_bytes and hash_of(task.path) == record.source_sha256
     except OSError:
         return False
 
@@ -61,7 +75,8 @@ def _same_file(task: Task, record: VideoRecord) -> bool:
 def _is_another_file(task: Task, record: VideoRecord) -> bool:
     """Is this another file than the one that was extracted, which is still where it was?"""
     try:
-        return Path(record.source) != task.path.absolute() and Path(record.source).exists()
+        source = Path(record.source)
+        return named(source) != named(task.path) and (source.exists() or is_source(source))
     except PermissionError:
         return True
 
@@ -69,7 +84,7 @@ def _is_another_file(task: Task, record: VideoRecord) -> bool:
 def _id_taken(task: Task, record: VideoRecord) -> VideoError:
     return VideoError(
         "id-taken",
-        f"{task.path}: the id {task.video} already belongs to another file, {record.source}",
+        f"{shown(task.path)}: the id {task.video} already belongs to another file, {record.source}",
         remedy="rename the file, use another --out, or replace the old one's shards with --force",
     )
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rmset_builder.core.errors import VideoError
 from rmset_builder.fetching.catalog import Provenance
+from rmset_builder.shards.videos_table import VideoRecord
+from rmset_builder.storage.address import is_address
 from rmset_builder.video.info import VideoInfo
 
 
@@ -16,13 +18,15 @@ from rmset_builder.video.info import VideoInfo
 class Task:
     """A video to be extracted.
 
-    ``header`` is what `read_headers` found; None where it was not asked or found nothing that could be read.
+    ``header`` is what `read_headers` found; None where it was not asked or found nothing that could be read. ``known``
+    is what the table said of the video when the run was planned.
     """
 
     video: str
     path: Path
     provenance: Provenance
     header: VideoInfo | None = None
+    known: VideoRecord | None = None
 
     @property
     def expected_frames(self) -> int | None:
@@ -44,6 +48,8 @@ def read_headers(tasks: Iterable[Task]) -> list[Task]:
 
 
 def _header(path: Path) -> VideoInfo | None:
+    if is_address(path):  # for which it would have to be downloaded
+        return None
     try:
         return VideoInfo.from_path(path)
     except VideoError:

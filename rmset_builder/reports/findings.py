@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rmset_builder.shards.mirror import name_of
+
 ONE_PERSON = "one-person"
 TWO_PEOPLE = "two-people"
 FILM = "film"
@@ -69,7 +71,7 @@ class Mending:
     def _command(self, name: str, identities: list[int], tracks: Iterable[int]) -> str:
         options = [word for track in tracks for word in ("--track", str(track))]
         options += [] if self.as_of is None else ["--as-of", str(self.as_of)]
-        options += ["--shards", str(self.shards)]
+        options += ["--shards", name_of(self.shards)]
         arguments = [self.video, *map(str, identities)]
         # An id may begin with what begins an option.
         words = [*options, "--", *arguments] if self.video.startswith("-") else [*arguments, *options]

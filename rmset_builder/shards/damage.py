@@ -6,7 +6,6 @@ read, leads elsewhere than to the pages.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import pyarrow as pa
 from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.pages import Chunk, OffsetIndex, PageError, locate_pages, read_footer, row_groups
 from rmset_builder.shards.thrift import CompactReader
+from rmset_builder.storage.blobs import Blob, opened
 
 CHANGED = "its bytes are not those that were written (checksum)"
 MOST_TOLD = 20
@@ -71,12 +71,19 @@ def look_at_pages(path: Path) -> Pages:
     with open_checked(path) as file:
         names = [file.schema.column(number).path.partition(".")[0] for number in range(len(file.schema))]
     found = Pages()
+<<<<<<< HEAD
     with path.open("rb", buffering=0) as handle:
         size = os.fstat(handle.fileno()).st_size
         window = _Window(handle.fileno(), size)
         groups = row_groups(read_footer(handle.fileno(), size))
         wrong = any(len(group.chunks) != len(names) or group.rows < 0 for group in groups)
         if wrong or sum(group.rows for group in groups) > size:
+=======
+    with opened(path) as file:
+        window = _Window(file)
+        groups = row_groups(read_footer(file.pread, file.size))
+        if any(len(group.chunks) != len(names) or group.rows < 0 for group in groups):
+>>>>>>> help-s3
             raise PageError("its footer is damaged")
         for number, name in enumerate(names):
             first, pages = 0, list[_Page]()
@@ -125,14 +132,19 @@ def describe(path: Path, damages: list[Damage]) -> Iterator[str]:
 class _Window:
     """Bytes of a file, which has ``end`` of them, by their place, read a good deal at a time."""
 
+<<<<<<< HEAD
     def __init__(self, handle: int, end: int) -> None:
         self._handle, self._end, self._start, self._data = handle, end, 0, b""
+=======
+    def __init__(self, file: Blob) -> None:
+        self._file, self._start, self._data = file, 0, b""
+>>>>>>> help-s3
 
     def read(self, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset`` on, fewer at the file's end."""
         offset, size = min(offset, self._end), max(0, min(size, self._end - offset))
         if offset < self._start or offset + size > self._start + len(self._data):
-            self._start, self._data = offset, os.pread(self._handle, max(size, _WINDOW), offset)
+            self._start, self._data = offset, self._file.pread(max(size, _WINDOW), offset)
         return self._data[offset - self._start : offset - self._start + size]
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.shards.checked_parquet import parquet_source
 from rmset_builder.shards.schema import SCHEMA_VERSION
 
 _PREFIX = "rmset."
@@ -94,7 +95,7 @@ def read_metadata(path: Path) -> tuple[int, ShardMetadata]:
         RmsetError: the file is not whole Parquet, or of another schema version.
     """
     try:
-        footer = pq.read_metadata(path)
+        footer = pq.read_metadata(parquet_source(path))
     except (pa.ArrowException, OSError) as error:
         raise RmsetError(
             f"{path} is not a whole Parquet file ({str(error).splitlines()[0]})",

@@ -7,9 +7,9 @@ A page's header holds a CRC-32 of the page, so that one read brings a picture an
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,17 +143,17 @@ def _chunk(column: dict[int, Any], rows: int) -> Chunk:
     )
 
 
-def read_footer(handle: int, size: int) -> bytes:
-    """The footer (FileMetaData) of an open file of ``size`` bytes.
+def read_footer(pread: Callable[[int, int], bytes], size: int) -> bytes:
+    """The footer (FileMetaData) of a file of ``size`` bytes, of which ``pread`` gives so many from a place on.
 
     Raises:
         PageError: the file does not end as Parquet does.
     """
-    tail = os.pread(handle, 8, size - 8) if size >= 12 else b""
+    tail = pread(8, size - 8) if size >= 12 else b""
     length = int.from_bytes(tail[:4], "little")
     if tail[4:] != _MAGIC or length + 12 > size:
         raise PageError("is not a whole Parquet file; it was cut or overwritten")
-    return os.pread(handle, length, size - 8 - length)
+    return pread(length, size - 8 - length)
 
 
 def locate_pages(indexes: list[bytes], groups: list[OffsetIndex]) -> tuple[Int64s, Int64s]:

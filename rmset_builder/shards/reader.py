@@ -19,8 +19,10 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.shards.checked_parquet import open_checked, read_checked
 from rmset_builder.shards.damage import tell_damage
 from rmset_builder.shards.layout import ShardFile
+from rmset_builder.shards.pages import PageError, locate_pages, picture, read_footer, row_groups
 from rmset_builder.shards.schema import COLUMNS, ROWS_PER_GROUP, FaceRows, from_batch, joined, taken
 from rmset_builder.shards.videos_table import extract_again, read_videos
+from rmset_builder.storage.blobs import RemoteFile, opened, stands_for
 
 _PICTURE = COLUMNS["image"]
 
@@ -46,6 +48,9 @@ def read_blocks(path: Path, rows: int = ROWS_PER_GROUP) -> Iterator[FaceRows]:
 def read_images(path: Path, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]]:
     """The JPEG files of the ``wanted`` rows of a shard, each with its row; row groups without any are not read."""
     rows, first = np.unique(np.fromiter(wanted, np.int64)), 0
+    if stands_for(path) is not None:
+        yield from _read_pages(path, rows)
+        return
     with open_checked(path) as shard:
         for group in range(shard.num_row_groups):
             end = first + shard.metadata.row_group(group).num_rows
@@ -56,6 +61,25 @@ def read_images(path: Path, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]
                 for row in inside:
                     yield int(row), images[int(row) - first].as_py()
             first = end
+
+
+def _read_pages(path: Path, rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+    """Single pictures of an object in a bucket: their pages alone, each with its checksum, side by side."""
+    with open_checked(path) as shard, opened(path) as file:
+        column = [shard.schema.column(number).path for number in range(len(shard.schema))].index(_PICTURE.leaf)
+        groups = row_groups(read_footer(file.pread, file.size))
+        indexes = [group.chunks[column].index for group in groups]
+        known = [index for index in indexes if index is not None]
+        if not len(rows):
+            return
+        if len(known) < len(indexes) or any(group.chunks[column].compression for group in groups):
+            raise OSError("it has no offset index of plain pictures; rewrite it: rmset export --to shards")
+        offset, size = locate_pages([file.pread(one.length, one.offset) for one in known], known)
+        if isinstance(file, RemoteFile):
+            file.want([(int(offset[row]), int(offset[row] + size[row])) for row in rows])
+        for row in rows.tolist():
+            first = int(np.searchsorted(offset, offset[row]))  # where pages hold several pictures
+            yield row, bytes(picture(file.pread(int(size[row]), int(offset[row])), row - first))
 
 
 def without_identity(path: Path, identity: int) -> Iterator[FaceRows]:
@@ -77,7 +101,7 @@ def telling(shard: ShardFile) -> Iterator[None]:
     """Reading within the block raises RmsetError where ``shard`` is damaged: it names video, rows and remedy."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, PageError) as error:
         folder = shard.path.parent
         try:
             record = read_videos(folder).get(shard.video)

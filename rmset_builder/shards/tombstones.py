@@ -15,6 +15,8 @@ from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.jsonl import MEND_FIRST, append_rows, mend_end, read_strictly
+from rmset_builder.storage.address import is_address, shown
+from rmset_builder.storage.sources import text_of
 
 TOMBSTONES_NAME = "pruned.jsonl"
 
@@ -41,7 +43,7 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
     """
     path = shards / TOMBSTONES_NAME
     found: list[Tombstone] = []
-    lines = read_strictly(path)
+    lines = _lines(path)
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
@@ -60,6 +62,16 @@ def read_tombstones(shards: Path) -> list[Tombstone]:
                 break
             raise RmsetError(f"{path}:{number} is no tombstone", remedy=MEND_FIRST) from error
     return found
+
+
+def _lines(path: Path) -> list[str]:
+    if not is_address(path):
+        return read_strictly(path)
+    try:
+        text = (text_of(path) or b"").decode().removesuffix("\n")
+        return text.split("\n") if text else []
+    except UnicodeDecodeError as error:
+        raise RmsetError(f"{shown(path)} cannot be read ({error})", remedy=MEND_FIRST) from error
 
 
 def add_tombstone(shards: Path, tombstone: Tombstone) -> None:

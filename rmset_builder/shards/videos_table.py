@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of, whole_file
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.damage import tell_damage
+from rmset_builder.storage.address import Address, address_of, named, shown
+from rmset_builder.storage.server import ABSENT, fetch
+from rmset_builder.storage.swap import swap
 
 TABLE_NAME = "videos.parquet"
 DONE = "done"
@@ -36,7 +40,7 @@ class SourceFile:
         source_sha256 = sha256_of(path)
         status = path.stat()
         return cls(
-            source=str(path.absolute()),
+            source=named(path),
             source_bytes=status.st_size,
             source_mtime_ns=mtime_ns(status),
             source_sha256=source_sha256,
@@ -122,12 +126,15 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
     Raises:
         RmsetError: the table exists and cannot be read.
     """
+    address = address_of(shards)
+    if address is not None:
+        content, state = fetch(address / TABLE_NAME)
+        return {} if state == ABSENT else _parse(address / TABLE_NAME, content)
     path = shards / TABLE_NAME
     if not path.exists():
         return {}
     try:
-        rows: list[dict[str, Any]] = read_checked(path).to_pylist()
-        return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in _KNOWN}) for row in rows}
+        return _records(read_checked(path))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise RmsetError(
             f"{path} cannot be read ({tell_damage(path, error)})",
@@ -135,14 +142,33 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
         ) from error
 
 
+def _records(table: pa.Table) -> dict[str, VideoRecord]:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in _KNOWN}) for row in rows}
+
+
+def _parse(address: Address, content: bytes) -> dict[str, VideoRecord]:
+    try:
+        return _records(read_checked(pa.BufferReader(content)))
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise RmsetError(
+            f"{address} cannot be read ({(str(error).splitlines() or [''])[0]})",
+            remedy="move it away and run `rmset extract` again, which rebuilds it",
+        ) from error
+
+
 def extract_again(shards: Path, record: VideoRecord | None) -> str:
     """The remedy for a damaged shard or table: the command that extracts the video again."""
     source = shlex.quote(record.source) if record and record.source else "VIDEO"
-    return f"extract it again: rmset extract --force {source} --out {shlex.quote(str(shards))}"
+    return f"extract it again: rmset extract --force {source} --out {shlex.quote(shown(shards))}"
 
 
 def update_videos(shards: Path, record: VideoRecord) -> None:
     """Insert or replace one record, atomically and safe against other processes doing the same."""
+    address = address_of(shards)
+    if address is not None:
+        _swap(address / TABLE_NAME, lambda records: {**records, record.id: record})
+        return
     shards.mkdir(parents=True, exist_ok=True)
     with FileLock(shards / f".{TABLE_NAME}.lock"):
         _write(shards, {**read_videos(shards), record.id: record})
@@ -158,12 +184,24 @@ def remove_video(shards: Path, video: str) -> None:
             _write(shards, records)
 
 
+def _swap(table: Address, change: Callable[[dict[str, VideoRecord]], dict[str, VideoRecord]]) -> None:
+    def changed(present: bytes | None) -> bytes:
+        sink = pa.BufferOutputStream()
+        write_checked(_as_table(change({} if present is None else _parse(table, present))), sink)
+        return bytes(sink.getvalue())
+
+    swap(table, changed)
+
+
+def _as_table(records: dict[str, VideoRecord]) -> pa.Table:
+    return pa.Table.from_pylist([_storable(records[key]) for key in sorted(records)], schema=SCHEMA)
+
+
 def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
     for left_over in shards.glob(f".{TABLE_NAME}.*{TEMPORARY_SUFFIX}"):  # whoever began it was killed
         left_over.unlink(missing_ok=True)
-    ordered = [_storable(records[key]) for key in sorted(records)]
     with whole_file(shards / TABLE_NAME) as temporary:
-        write_checked(pa.Table.from_pylist(ordered, schema=SCHEMA), temporary)
+        write_checked(_as_table(records), temporary)
 
 
 def storable(text: str) -> str:

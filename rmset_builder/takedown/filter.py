@@ -13,6 +13,7 @@ from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, read_tombstones
 from rmset_builder.shards.videos_table import read_videos
+from rmset_builder.storage.address import shown
 
 
 def keep_out_pruned(todo: Plan, out: Path) -> Plan:
@@ -56,5 +57,7 @@ def _fault(
 def _refusal(task: Task, whole: bool, why: str, noted: Path) -> VideoError:
     what = "was taken down" if whole else "had people taken out of it, whom extracting it again would bring back"
     return VideoError(
-        "pruned", f"{task.path}: the video {task.video} {what} ({why}; {noted})", remedy="delete the file or leave it"
+        "pruned",
+        f"{shown(task.path)}: the video {task.video} {what} ({why}; {shown(noted)})",
+        remedy="delete the file or leave it",
     )

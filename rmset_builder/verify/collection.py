@@ -6,6 +6,7 @@ import itertools
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from rmset_builder.shards.damage import CHANGED, look_at_pages
 from rmset_builder.shards.footers import compare, read_footers
 from rmset_builder.shards.layout import ShardFile, find_shards
 from rmset_builder.shards.metadata import key_of
+from rmset_builder.shards.mirror import whole
 from rmset_builder.shards.tombstones import TOMBSTONES_NAME, Tombstone, people_removed, read_tombstones, whole_videos
 from rmset_builder.shards.videos_table import DONE, TABLE_NAME, VideoRecord, extract_again, read_videos
 from rmset_builder.takedown.people import interrupted
@@ -141,7 +143,7 @@ def _check_shards(
 ) -> bool:
     """Each shard in itself, and the shards of each video together; False where one cannot even be read."""
     by_video: dict[str, list[ShardFindings]] = {}
-    for shard, findings in zip(own, pool.map(lambda shard: check_shard(shard, images=not quick), own), strict=True):
+    for shard, findings in zip(own, pool.map(lambda shard: _check(shard, images=not quick), own), strict=True):
         found.faces += findings.faces
         found.images += findings.images
         again = extract_again(shards, records.get(shard.video))
@@ -161,6 +163,13 @@ def _check_shards(
             if before.last and after.first and after.first < before.last:
                 found.faults.append(f"{video}: its shards are not in order; {again}")
     return not any(part.unreadable for parts in by_video.values() for part in parts)
+
+
+def _check(shard: ShardFile, *, images: bool) -> ShardFindings:
+    with whole(shard.path) as path:
+        found = check_shard(replace(shard, path=path), images=images)
+    found.faults = [fault.replace(str(path), str(shard.path)) for fault in found.faults]
+    return found
 
 
 def _check_tables(shards: Path, records: Mapping[str, VideoRecord], own: list[ShardFile], found: Verified) -> None:
