@@ -13,10 +13,12 @@ from rmset_builder.shards.videos_table import DONE, FAILED, VideoRecord, read_vi
 
 NOT_WRITTEN = "not-written"
 OUT_OF_MEMORY = "out-of-memory"
+WORKER_DIED = "worker-died"
+IN_PROGRESS = "in-progress"
 # How ONNX Runtime and OpenCV, whose errors are of their own kinds, tell that there is no memory.
 _OUT_OF_MEMORY_WORDS = ("Failed to allocate memory", "Insufficient memory", "bad_alloc")
 # Faults of the command line or the moment; they say nothing of a video.
-_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress", NOT_WRITTEN, OUT_OF_MEMORY})
+_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", IN_PROGRESS, NOT_WRITTEN, OUT_OF_MEMORY})
 
 
 def failed(task: Task, error: Exception, out: Path, seconds: float) -> Result:
