@@ -208,30 +208,19 @@ def _picture_indexes(path: Path, schema: Any) -> list[OffsetIndex]:
     return found
 
 
-<<<<<<< HEAD
 def _pages(path: Path, groups: list[OffsetIndex], rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     if sum(group.rows for group in groups) != rows:
         raise PageError("its columns differ in length")
-    with path.open("rb") as file:
-        handle = file.fileno()
-        total = os.fstat(handle).st_size
-=======
-def _pages(path: Path, groups: list[OffsetIndex]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     with opened(path) as file:
         total = file.size
->>>>>>> help-s3
         if not groups:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         # The indexes of all columns lie beside each other: one read brings those between the first and the last.
         first = min(group.offset for group in groups)
         last = max(group.offset + group.length for group in groups)
-<<<<<<< HEAD
         if last > total:
             raise PageError("its offset index is said to lie behind its end")
-        block = os.pread(handle, last - first, first)
-=======
         block = file.pread(last - first, first)
->>>>>>> help-s3
         indexes = [block[g.offset - first : g.offset - first + g.length] for g in groups]
         offset, size = locate_pages(indexes, groups)
         if len(offset):

@@ -19,7 +19,8 @@ from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.machine import find_memory, usable_cores
 from rmset_builder.inference.session import Device, require_cuda
 from rmset_builder.pipeline.engine import EngineSpec
-from rmset_builder.pipeline.executor import run
+from rmset_builder.pipeline.executors.base import run
+from rmset_builder.pipeline.executors.local import LocalExecutor
 from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.jobs import THREADS_PER_JOB, Jobs, default_jobs
 from rmset_builder.pipeline.model_pack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
@@ -27,7 +28,6 @@ from rmset_builder.pipeline.planner import plan
 from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.settings import ExtractSettings
-from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.pipeline.staging import LEASES
 from rmset_builder.shards.videos_table import VideoRecord, read_videos
 from rmset_builder.storage.address import Address, address_of, shown
@@ -150,9 +150,9 @@ def command(
         specs = _specs(pack, chosen, gpus=gpu, nvdec=nvdec, jobs=jobs, threads=threads, videos=len(todo.work))
         specs = [replace(spec, patience_s=patience) for spec in specs]
         reporter = ProgressReporter(todo.work, Console(stderr=True))
-        with reporter, shared_models(specs) as engines:
+        with reporter:
             try:
-                for result in run(todo.work, engines, out, reporter):
+                for result in run(LocalExecutor(specs), todo.work, out, reporter):
                     results.append(result)
                     something_is_done()
                     _tell(result, out, as_json)

@@ -15,8 +15,10 @@ from rmset_builder.storage.address import named, shown
 
 NOT_WRITTEN = "not-written"
 OUT_OF_MEMORY = "out-of-memory"
+WORKER_DIED = "worker-died"
+IN_PROGRESS = "in-progress"
 # Faults of the command line or the moment; they say nothing of a video.
-_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", "in-progress", NOT_WRITTEN, OUT_OF_MEMORY})
+_NOT_OF_THE_VIDEO = frozenset({"missing", "is-a-folder", "not-a-file", IN_PROGRESS, NOT_WRITTEN, OUT_OF_MEMORY})
 
 
 def failed(task: Task, error: Exception, out: Path, seconds: float) -> Result:

@@ -18,7 +18,7 @@ from rmset_builder.corrections.correct import reapply
 from rmset_builder.corrections.rewrite import finish
 from rmset_builder.pipeline.engine import Engine
 from rmset_builder.pipeline.extract import extract_video
-from rmset_builder.pipeline.failures import failed
+from rmset_builder.pipeline.failures import IN_PROGRESS, failed
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.staging import staged
 from rmset_builder.pipeline.task import Task
@@ -120,7 +120,7 @@ def _workplace(out: Path, video: str) -> Iterator[Path]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise VideoError(
-            "in-progress", f"{video} is being extracted into {out} by another process", remedy="wait for it"
+            IN_PROGRESS, f"{video} is being extracted into {out} by another process", remedy="wait for it"
         ) from error
     try:
         shutil.rmtree(folder, ignore_errors=True)

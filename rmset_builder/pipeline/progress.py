@@ -10,6 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from rmset_builder.core.errors import one_line
 from rmset_builder.core.progress import Reporter
 from rmset_builder.pipeline.results import Result
 from rmset_builder.pipeline.task import Task
@@ -80,6 +81,10 @@ class ProgressReporter:
             )
 
         self.shown.line(line)
+
+    def note(self, text: str) -> None:
+        """Say it at once, above the bars."""
+        self.shown.say(f"note: {one_line(text)}")
 
     def end(self, result: Result) -> None:
         """A video is finished."""

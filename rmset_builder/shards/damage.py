@@ -71,19 +71,11 @@ def look_at_pages(path: Path) -> Pages:
     with open_checked(path) as file:
         names = [file.schema.column(number).path.partition(".")[0] for number in range(len(file.schema))]
     found = Pages()
-<<<<<<< HEAD
-    with path.open("rb", buffering=0) as handle:
-        size = os.fstat(handle.fileno()).st_size
-        window = _Window(handle.fileno(), size)
-        groups = row_groups(read_footer(handle.fileno(), size))
-        wrong = any(len(group.chunks) != len(names) or group.rows < 0 for group in groups)
-        if wrong or sum(group.rows for group in groups) > size:
-=======
     with opened(path) as file:
         window = _Window(file)
         groups = row_groups(read_footer(file.pread, file.size))
-        if any(len(group.chunks) != len(names) or group.rows < 0 for group in groups):
->>>>>>> help-s3
+        wrong = any(len(group.chunks) != len(names) or group.rows < 0 for group in groups)
+        if wrong or sum(group.rows for group in groups) > file.size:
             raise PageError("its footer is damaged")
         for number, name in enumerate(names):
             first, pages = 0, list[_Page]()
@@ -132,13 +124,8 @@ def describe(path: Path, damages: list[Damage]) -> Iterator[str]:
 class _Window:
     """Bytes of a file, which has ``end`` of them, by their place, read a good deal at a time."""
 
-<<<<<<< HEAD
-    def __init__(self, handle: int, end: int) -> None:
-        self._handle, self._end, self._start, self._data = handle, end, 0, b""
-=======
     def __init__(self, file: Blob) -> None:
-        self._file, self._start, self._data = file, 0, b""
->>>>>>> help-s3
+        self._file, self._end, self._start, self._data = file, file.size, 0, b""
 
     def read(self, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset`` on, fewer at the file's end."""

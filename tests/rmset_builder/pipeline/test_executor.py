@@ -25,7 +25,9 @@ from rmset_builder.fetching.catalog import Provenance
 from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.engine import EngineSpec
-from rmset_builder.pipeline.executor import WORKER_DIED, run
+from rmset_builder.pipeline.executors.base import run
+from rmset_builder.pipeline.executors.local import LocalExecutor
+from rmset_builder.pipeline.failures import WORKER_DIED
 from rmset_builder.pipeline.model_pack import ModelPack, load_pack
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.shared_models import shared_models
@@ -124,6 +126,9 @@ class Quiet:
         assert frames > 0 and faces >= 0
         self.told.append(("advance", task.video))
 
+    def note(self, text: str) -> None:
+        self.told.append(("note", text))
+
     def end(self, result: Result) -> None:
         self.told.append(("end", result.video))
 
@@ -134,7 +139,7 @@ def tasks(folder: Path) -> list[Task]:
 
 def test_two_at_a_time_give_the_bytes_of_one_by_one(videos: Path, one_by_one: Path, tmp_path: Path) -> None:
     reporter = Quiet()
-    results = list(run(tasks(videos), [EngineSpec(load_pack())] * 2, tmp_path, reporter))
+    results = list(run(LocalExecutor([EngineSpec(load_pack())] * 2), tasks(videos), tmp_path, reporter))
     assert {result.video: result.outcome for result in results} == dict.fromkeys("abc", Outcome.DONE)
     assert contents(tmp_path) == contents(one_by_one)
     assert records(tmp_path) == records(one_by_one)
@@ -152,7 +157,9 @@ def test_jobs_whose_models_another_process_runs_give_the_same_bytes(
     videos: Path, one_by_one: Path, tmp_path: Path
 ) -> None:
     with model_server(Device()) as device:
-        results = list(run(tasks(videos), [EngineSpec(load_pack(), device=device)] * 2, tmp_path, Quiet()))
+        results = list(
+            run(LocalExecutor([EngineSpec(load_pack(), device=device)] * 2), tasks(videos), tmp_path, Quiet())
+        )
     assert {result.video: result.outcome for result in results} == dict.fromkeys("abc", Outcome.DONE)
     assert contents(tmp_path) == contents(one_by_one)
     assert not workers_of(os.getpid())
@@ -164,7 +171,7 @@ def test_jobs_whose_models_nobody_runs_any_more_end_the_run(videos: Path, tmp_pa
         (server,) = workers_of(os.getpid())
         server.kill()
         with pytest.raises(RmsetError, match="the process that runs the models for all jobs has ended"):
-            list(run(tasks(videos), [EngineSpec(load_pack(), device=device)] * 2, tmp_path, Quiet()))
+            list(run(LocalExecutor([EngineSpec(load_pack(), device=device)] * 2), tasks(videos), tmp_path, Quiet()))
     assert not list(tmp_path.glob("*.parquet"))
 
 

@@ -1,4 +1,4 @@
-"""The videos of a run, one after the other in this process or several at once in processes of their own.
+"""On this machine: videos one after the other in this process, or several at once in processes of their own.
 
 Processes and not threads: what Python itself does for a frame would keep one core busy and let the others wait.
 """
@@ -17,53 +17,35 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
 from rmset_builder.core.child_processes import belong_to_parent, interruptions_wait
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.pipeline.engine import EngineSpec, open_engine
-from rmset_builder.pipeline.failures import NOT_WRITTEN, failed
+from rmset_builder.pipeline.executors.base import Reporter, ends_the_run
+from rmset_builder.pipeline.failures import WORKER_DIED, failed
 from rmset_builder.pipeline.one_video import run_one
 from rmset_builder.pipeline.results import Result
+from rmset_builder.pipeline.shared_models import shared_models
 from rmset_builder.pipeline.signs_of_life import Alive, Pulse, Silence
 from rmset_builder.pipeline.task import Task
 from rmset_builder.video.stalls import HANGS
 
-WORKER_DIED = "worker-died"
 _PATIENCE_S = 1.0
 
 
-class Reporter(Protocol):
-    """Told what happens while it happens."""
+@dataclass(frozen=True)
+class LocalExecutor:
+    """Extracts videos on this machine, one at a time for each of ``specs``."""
 
-    def begin(self, task: Task) -> None:
-        """A video's turn has come."""
+    specs: Sequence[EngineSpec]
 
-    def advance(self, task: Task, frames: int, faces: int) -> None:
-        """So many frames and faces of the video are done."""
-
-    def end(self, result: Result) -> None:
-        """A video is finished."""
-
-
-def run(work: Sequence[Task], specs: Sequence[EngineSpec], out: Path, reporter: Reporter) -> Iterator[Result]:
-    """Extract videos, one at a time for each of ``specs``; yields each one's result when it is safe on disk.
-
-    A full disk ends the run: every other video would meet it too.
-
-    Raises:
-        RmsetError: an engine cannot be opened.
-    """
-    results = _alone(work, specs[0], out, reporter) if len(specs) == 1 else _Crew(work, specs, out, reporter).run()
-    for result in results:
-        reporter.end(result)
-        yield result
-        if _full_disk(result):
-            return
-
-
-def _full_disk(result: Result) -> bool:
-    return result.fault is not None and result.fault.reason == NOT_WRITTEN
+    def extract(self, work: Sequence[Task], out: Path, reporter: Reporter) -> Iterator[Result]:
+        """As `Executor.extract`."""
+        with shared_models(self.specs) as engines:
+            if len(engines) == 1:
+                yield from _alone(work, engines[0], out, reporter)
+            else:
+                yield from _Crew(work, engines, out, reporter).run()
 
 
 def _alone(work: Sequence[Task], spec: EngineSpec, out: Path, reporter: Reporter) -> Iterator[Result]:
@@ -159,7 +141,7 @@ class _Crew:
                 self._reporter.advance(worker.task, message.frames, message.faces)
             return None
         assert isinstance(message, Result)
-        if _full_disk(message):
+        if ends_the_run(message):
             self._left.clear()
         self._give(worker)
         return message

@@ -1,0 +1,1 @@
+"""Where the videos of a run are extracted, behind one interface."""
