@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError
@@ -112,7 +113,6 @@ class VideoRecord:
 
 _ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(), "int": pa.int64()}
 
-_KNOWN = frozenset(f.name for f in dataclasses.fields(VideoRecord))
 SCHEMA = pa.schema(
     [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
 )
@@ -129,12 +129,16 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
     address = address_of(shards)
     if address is not None:
         content, state = fetch(address / TABLE_NAME)
-        return {} if state == ABSENT else _parse(address / TABLE_NAME, content)
-    path = shards / TABLE_NAME
+        return {} if state == ABSENT else _records(_parse(address / TABLE_NAME, content))
+    return _records(_read_table(shards / TABLE_NAME))
+
+
+def _read_table(path: Path) -> pa.Table:
+    """As `SCHEMA` has it; empty where there is none."""
     if not path.exists():
-        return {}
+        return SCHEMA.empty_table()
     try:
-        return _records(read_checked(path))
+        return _in_schema(read_checked(path))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise RmsetError(
             f"{path} cannot be read ({tell_damage(path, error)})",
@@ -143,13 +147,20 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
 
 
 def _records(table: pa.Table) -> dict[str, VideoRecord]:
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return {row["id"]: VideoRecord(**{k: v for k, v in row.items() if k in _KNOWN}) for row in rows}
+    return {row["id"]: VideoRecord(**row) for row in table.to_pylist()}
 
 
-def _parse(address: Address, content: bytes) -> dict[str, VideoRecord]:
+def _in_schema(table: pa.Table) -> pa.Table:
+    blank = dataclasses.asdict(VideoRecord(id=""))
+    missing = [field for field in SCHEMA if field.name not in table.column_names and field.name != "id"]
+    for field in missing:
+        table = table.append_column(field, pa.repeat(pa.scalar(blank[field.name], field.type), len(table)))
+    return table.select(SCHEMA.names).cast(SCHEMA)
+
+
+def _parse(address: Address, content: bytes) -> pa.Table:
     try:
-        return _records(read_checked(pa.BufferReader(content)))
+        return _in_schema(read_checked(pa.BufferReader(content)))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise RmsetError(
             f"{address} cannot be read ({(str(error).splitlines() or [''])[0]})",
@@ -167,11 +178,11 @@ def update_videos(shards: Path, record: VideoRecord) -> None:
     """Insert or replace one record, atomically and safe against other processes doing the same."""
     address = address_of(shards)
     if address is not None:
-        _swap(address / TABLE_NAME, lambda records: {**records, record.id: record})
+        _swap(address / TABLE_NAME, lambda table: _with(table, record))
         return
     shards.mkdir(parents=True, exist_ok=True)
     with FileLock(shards / f".{TABLE_NAME}.lock"):
-        _write(shards, {**read_videos(shards), record.id: record})
+        _write(shards, _with(_read_table(shards / TABLE_NAME), record))
 
 
 def remove_video(shards: Path, video: str) -> None:
@@ -179,29 +190,35 @@ def remove_video(shards: Path, video: str) -> None:
     if not (shards / TABLE_NAME).exists():
         return
     with FileLock(shards / f".{TABLE_NAME}.lock"):
-        records = read_videos(shards)
-        if records.pop(video, None) is not None:
-            _write(shards, records)
+        table = _read_table(shards / TABLE_NAME)
+        if len(rest := _without(table, video)) < len(table):
+            _write(shards, rest)
 
 
-def _swap(table: Address, change: Callable[[dict[str, VideoRecord]], dict[str, VideoRecord]]) -> None:
+def _swap(address: Address, change: Callable[[pa.Table], pa.Table]) -> None:
     def changed(present: bytes | None) -> bytes:
         sink = pa.BufferOutputStream()
-        write_checked(_as_table(change({} if present is None else _parse(table, present))), sink)
+        write_checked(change(SCHEMA.empty_table() if present is None else _parse(address, present)), sink)
         return bytes(sink.getvalue())
 
-    swap(table, changed)
+    swap(address, changed)
 
 
-def _as_table(records: dict[str, VideoRecord]) -> pa.Table:
-    return pa.Table.from_pylist([_storable(records[key]) for key in sorted(records)], schema=SCHEMA)
+# A row is exchanged in the table as it is: as Python's objects, a hundred thousand others would take seconds.
+def _without(table: pa.Table, video: str) -> pa.Table:
+    return table.filter(pc.not_equal(table["id"], video))
 
 
-def _write(shards: Path, records: dict[str, VideoRecord]) -> None:
+def _with(table: pa.Table, record: VideoRecord) -> pa.Table:
+    row = pa.Table.from_pylist([_storable(record)], schema=SCHEMA)
+    return pa.concat_tables([_without(table, record.id), row]).sort_by("id").combine_chunks()
+
+
+def _write(shards: Path, table: pa.Table) -> None:
     for left_over in shards.glob(f".{TABLE_NAME}.*{TEMPORARY_SUFFIX}"):  # whoever began it was killed
         left_over.unlink(missing_ok=True)
     with whole_file(shards / TABLE_NAME) as temporary:
-        write_checked(_as_table(records), temporary)
+        write_checked(table, temporary)
 
 
 def storable(text: str) -> str:
