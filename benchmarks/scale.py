@@ -69,7 +69,7 @@ def extract(videos: Sequence[Path], out: Path, *, jobs: int, kill_at: float | No
     command = [sys.executable, "-m", "rmset_builder", "extract", *map(str, videos), "--out", str(out), "--json"]
     command += ["--jobs", str(jobs), "--threads", str(jobs)]
     began, environment = time.monotonic(), {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
         if kill_at is not None:
             time.sleep(kill_at)
             kill_a_job(process.pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -28,16 +29,16 @@ class Node:
         _ip("-n", self.name, "link", "set", CABLE, state)
 
 
+@functools.cache
 def why_not() -> str:
     """What keeps two nodes from being made here; empty where nothing does."""
     if shutil.which("ip") is None:
         return "there is no `ip` (iproute2)"
-    name = f"rmset-try-{os.getpid()}"
-    tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        return f"network namespaces are not allowed here ({tried.stderr.strip()})"
-    _ip("netns", "del", name)
-    return ""
+    try:
+        with two_nodes():
+            return ""
+    except subprocess.CalledProcessError as error:
+        return f"network namespaces are not allowed here ({error.stderr.decode(errors='replace').strip()})"
 
 
 @contextlib.contextmanager

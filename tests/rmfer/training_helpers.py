@@ -14,7 +14,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 import torch
+from safetensors.torch import load_file
 
 from rmfer.cli import main
 from rmfer.labels import class_names
@@ -110,3 +112,13 @@ def events(folder: Path, event: str) -> list[dict[str, Any]]:
     """Lines of a run's log without what depends on the clock."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines if line["event"] == event]
+
+
+def took_the_same_steps(one: Path, two: Path) -> None:
+    """Two runs logged the same losses and ended with the same weights, but for rounding."""
+    for first, second in zip(events(one, "steps"), events(two, "steps"), strict=True):
+        assert first.pop("event") == second.pop("event")
+        assert second == pytest.approx(first, rel=1e-3)
+    weights, others = load_file(one / "last.safetensors"), load_file(two / "last.safetensors")
+    for key, value in weights.items():
+        torch.testing.assert_close(others[key], value, rtol=1e-2, atol=1e-4)
