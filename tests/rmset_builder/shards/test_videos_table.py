@@ -117,7 +117,7 @@ def test_a_truncated_table_is_an_error(tmp_path: Path) -> None:
 
 def test_a_table_of_something_else_is_an_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({"name": ["a"], "frames": [1]}), tmp_path / TABLE_NAME)
-    with pytest.raises(RmsetError, match='cannot be read .*"id" does not exist'):
+    with pytest.raises(RmsetError, match=r'cannot be read .*"id" does not exist'):
         read_videos(tmp_path)
 
 
