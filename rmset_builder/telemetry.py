@@ -16,6 +16,8 @@ OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     # Each start of deno, which yt-dlp runs YouTube's scripts with, asks whether there is a newer one.
     "DENO_NO_UPDATE_CHECK": "1",
+    # A cluster of Ray reports what it is and what it runs, each hour, unless it is told not to.
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 
 

@@ -31,14 +31,18 @@ Contents = dict[str, tuple[int, Any]]
 
 
 def start(program: str, *words: object, **options: Any) -> subprocess.Popen[str]:
-    """A process of ``rmset`` or ``rmfer``, in a session of its own; ``env`` is added to this process's."""
+    """A process of ``rmset`` or ``rmfer``, in a session of its own.
+
+    ``env`` is added to this process's; ``within`` is a command line that runs the one that follows it.
+    """
     module = {"rmset": "rmset_builder", "rmfer": "rmfer"}[program]
     own = {"OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    within: list[str] = options.pop("within", [])
     own["PYTHONPATH"] = os.pathsep.join(filter(None, [own.get("PYTHONPATH"), str(ROOT)]))
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, words)],
+        [*within, sys.executable, "-m", module, *map(str, words)],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=options.pop("stderr", subprocess.PIPE),
         text=True,
         errors="replace",
         start_new_session=True,

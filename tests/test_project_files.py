@@ -77,7 +77,9 @@ def test_oldest_dependencies_are_the_lower_bounds() -> None:
         version = pinned[requirement.name.lower().replace("_", "-")]
         assert requirement.specifier.contains(version), text
         assert any(bound.version == version for bound in requirement.specifier), text
-    assert python(OLDEST, "nix").stderr == "no such extra: nix; there are train, export, review, gpu, docs, dev\n"
+    assert (
+        python(OLDEST, "nix").stderr == "no such extra: nix; there are train, export, review, s3, ray, gpu, docs, dev\n"
+    )
 
 
 def test_a_dependency_without_a_lower_bound_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psutil
+
 CABLE = "cable"
 
 
@@ -27,6 +29,12 @@ class Node:
     def cable(self, state: str) -> None:
         """Pull the cable ("down") or put it back ("up")."""
         _ip("-n", self.name, "link", "set", CABLE, state)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that run there."""
+        found = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
+        numbers = map(int, found.stdout.split())
+        return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
 
 
 @functools.cache
@@ -56,10 +64,8 @@ def two_nodes() -> Iterator[tuple[Node, Node]]:
         yield nodes
     finally:
         for node in nodes:
-            found = subprocess.run(["ip", "netns", "pids", node.name], capture_output=True, text=True, check=False)
-            for process in found.stdout.split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(process), 9)
+            for process in node.processes():
+                process.kill()
             subprocess.run(["ip", "netns", "del", node.name], capture_output=True, check=False)
 
 

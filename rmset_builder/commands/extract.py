@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 
+from rmset_builder.commands.extract_places import choose_executor
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.core.machine import find_memory, usable_cores
-from rmset_builder.inference.session import Device, require_cuda
-from rmset_builder.pipeline.engine import EngineSpec
+from rmset_builder.core.machine import usable_cores
 from rmset_builder.pipeline.executors.base import run
-from rmset_builder.pipeline.executors.local import LocalExecutor
 from rmset_builder.pipeline.inputs import find_sources
-from rmset_builder.pipeline.jobs import THREADS_PER_JOB, Jobs, default_jobs
-from rmset_builder.pipeline.model_pack import DEFAULT_PACK, LICENCE_NOTICE, ModelPack, load_pack
+from rmset_builder.pipeline.jobs import THREADS_PER_JOB
+from rmset_builder.pipeline.model_pack import DEFAULT_PACK, LICENCE_NOTICE, load_pack
 from rmset_builder.pipeline.planner import plan
 from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.results import Outcome, Result
@@ -35,7 +32,6 @@ from rmset_builder.storage.command_line import cache_option
 from rmset_builder.storage.swap import conditions_hold
 from rmset_builder.takedown.filter import keep_out_pruned
 from rmset_builder.video.ffmpeg import find_ffmpeg
-from rmset_builder.video.nvdec import NvDecoder, find_nvdec
 from rmset_builder.video.stalls import PATIENCE_S
 
 
@@ -69,6 +65,13 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     show_default="off",
 )
 @click.option("--gpu", callback=_gpus, metavar="N[,N]...", help="NVIDIA GPUs to use.", show_default="none, the CPU")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Where to work: this machine, or Ray, which is this machine too without --address.",
+)
+@click.option("--address", default="", help="Ray cluster: HOST:PORT of its head, or auto.", show_default="none")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
 @click.option("--group", help="Expression group of these videos.", show_default="the catalog's")
 @click.option("--recursive", is_flag=True, help="Take the videos of folders within DIRs, too.", show_default="off")
@@ -82,9 +85,8 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=usable_cores,
     help="CPU threads in all.",
-    show_default=f"{usable_cores()}, the cores that may be used",
+    show_default=f"{usable_cores()}, the cores that may be used; all of a cluster's",
 )
 @click.option(
     "--nvdec/--no-nvdec",
@@ -109,12 +111,14 @@ def command(
     out: Path,
     single_writer: bool,
     gpu: tuple[int, ...],
+    engine: str,
+    address: str,
     models: str,
     group: str | None,
     recursive: bool,
     force: bool,
     jobs: int | None,
-    threads: int,
+    threads: int | None,
     nvdec: bool,
     patience: float,
     as_json: bool,
@@ -134,8 +138,8 @@ def command(
         echo(f"note: {note}", err=True)
     pack = load_pack(models)
     find_ffmpeg()
-    if (address := address_of(out)) is not None:
-        _require_conditions(address, single_writer=single_writer)
+    if (bucket := address_of(out)) is not None:
+        _require_conditions(bucket, single_writer=single_writer)
     else:
         _make_folder(out)
     todo = plan(sources.tasks, out, settings_sha256=chosen.sha256, models_sha256=pack.sha256, force=force)
@@ -147,12 +151,23 @@ def command(
         _tell(result, out, as_json)
     if todo.work:
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
-        specs = _specs(pack, chosen, gpus=gpu, nvdec=nvdec, jobs=jobs, threads=threads, videos=len(todo.work))
-        specs = [replace(spec, patience_s=patience) for spec in specs]
+        executor = choose_executor(
+            pack,
+            chosen,
+            models=models,
+            engine=engine,
+            address=address,
+            gpus=gpu,
+            nvdec=nvdec,
+            jobs=jobs,
+            threads=threads,
+            patience_s=patience,
+            videos=len(todo.work),
+        )
         reporter = ProgressReporter(todo.work, Console(stderr=True))
         with reporter:
             try:
-                for result in run(LocalExecutor(specs), todo.work, out, reporter):
+                for result in run(executor, todo.work, out, reporter):
                     results.append(result)
                     something_is_done()
                     _tell(result, out, as_json)
@@ -167,47 +182,6 @@ def command(
     not_begun = len(todo.work) + len(todo.kept) + len(todo.faults) - len(results)
     _summarise(results, failed, not_begun, out)
     ctx.exit(1 if failed or stopped else 0)
-
-
-def _specs(
-    pack: ModelPack,
-    settings: ExtractSettings,
-    *,
-    gpus: tuple[int, ...],
-    nvdec: bool,
-    jobs: int | None,
-    threads: int,
-    videos: int,
-) -> list[EngineSpec]:
-    """An engine for each of the videos that are worked on at a time; GPUs take turns, threads are shared out."""
-    for gpu in gpus:
-        require_cuda(gpu)
-    decoders = {gpu: _nvdec(gpu) if nvdec else None for gpu in gpus}
-    if jobs is None:
-        found = default_jobs(threads=threads, gpus=len(gpus), videos=videos, memory=find_memory())
-    else:
-        found = Jobs(min(jobs, videos))
-    if found.note:
-        click.echo(f"note: {found.note}", err=True)
-    count = found.count
-    return [
-        EngineSpec(
-            pack,
-            settings,
-            Device(gpus[number % len(gpus)] if gpus else None),
-            threads=max(1, threads // count),
-            nvdec=decoders[gpus[number % len(gpus)]] if gpus else None,
-        )
-        for number in range(count)
-    ]
-
-
-def _nvdec(gpu: int) -> NvDecoder | None:
-    found = find_nvdec(gpu)
-    if isinstance(found, NvDecoder):
-        return found
-    click.echo(f"note: videos are decoded on the CPU, ffmpeg cannot use the decoder of GPU {gpu} ({found})", err=True)
-    return None
 
 
 def _settings(options: dict[str, Any]) -> ExtractSettings:

@@ -73,7 +73,7 @@ class ProgressReporter:
         def line() -> str:
             of = "" if promised is None else f" of {promised:,}"
             left = ""
-            if self._all_frames is not None:
+            if self._all_frames is not None and done:
                 left = f", {max(self._all_frames - done, 0) / max(overall, 1e-9):,.0f} s left in all"
             return (
                 f"{task.video}: {frames:,}{of} frames, {rate:.1f} frames/s, {faces:,} faces; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import onnxruntime as ort
@@ -12,6 +12,7 @@ import pytest
 from rmset_builder.core.machine import Usable
 from rmset_builder.inference.session import CUDA_PROVIDER, MEND_CUDA
 from rmset_builder.pipeline.engine import EngineSpec
+from rmset_builder.pipeline.executors.local import LocalExecutor
 from rmset_builder.pipeline.jobs import JOB_BYTES
 from rmset_builder.video.nvdec import NvDecoder
 
@@ -19,21 +20,22 @@ Finished = subprocess.CompletedProcess[str]
 Rmset = Callable[..., Finished]
 Specs = Callable[..., list[EngineSpec]]
 
+PLACES = "rmset_builder.commands.extract_places"
+
 
 @pytest.fixture
 def specs(rmset: Rmset, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Specs:
     """``specs(videos, *options)``: what a run of so many videos would open, on a machine with GPUs 0 to 7."""
     caught: list[EngineSpec] = []
 
-    def catch(_: object, specs: Sequence[EngineSpec], *others: object) -> list[None]:
-        caught.extend(specs)
+    def catch(executor: LocalExecutor, *others: object) -> list[None]:
+        caught.extend(executor.specs)
         return []
 
-    extract = "rmset_builder.commands.extract"
-    monkeypatch.setattr(f"{extract}.run", catch)
-    monkeypatch.setattr(f"{extract}.find_memory", lambda: Usable(99 * JOB_BYTES, 99 * JOB_BYTES, ""))
-    monkeypatch.setattr(f"{extract}.require_cuda", lambda _: None)
-    monkeypatch.setattr(f"{extract}.find_nvdec", lambda gpu: "no such library" if gpu == 7 else NvDecoder(gpu))
+    monkeypatch.setattr("rmset_builder.commands.extract.run", catch)
+    monkeypatch.setattr(f"{PLACES}.find_memory", lambda: Usable(99 * JOB_BYTES, 99 * JOB_BYTES, ""))
+    monkeypatch.setattr(f"{PLACES}.require_cuda", lambda _: None)
+    monkeypatch.setattr(f"{PLACES}.find_nvdec", lambda gpu: "no such library" if gpu == 7 else NvDecoder(gpu))
 
     def make(videos: int, *options: object) -> list[EngineSpec]:
         caught.clear()
@@ -73,7 +75,7 @@ def test_gpus_take_turns_and_threads_are_shared_out(
 
 def test_jobs_are_as_many_as_memory_has_room_for(specs: Specs, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Usable(2 * JOB_BYTES, 99 * JOB_BYTES, "memory.max of cgroup /job")
-    monkeypatch.setattr("rmset_builder.commands.extract.find_memory", lambda: memory)
+    monkeypatch.setattr(f"{PLACES}.find_memory", lambda: memory)
     assert [spec.threads for spec in specs(4, "--threads", 16)] == [8, 8]
     assert len(specs(4, "--threads", 16, "--jobs", 3)) == 3, "who gives a number knows"
 

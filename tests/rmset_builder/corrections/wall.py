@@ -90,7 +90,7 @@ def faces(shards: Path, video: str = "wall") -> pa.Table:
 def people(shards: Path, video: str = "wall") -> dict[tuple[int, float], int]:
     """Whose each face is, by its frame and left edge."""
     table = faces(shards, video)
-    lefts = np.stack(table["bbox"].to_numpy())[:, 0].tolist()
+    lefts = [box[0] for box in table["bbox"].to_pylist()]
     return dict(zip(zip(table["frame"].to_pylist(), lefts, strict=True), table["identity"].to_pylist(), strict=True))
 
 

@@ -289,7 +289,7 @@ def test_an_engine_that_cannot_be_opened_ends_the_run_before_anything_is_done(
         monkeypatch.setattr("rmset_builder.commands.extract.load_pack", lambda _: missing_models(tmp_path))
         words = f"rmset: {tmp_path / 'gone.onnx'} cannot be read as an ONNX model"
     else:
-        monkeypatch.setattr("rmset_builder.commands.extract.require_cuda", lambda _: None)
+        monkeypatch.setattr("rmset_builder.commands.extract_places.require_cuda", lambda _: None)
         arguments += ["--gpu", "99"]
         words = "rmset: --gpu 99: "
     done = rmset(*arguments)

@@ -1,0 +1,110 @@
+"""Where ``rmset extract`` works: from its options to an executor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rmset_builder.core.machine import find_memory, usable_cores
+from rmset_builder.inference.session import Device, require_cuda
+from rmset_builder.pipeline.engine import EngineSpec
+from rmset_builder.pipeline.executors.base import Executor
+from rmset_builder.pipeline.executors.cluster.executor import RayExecutor
+from rmset_builder.pipeline.executors.cluster.messages import Place, Recipe
+from rmset_builder.pipeline.executors.local import LocalExecutor
+from rmset_builder.pipeline.jobs import Jobs, default_jobs
+from rmset_builder.pipeline.model_pack import ModelPack
+from rmset_builder.pipeline.settings import ExtractSettings
+from rmset_builder.video.nvdec import NvDecoder, find_nvdec
+
+
+def choose_executor(
+    pack: ModelPack,
+    settings: ExtractSettings,
+    *,
+    models: str,
+    engine: str,
+    address: str,
+    gpus: tuple[int, ...],
+    nvdec: bool,
+    jobs: int | None,
+    threads: int | None,
+    patience_s: float,
+    videos: int,
+) -> Executor:
+    """The executor that the options ask for.
+
+    Args:
+        pack: the models.
+        settings: what decides the shards.
+        models: the pack's name or folder, by which nodes of a cluster open it for themselves.
+        engine: ``local`` or ``ray``.
+        address: of a Ray cluster; empty for this machine.
+        gpus: which to use; on a cluster each worker has one, whichever Ray gives it.
+        nvdec: whether GPUs decode.
+        jobs: how many videos at a time; None for as many as there is room for.
+        threads: CPU cores in all; None for as many as there are.
+        patience_s: how long ffmpeg may give nothing.
+        videos: how many there are.
+
+    Raises:
+        RmsetError: a GPU cannot be used.
+        UsageError: the options contradict each other.
+    """
+    if engine == "ray":
+        cores = threads if threads or address else usable_cores()
+        place = Place(address, gpu=bool(gpus), nvdec=nvdec, jobs=jobs, threads=cores, stall_s=patience_s)
+        name = str(Path(models).absolute()) if Path(models).is_dir() else models
+        return RayExecutor(place, Recipe(name, pack.sha256, settings))
+    if address:
+        raise click.UsageError("--address is of a Ray cluster: add --engine ray")
+    return _here(
+        pack, settings, gpus=gpus, nvdec=nvdec, jobs=jobs, threads=threads, patience_s=patience_s, videos=videos
+    )
+
+
+def _here(
+    pack: ModelPack,
+    settings: ExtractSettings,
+    *,
+    gpus: tuple[int, ...],
+    nvdec: bool,
+    jobs: int | None,
+    threads: int | None,
+    patience_s: float,
+    videos: int,
+) -> LocalExecutor:
+    """An engine for each of the videos that are worked on at a time; GPUs take turns, threads are shared out."""
+    threads = threads or usable_cores()
+    for gpu in gpus:
+        require_cuda(gpu)
+    decoders = {gpu: _nvdec(gpu) if nvdec else None for gpu in gpus}
+    if jobs is None:
+        found = default_jobs(threads=threads, gpus=len(gpus), videos=videos, memory=find_memory())
+    else:
+        found = Jobs(min(jobs, videos))
+    if found.note:
+        click.echo(f"note: {found.note}", err=True)
+    count = found.count
+    return LocalExecutor(
+        [
+            EngineSpec(
+                pack,
+                settings,
+                Device(gpus[number % len(gpus)] if gpus else None),
+                threads=max(1, threads // count),
+                nvdec=decoders[gpus[number % len(gpus)]] if gpus else None,
+                patience_s=patience_s,
+            )
+            for number in range(count)
+        ]
+    )
+
+
+def _nvdec(gpu: int) -> NvDecoder | None:
+    found = find_nvdec(gpu)
+    if isinstance(found, NvDecoder):
+        return found
+    click.echo(f"note: videos are decoded on the CPU, ffmpeg cannot use the decoder of GPU {gpu} ({found})", err=True)
+    return None
