@@ -28,7 +28,7 @@ from rmset_builder.pipeline.executors.cluster.session import require_answer, req
 from rmset_builder.pipeline.results import Result
 from rmset_builder.pipeline.task import Task
 
-# A driver speaks every second; it may take longer to start, and to find that Ray does not answer it.
+# A driver speaks every second; it may take longer to find that Ray does not answer it.
 _SILENCE_S = 60.0
 _GOODBYE_S = 5.0
 _TICK_S = 1.0
@@ -49,7 +49,7 @@ class RayExecutor:
         with own_folder() as folder:
             ours, process = self._start(tasks_wherever(work), wherever(out), folder)
             try:
-                for message in _messages(ours, process, self.place.patience_s + _SILENCE_S, folder / LOG):
+                for message in _messages(ours, process, self.place, folder / LOG):
                     if isinstance(message, Result):
                         yield message
                     else:
@@ -69,13 +69,13 @@ class RayExecutor:
         return ours, process
 
 
-def _messages(pipe: Connection, process: BaseProcess, patience_s: float, log: Path) -> Iterator[object]:
+def _messages(pipe: Connection, process: BaseProcess, place: Place, log: Path) -> Iterator[object]:
     """What the driver says, to its end.
 
     Raises:
         RmsetError: the driver says so, says nothing for too long, or is gone.
     """
-    heard = time.monotonic()
+    heard, patience_s = time.monotonic(), place.connect_s
     while True:
         if pipe.poll(_TICK_S):
             try:
@@ -88,13 +88,13 @@ def _messages(pipe: Connection, process: BaseProcess, patience_s: float, log: Pa
                     f"the connection to Ray is lost ({_last_line(log)})",
                     remedy="see whether the cluster's head is alive: ray status; what is complete stays",
                 ) from None
-            heard = time.monotonic()
+            heard, patience_s = time.monotonic(), place.patience_s + _SILENCE_S
             if isinstance(message, RmsetError):
                 raise message
             yield message
         elif time.monotonic() - heard > patience_s:
             raise RmsetError(
-                f"Ray has not answered for {patience_s:.0f} s",
+                f"Ray has not answered for {patience_s:.0f} s{f' at {place.address}' if place.address else ''}",
                 remedy="see whether the cluster's head is alive: ray status; what is complete stays",
             )
 

@@ -13,6 +13,9 @@ from rmset_builder.pipeline.task import Task
 from rmset_builder.storage.address import is_address
 from rmset_builder.video.stalls import PATIENCE_S as STALL_S
 
+CONNECT_S = 120.0
+"""After so long a cluster that has not answered is given up; on a loaded machine a new one is there after some 40 s."""
+
 PATIENCE_S = 120.0
 """After so long a silence a worker's video is given to another; Ray itself takes about a minute to give up a node."""
 
@@ -23,7 +26,7 @@ class Place:
 
     ``gpu`` gives each worker a GPU of its own; ``jobs`` and ``threads`` are the workers and the cores in all, by
     default what the cluster has room for. After ``stall_s`` seconds in which its ffmpeg gives nothing a video is given
-    up, after ``patience_s`` of silence a worker.
+    up, after ``patience_s`` of silence a worker, after ``connect_s`` a cluster that does not answer.
     """
 
     address: str = ""
@@ -33,6 +36,7 @@ class Place:
     threads: int | None = None
     stall_s: float = STALL_S
     patience_s: float = PATIENCE_S
+    connect_s: float = CONNECT_S
 
 
 @dataclass(frozen=True)

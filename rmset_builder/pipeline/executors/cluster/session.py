@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
@@ -48,9 +49,13 @@ def require_answer(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
     except (OSError, OverflowError) as error:
         raise RmsetError(
-            f"--address {address}: nobody answers there ({one_line(str(error))})",
+            f"--address {address}: nobody answers there ({one_line(_reason(error))})",
             remedy="start the cluster's head with `ray start --head`, or see `ray status` there",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 @contextmanager
@@ -107,7 +112,7 @@ def rooms() -> list[Room]:
     import ray  # noqa: PLC0415
 
     found: list[dict[str, Any]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Room(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in found]
+    return [Room(int(node.get("CPU", 0)), int(node.get("GPU", 0)), node.get("memory", math.inf)) for node in found]
 
 
 def _told(address: str, error: Exception) -> RmsetError:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rmset_builder.pipeline.jobs import THREADS_PER_JOB
+from rmset_builder.pipeline.jobs import JOB_BYTES, THREADS_PER_JOB
 
 
 @dataclass(frozen=True)
 class Room:
-    """The whole CPU cores and GPUs of a node."""
+    """The whole CPU cores and GPUs of a node, and its memory, bytes."""
 
     cores: int
     gpus: int = 0
+    memory: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Shares:
 def share_out(
     nodes: Sequence[Room], *, gpu: bool, videos: int, jobs: int | None = None, threads: int | None = None
 ) -> Shares:
-    """A worker for each four cores, or for each GPU, and as many cores for each as every node can give all of its own.
+    """A worker for each four cores, as memory allows, or for each GPU; as many cores each as their nodes can give.
 
     Args:
         nodes: what there is.
@@ -46,13 +48,18 @@ def share_out(
     """
     total = min(sum(node.cores for node in nodes), threads or sum(node.cores for node in nodes))
     most = _fitting(nodes, 1, gpu)
-    usual = sum(node.gpus if gpu else max(1, node.cores // THREADS_PER_JOB) for node in nodes if node.cores)
+    usual = sum(node.gpus if gpu else _usual(node) for node in nodes if node.cores)
     wanted = usual if jobs is None else jobs
     workers = min(wanted, most, videos, total)
     if workers < 1:
         return Shares(0, 0, gpu)
     fair = range(total // workers, 0, -1)
     return Shares(workers, next(each for each in fair if _fitting(nodes, each, gpu) >= workers), gpu)
+
+
+def _usual(node: Room) -> int:
+    """Workers of a node without a GPU, where nobody says how many."""
+    return int(max(1, min(node.cores // THREADS_PER_JOB, node.memory // JOB_BYTES)))
 
 
 def _fitting(nodes: Iterable[Room], threads: int, gpu: bool) -> int:
