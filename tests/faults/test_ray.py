@@ -37,6 +37,13 @@ def command(videos: Path, out: Path, *more: object) -> list[object]:
     return ["extract", videos, "--out", out, "--engine", "ray", "--jobs", 2, *more]
 
 
+def places(processes: list[psutil.Process]) -> set[str]:
+    """The addresses at which processes listen, and to which they are connected."""
+    found = [one for process in processes for one in process.net_connections("inet")]
+    assert any(one.status == psutil.CONN_LISTEN for one in found)
+    return {end.ip for one in found for end in (one.laddr, one.raddr) if end}
+
+
 def test_a_worker_that_dies_and_a_video_that_kills_its_workers(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
     for number in range(times(1)):
         out, scripts = tmp_path / f"{number}", tmp_path / f"bin{number}"
@@ -69,6 +76,7 @@ def test_a_driver_that_dies_leaves_nobody_and_is_started_again(
             process = start("rmset", *command(videos, out, "--threads", 2), env=wrapper(scripts, a=HALF, b=HALF))
             soon((scripts / "told").exists, process)
             everybody = [one for one in descendants(process) if one.name() not in SLOW]
+            assert places(descendants(process)) <= {"127.0.0.1", "::1"}
             process.send_signal(sign)
             (scripts / "go").touch()
             done = finish(process)

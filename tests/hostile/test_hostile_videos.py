@@ -91,6 +91,31 @@ def test_a_stream_without_times(make_clip: MakeClip, tmp_path: Path) -> None:
     assert len(decoded(clip).times) == 10
 
 
+@pytest.mark.parametrize("sizes", [("64x48", "96x72"), ("96x72", "64x48"), ("64x48", "48x64")])
+def test_a_stream_that_changes_its_size(sizes: tuple[str, str], make_clip: MakeClip, tmp_path: Path) -> None:
+    """All frames are there, those of the second half in the first one's size."""
+    halves = []
+    for size, colour in zip(sizes, ("red", "blue"), strict=True):
+        source = ("-f", "lavfi", "-i", f"color={colour}:size={size}:rate=10:duration=1", "-threads", 1)
+        halves.append(make_clip(tmp_path / f"{colour}.ts", *source, "-c:v", "libx264", "-f", "mpegts").read_bytes())
+    clip = tmp_path / "x.ts"
+    clip.write_bytes(b"".join(halves))
+    crashes = 1
+    try:
+        info = VideoInfo.from_path(clip)
+        with FrameReader(info, threads=1) as reader:
+            assert f"{reader.width}x{reader.height}" == sizes[0]
+            buffer = np.empty(reader.shape, np.uint8)
+            colours = []
+            while reader.read_into(buffer):
+                blue, _, red = buffer[buffer.shape[0] // 2, buffer.shape[1] // 2, :3].tolist()
+                colours.append("red" if red > blue else "blue")
+        assert colours == ["red"] * 10 + ["blue"] * 10
+        crashes = 0
+    finally:
+        inputs_tried("videos, sizes that change", "rmset extract", tried=1, crashes=crashes)
+
+
 LISTS = {
     "hls.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{secret}\n#EXT-X-ENDLIST\n",
     "hls-file.ts": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile,http,crypto:{secret}\n#EXT-X-ENDLIST\n",
