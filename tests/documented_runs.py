@@ -34,6 +34,7 @@ STAND_INS = {
 # Not run: what each would need. All are parsed to the last option, with files that have to be there.
 PARSED = {
     r"rmset extract .*--gpu": "an NVIDIA GPU; tests/rmset_builder/commands/test_gpu_options.py tries the option",
+    r"rmset extract .*--engine ray": "a Ray cluster, or seconds to start one; tests/faults/test_ray.py has both",
     r"(rmset|rmfer) .*s3://": "a bucket; tests/rmset_builder/storage/ and tests/rmfer/training/ have one",
     r"rmset review": "a browser, and goes on until Ctrl-C; tests/rmset_builder/review/ serves and ends it",
     r"rmfer table 4": "to train six networks; tests/rmfer/paper/test_tables.py trains them with tiny settings",
@@ -188,6 +189,13 @@ def _hub(_: str, words: Sequence[str]) -> str:
     return "options checked, as it publishes"
 
 
+def _sbatch(_: str, words: Sequence[str]) -> str:
+    script = next((ROOT / "examples" / "cluster" / word for word in words if word.endswith(".sbatch")), None)
+    if script is None or not script.is_file():
+        raise RefusedError("there is no such job")
+    return "not sent, as it needs SLURM; tests/test_cluster_examples.py reads the job"
+
+
 def _gpu_programme(name: str, words: Sequence[str]) -> str:
     script = ROOT / name
     done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False)
@@ -213,6 +221,7 @@ CHECKS: dict[str, Callable[[str, Sequence[str]], str]] = {
     r"pip": _pip,
     r"torchrun": _torchrun,
     r"hf": _hub,
+    r"sbatch": _sbatch,
     r"benchmarks/gpu/\w+\.sh": _gpu_programme,
     r"\.venv/bin/pre-commit": _pre_commit,
 }
