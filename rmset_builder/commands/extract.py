@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
@@ -85,8 +86,9 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="CPU threads in all.",
-    show_default=f"{usable_cores()}, the cores that may be used; all of a cluster's",
+    default=usable_cores,
+    help="CPU threads in all; of a cluster all that there are, unless given.",
+    show_default=f"{usable_cores()}, the cores that may be used",
 )
 @click.option(
     "--nvdec/--no-nvdec",
@@ -118,7 +120,7 @@ def command(
     recursive: bool,
     force: bool,
     jobs: int | None,
-    threads: int | None,
+    threads: int,
     nvdec: bool,
     patience: float,
     as_json: bool,
@@ -160,7 +162,7 @@ def command(
             gpus=gpu,
             nvdec=nvdec,
             jobs=jobs,
-            threads=threads,
+            threads=None if ctx.get_parameter_source("threads") is ParameterSource.DEFAULT else threads,
             patience_s=patience,
             videos=len(todo.work),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from disturbed import PATIENCE_S, ROOT, assert_same, descendants, finish, making_good, run, soon, start
 from test_hangs_and_crashes import HALF, failures, whole, wrapper
-from trials import times, trial
+from trials import is_campaign, times, trial
 from two_nodes import Node, two_nodes, why_not
 
 from rmset_builder.pipeline.executors.cluster.folder import own_folder
@@ -39,9 +40,12 @@ def command(videos: Path, out: Path, *more: object) -> list[object]:
 
 def places(processes: list[psutil.Process]) -> set[str]:
     """The addresses at which processes listen, and to which they are connected."""
-    found = [one for process in processes for one in process.net_connections("inet")]
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            found += process.net_connections("inet")
     assert any(one.status == psutil.CONN_LISTEN for one in found)
-    return {end.ip for one in found for end in (one.laddr, one.raddr) if end}
+    return {end.ip.removeprefix("::ffff:") for one in found for end in (one.laddr, one.raddr) if end}
 
 
 def test_a_worker_that_dies_and_a_video_that_kills_its_workers(videos: Path, undisturbed: Path, tmp_path: Path) -> None:
@@ -82,6 +86,8 @@ def test_a_driver_that_dies_leaves_nobody_and_is_started_again(
             done = finish(process)
             assert done.returncode == (130 if sign == signal.SIGTERM else -sign), done.stderr
             assert not psutil.wait_procs(everybody, timeout=60)[1]
+            if sign == signal.SIGTERM and not is_campaign():
+                continue
             with making_good(one):
                 again = run("rmset", *command(videos, out, "--threads", 2))
             assert again.returncode == 0, again.stderr
