@@ -21,6 +21,7 @@ os.environ["XDG_CONFIG_HOME"] = os.devnull
 
 import pytest
 from browser import Visit, opened, why_no_browser
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from shared_data import shared_folder, why_not
 
@@ -159,10 +160,18 @@ def shared() -> Path:
 def mashup_shards(
     shared: Path, rmset: Callable[..., Finished], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    """The shards of the real mashups, by one run over their folder; nobody may change them."""
-    out = tmp_path_factory.mktemp("mashups")
-    done = rmset("extract", shared / "mashups", "--out", out)
-    assert done.returncode == 0, done.stderr
+    """The shards of the real mashups, by one run over their folder; nobody may change them.
+
+    All processes of a run of tests have the same.
+    """
+    base = tmp_path_factory.getbasetemp()
+    out = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mashups"
+    with FileLock(out.with_suffix(".lock")):
+        if not out.exists():
+            made = out.with_suffix(".made")
+            done = rmset("extract", shared / "mashups", "--out", made)
+            assert done.returncode == 0, done.stderr
+            made.rename(out)
     before = _state(out)
     yield out
     assert _state(out) == before, "a test changed the shards that all tests share"
