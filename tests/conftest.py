@@ -84,14 +84,15 @@ def rmset() -> Callable[..., Finished]:
 
     def run(*arguments: object) -> Finished:
         out, err = io.StringIO(), io.StringIO()
-        handler = signal.getsignal(signal.SIGTERM)
+        handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 main([str(a) for a in arguments])
             except SystemExit as ended:
                 code = ended.code
             finally:
-                signal.signal(signal.SIGTERM, handler)
+                for sign, handler in handlers.items():
+                    signal.signal(sign, handler)
         assert isinstance(code, int | None), code
         return Finished([str(a) for a in arguments], code or 0, out.getvalue(), err.getvalue())
 

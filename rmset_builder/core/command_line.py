@@ -124,10 +124,16 @@ class TextPath(click.Path):
 
 @dataclass
 class Run:
-    """One call of a command, as ``ctx.obj``: whether errors are shown whole, and whether anything is done already."""
+    """One call of a command, as ``ctx.obj``: are errors shown whole, is anything done already, is it to end?"""
 
     debug: bool = False
     done: bool = False
+    interrupted: bool = False
+
+    def interrupt(self, *_: object) -> NoReturn:
+        """What a signal does."""
+        self.interrupted = True
+        raise KeyboardInterrupt
 
 
 def something_is_done() -> None:
@@ -166,7 +172,9 @@ def run(group: click.Group, arguments: list[str] | None, *, less_memory: str, re
     state = Run("--debug" in arguments)
     if state.debug:  # wherever it stands, so that it can be added at the end of the line that failed
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, state.interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in the background
+        signal.signal(signal.SIGINT, state.interrupt)
     bound_libraries()
     sys.exit(_code(group, arguments, state, less_memory=less_memory, resumes=resumes))
 
@@ -195,17 +203,24 @@ def _code(group: click.Group, arguments: list[str], state: Run, *, less_memory: 
         command = context.command_path if context else name
         echo(f"{command}: {error.format_message().rstrip('.')}; see: {command} --help", err=True)
     except click.Abort:
-        echo(f"{name}: interrupted; what is complete stays{resumes}", err=True)
-        return INTERRUPTED
+        return _interrupted(name, resumes)
     except MemoryError as error:
         if state.debug:
             raise
         echo(f"{name}: memory ran out ({error or 'nothing more was to be had'}); {less_memory}", err=True)
     except Exception as error:
+        # Modules in C that are interrupted as they are imported make other errors of it.
+        if state.interrupted:
+            return _interrupted(name, resumes)
         if state.debug:
             raise
         click.echo(f"{name}: {_told(error)}", err=True)
     return SOME_FAILED if state.done else NOTHING_DONE
+
+
+def _interrupted(name: str, resumes: str) -> int:
+    echo(f"{name}: interrupted; what is complete stays{resumes}", err=True)
+    return INTERRUPTED
 
 
 def _told(error: Exception) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import glob
 import hashlib
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,14 +28,16 @@ def fsync_folder(folder: Path) -> None:
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``: renamed to ``path`` on success, removed on failure.
 
-    The temporary name starts with a dot and ends with ``.tmp``, so no reader takes it for a result.
+    The temporary name starts with a dot and ends with ``.tmp``, so no reader takes it for a result. Those of processes
+    of this machine that were killed as they wrote the same file are removed.
 
     Example:
         >>> with whole_file(Path("numbers.txt")) as temporary:  # doctest: +SKIP
         ...     temporary.write_text("1 2 3")
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{_here()}-{os.getpid()}{TEMPORARY_SUFFIX}")
+    _remove_abandoned(path)
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -41,6 +46,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@functools.cache
+def _here() -> str:
+    """What tells the processes of this machine, or of this container, from those of others that see the same folder."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        space = ""
+    return hashlib.sha256(f"{socket.gethostname()} {space}".encode()).hexdigest()[:8]
+
+
+def _remove_abandoned(path: Path) -> None:
+    beginning = f".{path.name}.{_here()}-"
+    for left in path.parent.glob(f"{glob.escape(beginning)}*{TEMPORARY_SUFFIX}"):
+        number = left.name.removeprefix(beginning).removesuffix(TEMPORARY_SUFFIX)
+        if number.isdecimal() and not _is_alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
 
 
 _ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/[^/]")

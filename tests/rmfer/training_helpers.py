@@ -75,7 +75,7 @@ def arguments(benchmark: Path, shards: Path, out: Path, **settings: Any) -> list
 def run(line: list[str]) -> Finished:
     """Run ``rmfer`` in this process, which spares the seconds that torch takes to import."""
     out, err = io.StringIO(), io.StringIO()
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as `start` has it: sums over several threads round otherwise
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -84,7 +84,8 @@ def run(line: list[str]) -> Finished:
         except SystemExit as ended:
             code = ended.code
         finally:
-            signal.signal(signal.SIGTERM, handler)
+            for sign, handler in handlers.items():
+                signal.signal(sign, handler)
             torch.set_num_threads(threads)
     assert isinstance(code, int | None), code
     return Finished(line, code or 0, out.getvalue(), err.getvalue())

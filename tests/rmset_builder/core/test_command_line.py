@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,25 @@ def told(done: Finished) -> str:
 def printing(program: str, place: Collection) -> list[object]:
     """A command that prints and does nothing else."""
     return ["stats", place.shards] if program == "rmset" else ["benchmark", "--help"]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_an_interruption_that_a_module_makes_another_error_of_is_one(sign: signal.Signals) -> None:
+    """As modules in C do that are being imported."""
+    program = (
+        "import click, os, time; from rmset_builder.core.command_line import run\n"
+        "@click.command\n"
+        "def load():\n"
+        "    try:\n"
+        f"        os.kill(os.getpid(), {int(sign)}); time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise ImportError('initialization failed')\n"
+        "run(click.Group('tool', {'load': load}), ['load'], less_memory='', resumes=', call it again')\n"
+    )
+    root = str(Path(__file__).parents[3])
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": root}, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, told(done)) == (130, "tool: interrupted; what is complete stays, call it again\n")
 
 
 @needs_full

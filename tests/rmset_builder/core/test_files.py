@@ -99,6 +99,16 @@ def test_a_killed_process_leaves_only_what_no_reader_looks_at(tmp_path: Path) ->
     assert left.startswith(".")
     assert left.endswith(TEMPORARY_SUFFIX)
 
+    # Who writes the same file next removes it, and neither another's who is at work nor another machine's.
+    dead = left.rpartition("-")[2].removesuffix(TEMPORARY_SUFFIX)
+    others = [left.replace(f"-{dead}.", f"-{os.getppid()}."), f".numbers.txt.0badc0de-{dead}{TEMPORARY_SUFFIX}"]
+    others.append(left.replace("numbers", "letters"))
+    for name in others:
+        (tmp_path / name).touch()
+    with whole_file(path) as temporary:
+        temporary.write_text("all")
+    assert names(tmp_path) == sorted([*others, "numbers.txt"])
+
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_001])
 def test_the_hash_is_sha256(tmp_path: Path, size: int) -> None:
