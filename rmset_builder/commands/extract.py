@@ -221,7 +221,7 @@ def _require_conditions(out: Address, *, single_writer: bool) -> None:
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".rmset-can-write"
+        probe = out / f".rmset-can-write-{secrets.token_hex(8)}"  # another command may ask at the same time
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 # How a name's bytes come that are no text in the locale; they may be text in UTF-8 all the same.
@@ -64,3 +65,13 @@ class VideoError(RmsetError):
 
     def __str__(self) -> str:
         return one_line(super().__str__())
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in its own few words: libraries have longer ones in their place.
+
+    Example:
+        >>> reason_of(PermissionError(13, "Failed to open local file 'x'. Detail: [errno 13] Permission denied"))
+        'Permission denied'
+    """
+    return os.strerror(error.errno) if error.errno else error.strerror or str(error)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.errors import RmsetError, reason_of
 from rmset_builder.core.files import fsync_folder, whole_file
 from rmset_builder.exporting.imagefolder import ImageFolderWriter
 from rmset_builder.exporting.lance import LanceWriter
@@ -88,7 +88,7 @@ def export(folder: Path, form: str, out: Path, *, progress: Progress | None = No
         raise RmsetError(f"another export to {out} is running", remedy="wait for it, or give another --out") from error
     except OSError as error:
         raise RmsetError(
-            f"{staged} cannot be written to ({error.strerror})",
+            f"{staged} cannot be written to ({reason_of(error)})",
             remedy="free some space or give another --out; the same command goes on where it was",
         ) from error
     staged.with_name(f"{staged.name}.lock").unlink(missing_ok=True)

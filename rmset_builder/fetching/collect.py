@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from rmset_builder.core.errors import VideoError
+from rmset_builder.core.errors import VideoError, reason_of
 from rmset_builder.core.files import sha256_of
 from rmset_builder.fetching import catalog as states
 from rmset_builder.fetching.candidates import Batch
@@ -156,7 +156,7 @@ class Collector:
             except FetchError as error:
                 fault = error
             except OSError as error:
-                message = f"{self.ledger.folder} cannot be written to ({error.strerror or error})"
+                message = f"{self.ledger.folder} cannot be written to ({reason_of(error)})"
                 fault = FetchError(NOT_WRITTEN, message, Verdict.STOP, remedy="make room or give another --out")
             if fault.verdict is not Verdict.SOON:
                 break

@@ -16,7 +16,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.errors import RmsetError, reason_of
 from rmset_builder.core.files import fsync_folder, whole_file
 from rmset_builder.core.jsonl import append_rows, mend_end, read_lines
 from rmset_builder.fetching.catalog import CATALOG_NAME, FETCHED, Video, parse_row, read_rows
@@ -53,7 +53,7 @@ class Ledger:
             message = f"another process is at work on {self.folder}"
             raise RmsetError(message, remedy="wait for it, or give another --out") from None
         except OSError as error:
-            message = f"{self.folder} cannot be written to ({error.strerror})"
+            message = f"{self.folder} cannot be written to ({reason_of(error)})"
             raise RmsetError(message, remedy="give another folder") from error
         try:
             mend_end(self._path)

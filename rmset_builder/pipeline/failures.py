@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 from rmset_builder import __version__
-from rmset_builder.core.errors import VideoError
+from rmset_builder.core.errors import VideoError, reason_of
 from rmset_builder.inference.memory import ran_out
 from rmset_builder.pipeline.results import Outcome, Result
 from rmset_builder.pipeline.task import Task
@@ -92,6 +92,6 @@ def _no_memory(task: Task, error: Exception) -> VideoError | None:
 def _not_written(task: Task, error: OSError, out: Path) -> VideoError:
     return VideoError(
         NOT_WRITTEN,
-        f"{shown(task.path)}: {shown(out)} cannot be written to ({error.strerror or error})",
+        f"{shown(task.path)}: {shown(out)} cannot be written to ({reason_of(error)})",
         remedy="make room or give another --out; what was complete stays",
     )

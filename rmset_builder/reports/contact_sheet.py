@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.errors import RmsetError, reason_of
 from rmset_builder.core.files import whole_file
 from rmset_builder.reports.contact_drawing import Layout, PlacedVideo, blank, lay_out
 from rmset_builder.reports.exemplars import VideoPlan, plan_video
@@ -76,7 +76,7 @@ def write_contact_sheet(
             sheet.save(temporary, format="PNG")
     except OSError as error:
         raise RmsetError(
-            f"--out {out} cannot be written to ({error.strerror or error})", remedy="give another file"
+            f"--out {out} cannot be written to ({reason_of(error)})", remedy="give another file"
         ) from error
     return ContactSheet(out, layout, left_out)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.errors import RmsetError, reason_of
 from rmset_builder.core.files import TEMPORARY_SUFFIX, whole_file
 from rmset_builder.shards.layout import ShardFile, embeddings_path, identities_path
 from rmset_builder.shards.videos_table import VideoRecord
@@ -89,7 +89,7 @@ def write_ledger(out: Path, told: dict[str, object]) -> None:
 
 def not_written(out: Path, error: OSError) -> RmsetError:
     """The fault of a folder that cannot be written to."""
-    return RmsetError(f"--out {out} cannot be written to ({error.strerror or error})", remedy="give another folder")
+    return RmsetError(f"--out {out} cannot be written to ({reason_of(error)})", remedy="give another folder")
 
 
 def stamp(record: VideoRecord, shards: Sequence[ShardFile], look: Look) -> str:

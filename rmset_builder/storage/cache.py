@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.errors import RmsetError, reason_of
 
 VARIABLE = "RMSET_CACHE"
 _STAGING = "staging"
@@ -42,7 +42,7 @@ def staging_folder() -> Iterator[Path]:
         handle, name = tempfile.mkstemp(suffix=".lock", dir=place)
         os.close(handle)
     except OSError as error:
-        raise RmsetError(f"{place} cannot be written to ({error.strerror})", remedy="give another --cache") from error
+        raise RmsetError(f"{place} cannot be written to ({reason_of(error)})", remedy="give another --cache") from error
     with FileLock(name):
         folder = Path(name).with_suffix("")
         folder.mkdir()
