@@ -14,13 +14,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 
-from rmset_builder.commands.extract_places import choose_executor
+from rmset_builder.commands.extract_places import EngineChoice, choose_executor, parse_engine
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.machine import usable_cores
+from rmset_builder.inference.session import Device
 from rmset_builder.pipeline.executors.base import run
 from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.jobs import THREADS_PER_JOB
+from rmset_builder.pipeline.made_with import engine_name, engine_of
 from rmset_builder.pipeline.model_pack import DEFAULT_PACK, LICENCE_NOTICE, load_pack
 from rmset_builder.pipeline.planner import plan
 from rmset_builder.pipeline.progress import ProgressReporter
@@ -68,14 +70,18 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--gpu", callback=_gpus, metavar="N[,N]...", help="NVIDIA GPUs to use.", show_default="none, the CPU")
 @click.option(
     "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    help="Where to work: this machine, or Ray, which is this machine too without --address.",
+    callback=parse_engine,
+    default="local,onnxruntime",
+    metavar="NAME[,NAME]",
+    help="Where to work: local, or ray (this machine without --address); what runs models on CPUs: onnxruntime, openvino.",
 )
 @click.option("--address", default="", help="Ray cluster: HOST:PORT of its head, or auto.", show_default="none")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
 @click.option("--group", help="Expression group of these videos.", show_default="the catalog's")
 @click.option("--recursive", is_flag=True, help="Take the videos of folders within DIRs, too.", show_default="off")
+@click.option(
+    "--same-engine", is_flag=True, help="Extract again what another --engine's models ran on.", show_default="off"
+)
 @click.option("--force", is_flag=True, help="Extract again what is already done.", show_default="off")
 @click.option(
     "--jobs",
@@ -113,11 +119,12 @@ def command(
     out: Path,
     single_writer: bool,
     gpu: tuple[int, ...],
-    engine: str,
+    engine: EngineChoice,
     address: str,
     models: str,
     group: str | None,
     recursive: bool,
+    same_engine: bool,
     force: bool,
     jobs: int | None,
     threads: int,
@@ -144,7 +151,15 @@ def command(
         _require_conditions(bucket, single_writer=single_writer)
     else:
         _make_folder(out)
-    todo = plan(sources.tasks, out, settings_sha256=chosen.sha256, models_sha256=pack.sha256, force=force)
+    wanted = engine_name(Device(runtime=engine.runtime))
+    todo = plan(
+        sources.tasks,
+        out,
+        settings_sha256=chosen.sha256,
+        models_sha256=pack.sha256,
+        force=force,
+        is_same_engine=lambda record: not same_engine or engine_of(record.versions_json) == wanted,
+    )
     todo = keep_out_pruned(todo, out)
     todo.faults.extend(Result(shown(path), Outcome.FAILED, fault=fault) for path, fault in sources.faults)
     results = [*todo.faults, *todo.kept]

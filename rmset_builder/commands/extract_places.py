@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from rmset_builder.core.machine import find_memory, usable_cores
-from rmset_builder.inference.session import Device, require_cuda
+from rmset_builder.inference.session import ONNX_RUNTIME, OPENVINO, Device, Runtime, require_cuda
 from rmset_builder.pipeline.engine import EngineSpec
 from rmset_builder.pipeline.executors.base import Executor
 from rmset_builder.pipeline.executors.cluster.executor import RayExecutor
@@ -19,12 +20,35 @@ from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.video.nvdec import NvDecoder, find_nvdec
 
 
+@dataclass(frozen=True)
+class EngineChoice:
+    """What ``--engine`` names: where to work, ``local`` or ``ray``, and what runs models on CPUs."""
+
+    place: str = "local"
+    runtime: Runtime = ONNX_RUNTIME
+
+
+def parse_engine(_: click.Context, parameter: click.Parameter, value: str) -> EngineChoice:
+    """``ray``, ``openvino``, or one of each with a comma."""
+    places, runtimes = ["local", "ray"], [ONNX_RUNTIME, OPENVINO]
+    names = [name.strip() for name in value.split(",")]
+    for known in (places, runtimes):
+        if sum(name in known for name in names) > 1:
+            raise click.BadParameter(f"{value!r} names two of {', '.join(known)}", param=parameter)
+    if unknown := [name for name in names if name not in (*places, *runtimes)]:
+        raise click.BadParameter(
+            f"{unknown[0]!r} is none of {', '.join([*places, *runtimes])}", param=parameter
+        )
+    place = next((name for name in places if name in names), "local")
+    return EngineChoice(place, OPENVINO if OPENVINO in names else ONNX_RUNTIME)
+
+
 def choose_executor(
     pack: ModelPack,
     settings: ExtractSettings,
     *,
     models: str,
-    engine: str,
+    engine: EngineChoice,
     address: str,
     gpus: tuple[int, ...],
     nvdec: bool,
@@ -39,7 +63,7 @@ def choose_executor(
         pack: the models.
         settings: what decides the shards.
         models: the pack's name or folder, by which nodes of a cluster open it for themselves.
-        engine: ``local`` or ``ray``.
+        engine: where to work, and what runs the models.
         address: of a Ray cluster; empty for this machine.
         gpus: which to use; on a cluster each worker has one, whichever Ray gives it.
         nvdec: whether GPUs decode.
@@ -52,15 +76,17 @@ def choose_executor(
         RmsetError: a GPU cannot be used.
         UsageError: the options contradict each other.
     """
-    if engine == "ray":
+    if gpus and engine.runtime == OPENVINO:
+        raise click.UsageError("--engine openvino runs on CPUs: leave out --gpu")
+    if engine.place == "ray":
         cores = threads if threads or address else usable_cores()
         place = Place(address, gpu=bool(gpus), nvdec=nvdec, jobs=jobs, threads=cores, stall_s=patience_s)
         name = str(Path(models).absolute()) if Path(models).is_dir() else models
-        return RayExecutor(place, Recipe(name, pack.sha256, settings))
+        return RayExecutor(place, Recipe(name, pack.sha256, settings, engine.runtime))
     if address:
         raise click.UsageError("--address is of a Ray cluster: add --engine ray")
     return _here(
-        pack, settings, gpus=gpus, nvdec=nvdec, jobs=jobs, threads=threads, patience_s=patience_s, videos=videos
+        pack, settings, runtime=engine.runtime, gpus=gpus, nvdec=nvdec, jobs=jobs, threads=threads, patience_s=patience_s, videos=videos
     )
 
 
@@ -68,6 +94,7 @@ def _here(
     pack: ModelPack,
     settings: ExtractSettings,
     *,
+    runtime: Runtime,
     gpus: tuple[int, ...],
     nvdec: bool,
     jobs: int | None,
@@ -92,7 +119,7 @@ def _here(
             EngineSpec(
                 pack,
                 settings,
-                Device(gpus[number % len(gpus)] if gpus else None),
+                Device(gpus[number % len(gpus)] if gpus else None, runtime=runtime),
                 threads=max(1, threads // count),
                 nvdec=decoders[gpus[number % len(gpus)]] if gpus else None,
                 patience_s=patience_s,

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.doctor.engines import check_openvino
 from rmset_builder.doctor.finding import Finding, Mark, failure, guarded, mend_of, reason
 from rmset_builder.pipeline.model_pack import DEFAULT_PACK, DOWNLOADABLE_PACKS, ModelPack, load_pack
 
@@ -30,6 +31,7 @@ def model_findings(models: str, gpu: int | None) -> Iterator[Finding]:
         pack = load_pack(models)
         yield guarded("detector", partial(check_on_cpu, "detector", pack.detector, _DETECTOR_INPUT))
         yield guarded("recogniser", partial(check_on_cpu, "recogniser", pack.recogniser, _RECOGNISER_INPUT))
+        yield guarded("openvino", partial(check_openvino, pack))
         yield guarded("cuda", partial(check_cuda, pack, gpu))
 
 

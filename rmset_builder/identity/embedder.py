@@ -32,7 +32,7 @@ class Embedder:
 
     def __init__(self, model: Path, *, batch: int, device: Device) -> None:
         self.batch = batch
-        self._runner = open_runner(functools.partial(_fixed_graph, model, device.gpu is None), batch, device)
+        self._runner = open_runner(functools.partial(_fixed_graph, model, device.is_onnx_cpu), batch, device)
 
     def embed(self, faces: Sequence[Image]) -> Array:
         """Embeddings (n, d) float32, not normalised, of n faces (112, 112, 3) uint8 RGB."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rmset_builder.inference.openvino import OpenVinoRunner
 from rmset_builder.inference.remote import RemoteRunner
 from rmset_builder.inference.runners import CallerRunner, Runner, SharedBatchRunner
-from rmset_builder.inference.session import Device, open_session
+from rmset_builder.inference.session import OPENVINO, Device, open_session
 
 
 def open_runner(graph_of: Callable[[int], bytes], batch: int, device: Device) -> Runner:
@@ -26,6 +27,8 @@ def open_runner(graph_of: Callable[[int], bytes], batch: int, device: Device) ->
     """
     if device.server is not None:
         return RemoteRunner(device.server, graph_of, batch)
+    if device.runtime == OPENVINO:
+        return OpenVinoRunner(graph_of(batch), batch, callers=device.threads)
     if device.gpu is None:
         return CallerRunner(open_session(graph_of(batch), device), batch)
     return SharedBatchRunner(lambda rows: open_session(graph_of(rows), device), batch, device)

@@ -8,16 +8,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from rmset_builder.inference.batches import Rows, by_row, joined, padded, split
 from rmset_builder.inference.memory import ran_out
 from rmset_builder.inference.ort import ort
 from rmset_builder.inference.session import Device, input_name, output_names
-
-Rows = npt.NDArray[Any]
 
 _NEXT_SIZE = 4
 
@@ -43,10 +41,10 @@ class CallerRunner:
     def run(self, rows: Rows) -> list[Rows]:
         """See :class:`Runner`."""
         parts = []
-        for chunk in _split(rows, self._batch):
-            outputs = self._session.run(None, {self._input: _padded(chunk, self._batch)})
-            parts.append([_by_row(output, self._batch)[: len(chunk)] for output in outputs])
-        return _joined(parts)
+        for chunk in split(rows, self._batch):
+            outputs = self._session.run(None, {self._input: padded(chunk, self._batch)})
+            parts.append([by_row(output, self._batch)[: len(chunk)] for output in outputs])
+        return joined(parts)
 
     def close(self) -> None:
         """Nothing is held but the session."""
@@ -79,7 +77,7 @@ class _BoundSession:
         """The outputs for what ``host`` holds, each with a row for each of the batch."""
         self._bound.update_inplace(self.host)
         self._session.run_with_iobinding(self._binding)
-        return [_by_row(output, len(self.host)) for output in self._binding.copy_outputs_to_cpu()]
+        return [by_row(output, len(self.host)) for output in self._binding.copy_outputs_to_cpu()]
 
 
 class SharedBatchRunner:
@@ -108,10 +106,10 @@ class SharedBatchRunner:
 
     def run(self, rows: Rows) -> list[Rows]:
         """See :class:`Runner`."""
-        requests = [_Request(part) for part in _split(rows, self._batch)]
+        requests = [_Request(part) for part in split(rows, self._batch)]
         for request in requests:
             self._waiting.put(request)
-        return _joined([request.answer.result() for request in requests])
+        return joined([request.answer.result() for request in requests])
 
     @property
     def waiting(self) -> int:
@@ -183,10 +181,10 @@ class SharedBatchRunner:
         """What was handed in together and is too much for a batch, since batches have become smaller."""
         for request in together:
             try:
-                parts = [_Request(part) for part in _split(request.rows, self._batch)]
+                parts = [_Request(part) for part in split(request.rows, self._batch)]
                 for part in parts:
                     self._answer([part])
-                request.answer.set_result(_joined([part.answer.result() for part in parts]))
+                request.answer.set_result(joined([part.answer.result() for part in parts]))
             except BaseException as error:
                 request.answer.set_exception(error)
 
@@ -224,24 +222,3 @@ def _sizes_up_to(batch: int) -> list[int]:
     while sizes[-1] * _NEXT_SIZE < batch:
         sizes.append(sizes[-1] * _NEXT_SIZE)
     return sizes if sizes[-1] == batch else [*sizes, batch]
-
-
-def _split(rows: Rows, most: int) -> list[Rows]:
-    return [rows[start : start + most] for start in range(0, len(rows), most)]
-
-
-def _joined(parts: list[list[Rows]]) -> list[Rows]:
-    return parts[0] if len(parts) == 1 else [np.concatenate(output) for output in zip(*parts, strict=True)]
-
-
-def _padded(rows: Rows, batch: int) -> Rows:
-    if len(rows) == batch:
-        return rows
-    padded = np.zeros((batch, *rows.shape[1:]), rows.dtype)
-    padded[: len(rows)] = rows
-    return padded
-
-
-def _by_row(output: Rows, batch: int) -> Rows:
-    """Some graphs lay the batch and what belongs to a picture into one dimension."""
-    return output if output.shape[0] == batch else output.reshape(batch, -1, output.shape[-1])

@@ -6,9 +6,14 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.inference.ort import ERRORS_ONLY, ort
+
+Runtime = Literal["onnxruntime", "openvino"]
+ONNX_RUNTIME: Runtime = "onnxruntime"
+OPENVINO: Runtime = "openvino"
 
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
@@ -27,18 +32,24 @@ class ServerAddress:
 class Device:
     """Where models run: ``Device()`` is the CPU, ``Device(gpu=0)`` the first NVIDIA GPU.
 
-    ``threads`` is the number of CPU threads a session may use. With a ``server`` the models are run by that process,
-    which has the device, and not by this one.
+    ``threads`` is the number of CPU threads a session may use, ``runtime`` what runs models on a CPU. With a ``server``
+    the models are run by that process, which has the device, and not by this one.
     """
 
     gpu: int | None = None
     threads: int = 1
     server: ServerAddress | None = None
+    runtime: Runtime = ONNX_RUNTIME
 
     @property
     def name(self) -> str:
         """``cpu`` or ``cuda:N``."""
         return "cpu" if self.gpu is None else f"cuda:{self.gpu}"
+
+    @property
+    def is_onnx_cpu(self) -> bool:
+        """Whether ONNX Runtime's convolutions for CPUs compute, for which graphs are put in another form."""
+        return self.gpu is None and self.runtime == ONNX_RUNTIME
 
 
 def open_session(model: bytes | str, device: Device, *, probe: bool = False) -> ort.InferenceSession:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 from threadpoolctl import threadpool_limits
@@ -13,7 +13,7 @@ from rmset_builder.core.imports import import_large
 from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.detection.multiscale import DetectorBank
 from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.session import Device
+from rmset_builder.inference.session import OPENVINO, Device
 from rmset_builder.pipeline.model_pack import ModelPack
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.video.nvdec import NvDecoder
@@ -59,14 +59,16 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
         RmsetError: a GPU was asked for and cannot be used.
     """
     batch = 1 if spec.device.gpu is None else _GPU_BATCH
+    # ONNX Runtime computes in the thread that asks, OpenVINO in threads of its own.
+    device = replace(spec.device, threads=spec.threads) if spec.device.runtime == OPENVINO else spec.device
     count = spec.threads * (1 if spec.device.gpu is None else _GPU_THREADS_PER_CORE)
     # OpenCV's and BLAS's own threads would only compete with these.
     cv2.setNumThreads(1)
     with (
         threadpool_limits(1),
-        closing(Embedder(spec.pack.recogniser, batch=batch, device=spec.device)) as embedder,
+        closing(Embedder(spec.pack.recogniser, batch=batch, device=device)) as embedder,
         closing(
-            DetectorBank(spec.pack.detector, batch=batch, device=spec.device, threshold=spec.settings.det_threshold_low)
+            DetectorBank(spec.pack.detector, batch=batch, device=device, threshold=spec.settings.det_threshold_low)
         ) as detectors,
         closing(Workers(count)) as workers,
     ):

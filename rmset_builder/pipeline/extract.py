@@ -18,7 +18,7 @@ from rmset_builder.faces.upside_down import INPUT_SIZE, upside_down_note
 from rmset_builder.identity.assignment import UPSIDE_DOWN, People, find_people
 from rmset_builder.pipeline.engine import Engine
 from rmset_builder.pipeline.face_pipeline import FaceRules, find_faces
-from rmset_builder.pipeline.made_with import made_with
+from rmset_builder.pipeline.made_with import engine_name, made_with
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
 from rmset_builder.shards.face_embeddings import write_face_embeddings, write_identities
@@ -87,6 +87,7 @@ def extract_video(
             models_sha256=spec.pack.sha256,
             settings_sha256=settings.sha256,
             settings=settings.model_dump_json(),
+            engine=engine_name(spec.device),
         )
 
         def block(start: int, stop: int) -> FaceRows:

@@ -26,7 +26,15 @@ class Plan:
     faults: list[Result] = field(default_factory=list)
 
 
-def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: str, force: bool) -> Plan:
+def plan(
+    tasks: list[Task],
+    out: Path,
+    *,
+    settings_sha256: str,
+    models_sha256: str,
+    force: bool,
+    is_same_engine: Callable[[VideoRecord], bool] = lambda _: True,
+) -> Plan:
     """Decide which videos need work.
 
     A video is left alone when its record is whole, its shards are there, and file, models and settings are the same.
@@ -42,7 +50,7 @@ def plan(tasks: list[Task], out: Path, *, settings_sha256: str, models_sha256: s
             found.work.append(task)
         elif _same_file(task, record):
             same_way = (record.settings_sha256, record.models_sha256) == (settings_sha256, models_sha256)
-            if same_way and all(is_there(task.video, part) for part in range(record.shards)):
+            if same_way and is_same_engine(record) and all(is_there(task.video, part) for part in range(record.shards)):
                 found.kept.append(Result(task.video, Outcome.KEPT, _with_provenance(task, record, out)))
             else:
                 found.work.append(task)

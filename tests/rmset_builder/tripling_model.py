@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto, helper
 from onnx import numpy_helper as tensors
 
-from rmset_builder.inference.runners import Rows
+from rmset_builder.inference.batches import Rows
 
 
 def tripling(batch: int) -> bytes:

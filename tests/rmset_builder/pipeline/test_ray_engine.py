@@ -163,7 +163,7 @@ def test_nobody_else_may_look_into_a_runs_folder() -> None:
     ("options", "words"),
     [
         (["--address", "127.0.0.1:6379"], "--address is of a Ray cluster: add --engine ray"),
-        (["--engine", "dask"], "'dask' is not one of 'local', 'ray'"),
+        (["--engine", "dask"], "'dask' is none of local, ray, onnxruntime, openvino"),
         (
             ["--engine", "ray", "--address", "http://head"],
             "--address http://head is no address of a Ray cluster; give ",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rmset_builder.inference.session import ONNX_RUNTIME, Runtime
 from rmset_builder.pipeline.algorithm import SEAL
 from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.task import Task
@@ -43,12 +44,13 @@ class Place:
 class Recipe:
     """What decides the shards: each node opens ``models``, a pack's name or folder, for itself and compares the hash.
 
-    ``seal`` is of the code.
+    ``seal`` is of the code, ``runtime`` what runs the models on CPUs.
     """
 
     models: str
     models_sha256: str
     settings: ExtractSettings
+    runtime: Runtime = ONNX_RUNTIME
     seal: str = SEAL
 
 

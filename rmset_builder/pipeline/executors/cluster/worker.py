@@ -101,7 +101,7 @@ def _spec(order: Order) -> EngineSpec:
     return EngineSpec(
         pack,
         recipe.settings,
-        Device(0 if order.gpu else None),
+        Device(0 if order.gpu else None, runtime=recipe.runtime),
         threads=order.threads,
         nvdec=nvdec,
         patience_s=order.stall_s,
