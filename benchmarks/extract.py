@@ -4,9 +4,9 @@
 
 For each video and engine: whole commands with start-up on both sides (the obvious program is given some frames, and the
 rest is added at its rate), their ratio; the same once all is loaded, ours as the second video of a command; peak memory
-of the whole process tree; and the bound: every stage alone on all cores with the work that the extraction really did (so
-many pictures of so many pixels detected, so many faces embedded, ...), added up. All sides and every stage run once in
-each round, and the best of all rounds counts: what else a machine does in one of them says nothing of either.
+of the whole process tree; and the bound: every stage alone on all cores with the work that the extraction really did,
+so many pictures of so many pixels detected, so many faces embedded and so on, added up. All sides and every stage run
+once in each round, and the best of all rounds counts: what else a machine does in one of them says nothing of either.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ processes that they start inherit it. docs/dependencies.md has what each depende
 from __future__ import annotations
 
 import os
+import sys
 
 OFF = {
     # From 1.29 on, importing ONNX Runtime makes an identifier of the machine, and running a model reports it with the
@@ -21,6 +22,12 @@ OFF = {
 }
 
 
+# Reports each import of OpenVINO to Google Analytics; where it cannot be imported, OpenVINO has an empty one for it.
+REPORTERS = ("openvino_telemetry",)
+
+
 def switch_off() -> None:
-    """Set the variables of `OFF` in this process's environment."""
+    """Set the variables of `OFF` in this process's environment, and keep `REPORTERS` from being imported."""
     os.environ.update(OFF)
+    for name in REPORTERS:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]

@@ -78,7 +78,8 @@ def test_oldest_dependencies_are_the_lower_bounds() -> None:
         assert requirement.specifier.contains(version), text
         assert any(bound.version == version for bound in requirement.specifier), text
     assert (
-        python(OLDEST, "nix").stderr == "no such extra: nix; there are train, export, review, s3, openvino, ray, gpu, docs, dev\n"
+        python(OLDEST, "nix").stderr
+        == "no such extra: nix; there are train, export, review, s3, openvino, ray, gpu, docs, dev\n"
     )
 
 

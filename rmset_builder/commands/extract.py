@@ -73,9 +73,9 @@ def _gpus(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     callback=parse_engine,
     default="local,onnxruntime",
     metavar="NAME[,NAME]",
-    help="Where to work: local, or ray (this machine without --address); what runs models on CPUs: onnxruntime, openvino.",
+    help="Where to work, local or ray, and what runs models on CPUs, onnxruntime or openvino.",
 )
-@click.option("--address", default="", help="Ray cluster: HOST:PORT of its head, or auto.", show_default="none")
+@click.option("--address", default="", help="Ray cluster: HOST:PORT of its head, or auto.", show_default="this machine")
 @click.option("--models", default=DEFAULT_PACK, help="Model pack: offline, one of insightface's, or a folder.")
 @click.option("--group", help="Expression group of these videos.", show_default="the catalog's")
 @click.option("--recursive", is_flag=True, help="Take the videos of folders within DIRs, too.", show_default="off")

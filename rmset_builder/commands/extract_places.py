@@ -36,9 +36,7 @@ def parse_engine(_: click.Context, parameter: click.Parameter, value: str) -> En
         if sum(name in known for name in names) > 1:
             raise click.BadParameter(f"{value!r} names two of {', '.join(known)}", param=parameter)
     if unknown := [name for name in names if name not in (*places, *runtimes)]:
-        raise click.BadParameter(
-            f"{unknown[0]!r} is none of {', '.join([*places, *runtimes])}", param=parameter
-        )
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join([*places, *runtimes])}", param=parameter)
     place = next((name for name in places if name in names), "local")
     return EngineChoice(place, OPENVINO if OPENVINO in names else ONNX_RUNTIME)
 
@@ -86,7 +84,15 @@ def choose_executor(
     if address:
         raise click.UsageError("--address is of a Ray cluster: add --engine ray")
     return _here(
-        pack, settings, runtime=engine.runtime, gpus=gpus, nvdec=nvdec, jobs=jobs, threads=threads, patience_s=patience_s, videos=videos
+        pack,
+        settings,
+        runtime=engine.runtime,
+        gpus=gpus,
+        nvdec=nvdec,
+        jobs=jobs,
+        threads=threads,
+        patience_s=patience_s,
+        videos=videos,
     )
 
 

@@ -41,7 +41,8 @@ class OpenVinoRunner:
             compiled = _core().compile_model(_core().read_model(graph, b""), "CPU", config)
         except RuntimeError as error:
             raise RmsetError(
-                f"OpenVINO cannot run the model ({str(error).strip().splitlines()[0]})", remedy="do without --engine openvino"
+                f"OpenVINO cannot run the model ({str(error).strip().splitlines()[0]})",
+                remedy="do without --engine openvino",
             ) from error
         self._outputs = range(len(compiled.outputs))
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()

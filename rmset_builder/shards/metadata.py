@@ -22,7 +22,8 @@ class ShardMetadata:
     """A shard's metadata, each field stored under ``rmset.`` and its name; None where it is missing.
 
     ``frames`` and ``identities`` are those of the whole video, whose shards are ``part`` 0 to ``parts`` - 1; hashes are
-    hexadecimal sha256, ``settings`` is JSON, ``engine`` what ran the models where that was not ONNX Runtime; ``pruned`` counts the people that were taken out. Of a corrected video,
+    hexadecimal sha256, ``settings`` is JSON, ``engine`` what ran the models where that was not ONNX
+    Runtime; ``pruned`` counts the people that were taken out. Of a corrected video,
     ``corrections`` has the numbers of those that were made, and ``extracted_as`` what its tracks were before
     (`as_extracted`). ``others`` has, word for word, what this version does not know, and numbers that are none.
     """

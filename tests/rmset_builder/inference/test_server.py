@@ -19,9 +19,9 @@ import pytest
 from tripling_model import assert_tripled, rows_of, tripling
 
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.inference.batches import Rows
 from rmset_builder.inference.open_runner import open_runner
 from rmset_builder.inference.remote import RemoteRunner
-from rmset_builder.inference.batches import Rows
 from rmset_builder.inference.server import model_server
 from rmset_builder.inference.session import Device, ServerAddress
 
