@@ -1,6 +1,6 @@
 """Recall and identities on mashups with exact truth: the four that ship with the test data, and others composed anew.
 
-python benchmarks/mashups.py [--seeds 101 102 ...] [--hard-seeds 201 202 ...]
+python benchmarks/mashups.py [--seeds 101 102 ...] [--hard-seeds 201 202 ...] [--engine openvino]
 
 Seeds compose walls as clean as those that ship; hard seeds compose walls with fades, wipes, exchanges and the like, in
 which a track could run on from one person to another (``impure_tracks`` counts those that do).
@@ -21,6 +21,7 @@ from typing import Any
 
 from common import keep, shared
 
+from rmset_builder.inference.session import ONNX_RUNTIME, OPENVINO
 from rmset_builder.shards.reader import read_columns
 from rmset_builder.shards.videos_table import read_videos
 
@@ -65,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", nargs="*", type=int, default=[301, 302, 303, 304, 305, 306])
     parser.add_argument("--hard-seeds", nargs="*", type=int, default=[])
+    parser.add_argument("--engine", choices=[ONNX_RUNTIME, OPENVINO], default=ONNX_RUNTIME)
     options = parser.parse_args()
     recipes = [
         (seed, kinds[number % len(kinds)])
@@ -86,7 +88,8 @@ def main() -> None:
             kinds[video.stem] = " ".join(kind)
             videos.append(video)
         shards = folder / "shards"
-        subprocess.run([sys.executable, "-m", "rmset_builder", "extract", *videos, "--out", shards], check=True)
+        command = [sys.executable, "-m", "rmset_builder", "extract", *videos, "--out", shards]
+        subprocess.run([*command, "--engine", options.engine], check=True)
         records = read_videos(shards)
         results = []
         for video in videos:
@@ -98,7 +101,8 @@ def main() -> None:
             results.append(
                 {"video": video.stem, "made": kinds.get(video.stem, "as shipped"), **row, "frames_per_s": rate}
             )
-    keep("mashups", results)
+    other = options.engine != ONNX_RUNTIME
+    keep(f"mashups_{options.engine}" if other else "mashups", results, packages=(options.engine,) if other else ())
 
 
 def impure_tracks(shards: Path, video: Path) -> int:
