@@ -10,6 +10,7 @@ from typing import Any
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.inference.batches import Rows, by_row, joined, padded, split
+from rmset_builder.inference.compiled import compiled
 
 _INSTALL = 'python -m pip install "rmset-builder[openvino]"'
 
@@ -38,16 +39,16 @@ class OpenVinoRunner:
             "ENABLE_CPU_PINNING": "NO",
         }
         try:
-            compiled = _core().compile_model(_core().read_model(graph, b""), "CPU", config)
+            model = compiled(_core(), graph, config)
         except RuntimeError as error:
             raise RmsetError(
                 f"OpenVINO cannot run the model ({str(error).strip().splitlines()[0]})",
                 remedy="do without --engine openvino",
             ) from error
-        self._outputs = range(len(compiled.outputs))
+        self._outputs = range(len(model.outputs))
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(callers):
-            self._free.put(compiled.create_infer_request())
+            self._free.put(model.create_infer_request())
 
     def run(self, rows: Rows) -> list[Rows]:
         """See `Runner`."""

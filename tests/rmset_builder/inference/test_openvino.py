@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -35,6 +36,13 @@ Rmset = Callable[..., Finished]
 SIZE = InputSize(640, 384)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where compiled models are kept, for each test its own."""
+    monkeypatch.setenv("RMSET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "openvino"
+
+
 @pytest.fixture(scope="module")
 def pack() -> ModelPack:
     return load_pack()
@@ -60,7 +68,7 @@ def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """The one that is asked for, where this processor has it."""
     if request.param == "bf16" and openvino.best_precision() != "bf16":
         pytest.skip("this processor does not compute in bfloat16")
-    monkeypatch.setattr(openvino, "best_precision", lambda: request.param)
+    monkeypatch.setattr(openvino, "best_precision", lambda: str(request.param))
     return str(request.param)
 
 
@@ -114,6 +122,36 @@ def test_what_is_no_graph_is_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
+def damaged(content: bytes) -> list[bytes]:
+    """A file cut, emptied, with a bit flipped, and another program's."""
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    return [content[: len(content) // 2], b"", bytes(flipped), hashlib.sha256(b"blob").digest() + b"blob"]
+
+
+def test_what_is_compiled_is_kept_and_made_anew_where_it_is_not_whole(
+    cache: Path, pack: ModelPack, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scores() -> np.ndarray:
+        return detector(pack, Device(runtime=OPENVINO)).detect(pictures[:1])[0].scores
+
+    first = scores()
+    (kept,) = cache.iterdir()
+    content, written = kept.read_bytes(), kept.stat().st_mtime_ns
+    np.testing.assert_array_equal(scores(), first)
+    assert kept.stat().st_mtime_ns == written, "taken from there"
+    for wrong in damaged(content):
+        kept.write_bytes(wrong)
+        np.testing.assert_array_equal(scores(), first)
+        assert kept.read_bytes()[:32] == hashlib.sha256(kept.read_bytes()[32:]).digest()
+        assert len(kept.read_bytes()) > 1_000_000
+    detector(pack, Device(runtime=OPENVINO, threads=2))
+    assert len(list(cache.iterdir())) == 2, "other settings, another file"
+    (cache.parent / "file").touch()
+    monkeypatch.setenv("RMSET_CACHE", str(cache.parent / "file"))
+    np.testing.assert_array_equal(scores(), first)
+
+
 def test_the_precision_is_the_processors() -> None:
     assert openvino.best_precision() == ("bf16" if engines.computes_in_bf16() else "f32")
 
@@ -150,7 +188,8 @@ def test_shards_say_what_made_them_and_are_stale_by_request_alone(
 def test_it_phones_nobody_and_leaves_nothing(small_video: Path, tmp_path: Path) -> None:
     line = ("extract", small_video, "--out", "shards", "--engine", "openvino", "--jobs", 1)
     found = watch(tmp_path / "run", "-m", "rmset_builder", *line)
-    assert (found.done.returncode, found.left, found.calls) == (0, [], []), found
+    assert (found.done.returncode, found.calls) == (0, []), found
+    assert found.left and all(name.startswith(".cache/rmset/openvino/") for name in found.left)
 
 
 @pytest.mark.parametrize(
