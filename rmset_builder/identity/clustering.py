@@ -110,14 +110,12 @@ def doubtful_tracks(tracks: TrackSummary, labels: npt.NDArray[np.int64], rules: 
 def _agglomerate(alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], same: float) -> npt.NDArray[np.int64]:
     if len(alike) < 2:
         return np.zeros(len(alike), np.int64)
-    from sklearn.cluster import AgglomerativeClustering  # noqa: PLC0415  takes a second to import
+    from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415  slow to import, and wanted late
 
     distance = np.where(apart, _NEVER, 1 - alike)
-    np.fill_diagonal(distance, 0)
-    found = AgglomerativeClustering(
-        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - same
-    ).fit_predict(distance)
-    return np.asarray(found, np.int64)
+    tree = linkage(distance[np.triu_indices(len(alike), k=1)], method="average")
+    nearer = np.nextafter(1 - same, -np.inf)  # those at this very distance are two
+    return np.asarray(fcluster(tree, nearer, criterion="distance") - 1, np.int64)
 
 
 def _nearest(

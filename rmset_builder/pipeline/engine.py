@@ -82,5 +82,5 @@ def import_ahead() -> None:
 
     Two threads that import scipy from different ends can wait for each other, which Python ends with an error.
     """
-    for name in ("scipy.optimize", "sklearn.cluster"):
+    for name in ("scipy.optimize", "scipy.cluster.hierarchy"):
         import_large(name)
