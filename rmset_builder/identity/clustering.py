@@ -112,7 +112,8 @@ def _agglomerate(alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], s
         return np.zeros(len(alike), np.int64)
     from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415  slow to import, and wanted late
 
-    distance = np.where(apart, _NEVER, 1 - alike)
+    # Of two that are the same rounding may leave less than nothing.
+    distance = np.where(apart, _NEVER, np.maximum(1 - alike, 0))
     tree = linkage(distance[np.triu_indices(len(alike), k=1)], method="average")
     nearer = np.nextafter(1 - same, -np.inf)  # those at this very distance are two
     return np.asarray(fcluster(tree, nearer, criterion="distance") - 1, np.int64)
