@@ -34,7 +34,8 @@ STAND_INS = {
 # Not run: what each would need. All are parsed to the last option, with files that have to be there.
 PARSED = {
     r"rmset extract .*--gpu": "an NVIDIA GPU; tests/rmset_builder/commands/test_gpu_options.py tries the option",
-    r"rmset extract .*--engine (ray|openvino)": "a Ray cluster or OpenVINO; tests/faults/test_ray.py and tests/rmset_builder/inference/ have them",
+    r"rmset extract .*--engine (ray|openvino)": "a Ray cluster or OpenVINO; tests/faults/test_ray.py and "
+    "tests/rmset_builder/inference/test_openvino.py have them",
     r"(rmset|rmfer) .*s3://": "a bucket; tests/rmset_builder/storage/ and tests/rmfer/training/ have one",
     r"rmset review": "a browser, and goes on until Ctrl-C; tests/rmset_builder/review/ serves and ends it",
     r"rmfer table 4": "to train six networks; tests/rmfer/paper/test_tables.py trains them with tiny settings",
