@@ -4,9 +4,8 @@
     python benchmarks/reliability.py inputs [--times 20]     # tests/hostile
     python benchmarks/reliability.py page                    # docs/reliability.md anew from reliability.json
 
-What else is on the command line is for pytest: -k disks.
-
-Each section of reliability.json is one campaign, with its date and machine; a campaign leaves the other section alone.
+What else is on the command line is for pytest: -k disks. Such a campaign renews the rows that it measured and leaves
+the others; any campaign leaves the other section of reliability.json alone.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from common import HERE, about_this_machine
-from reliability_page import PAGE, RESULTS, summed_up, with_tables
+from reliability_page import PAGE, RESULTS, renewed, summed_up, with_tables
 
 ROOT = HERE.parent
 TESTS = {
@@ -51,7 +50,9 @@ def main() -> None:
     code = 0
     if options.what != "page":
         lines, code = run_campaign(options.what, options.times, words)
-        kept[options.what] = {**about_this_machine(), "rows": summed_up(options.what, lines)}
+        before = kept.get(options.what, {}).get("rows", []) if words else []
+        rows = renewed(options.what, before, summed_up(options.what, lines))
+        kept[options.what] = {**about_this_machine(), "rows": rows}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     PAGE.write_text(with_tables(PAGE.read_text("utf-8"), kept), "utf-8")
     sys.exit(code)

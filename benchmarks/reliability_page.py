@@ -28,6 +28,16 @@ def summed_up(section: str, lines: Iterable[Mapping[str, Any]]) -> list[dict[str
     return [of(what, command, found) for (what, command), found in together.items()]
 
 
+def renewed(
+    section: str, before: Iterable[Mapping[str, Any]], rows: Sequence[dict[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """New rows in the places of those of the same fault or kind and command; what has none comes last."""
+    what = "fault" if section == "faults" else "kind"
+    new = {(row[what], row["command"]): row for row in rows}
+    kept = [new.pop((row[what], row["command"]), row) for row in before]
+    return [*kept, *new.values()]
+
+
 def _faults(fault: str, command: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     tried = [line for line in found if "skipped" not in line]
     if not tried:

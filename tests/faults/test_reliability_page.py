@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trials import LOG, cannot_try, inputs_tried, trial
 
-from benchmarks.reliability_page import PAGE, RESULTS, summed_up, with_tables
+from benchmarks.reliability_page import PAGE, RESULTS, renewed, summed_up, with_tables
 
 
 def test_the_page_is_what_the_results_render_to() -> None:
@@ -52,3 +52,9 @@ def test_trials_become_rows_and_rows_a_table(tmp_path: Path, monkeypatch: pytest
     assert "| shards, bits flipped | `rmset verify` | 2,000 | 1 |" in table
     assert table.count("2026-01-02; m; python 3.") == 2
     assert not [line for line in table if "old" in line]
+
+
+def test_a_part_of_a_campaign_renews_its_own_rows() -> None:
+    before = [{"kind": "a", "command": "x", "tried": 1}, {"kind": "b", "command": "x", "tried": 1}]
+    rows = [{"kind": "c", "command": "x", "tried": 2}, {"kind": "a", "command": "x", "tried": 3}]
+    assert renewed("inputs", before, rows) == [rows[1], before[1], rows[0]]

@@ -59,7 +59,11 @@ CASES = {
         always=False,
         refused="there is no correction 1 that counts",
     ),
-    "rmset export": Case(("rmset", "export", "shards", "--to", "webdataset", "--out", "exported"), ("shards",)),
+    "rmset export": Case(
+        ("rmset", "export", "shards", "--to", "webdataset", "--out", "exported"),
+        ("shards",),
+        refused="--out exported is there already",
+    ),
     "rmset report": Case(("rmset", "report", "shards", "--out", "report"), ("shards",), always=False),
     "rmfer index": Case(("rmfer", "index", "shards"), ("shards",)),
     # Among all other tests tests/rmfer/training/ kills it.
