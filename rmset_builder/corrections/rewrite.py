@@ -33,7 +33,7 @@ from rmset_builder.shards.face_embeddings import (
 from rmset_builder.shards.layout import dropped_path, embeddings_path, find_shards, identities_path, work_folder
 from rmset_builder.shards.rows import Rows
 from rmset_builder.shards.schema import ROWS_PER_GROUP, FaceRows
-from rmset_builder.shards.videos_table import VideoRecord, update_videos
+from rmset_builder.shards.videos_table import VideoRecord, record_of, update_videos
 from rmset_builder.shards.writer import write_shard, write_shards
 
 CORRECTED = "corrected"
@@ -120,7 +120,7 @@ def finish(shards: Path, video: str) -> bool:
         journal = json.loads((folder / _JOURNAL).read_text())
         entries, parts = [from_row(row) for row in journal["entries"]], int(journal["parts"])
         nobody_left_out = not int(journal["left_out"])
-        record = None if journal["record"] is None else VideoRecord(**journal["record"])
+        record = None if journal["record"] is None else record_of(journal["record"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise RmsetError(
             f"{folder / _JOURNAL} is damaged, a correction of {video} cannot be finished",

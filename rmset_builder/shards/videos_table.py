@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,21 @@ SCHEMA = pa.schema(
 )
 
 
+def record_of(row: Mapping[str, Any]) -> VideoRecord:
+    """The record in a row that was kept elsewhere than in the table.
+
+    Raises:
+        TypeError: it has other columns.
+        ValueError: a value is not what its column holds.
+    """
+    record = VideoRecord(**row)
+    try:
+        _as_table(record)
+    except pa.ArrowException as error:
+        raise ValueError(f"the row of {record.id!r} is none ({error})") from error
+    return record
+
+
 def read_videos(shards: Path) -> dict[str, VideoRecord]:
     """Every record of ``shards/videos.parquet`` by video id, in the table's order; empty without a table.
 
@@ -210,8 +225,11 @@ def _without(table: pa.Table, video: str) -> pa.Table:
 
 
 def _with(table: pa.Table, record: VideoRecord) -> pa.Table:
-    row = pa.Table.from_pylist([_storable(record)], schema=SCHEMA)
-    return pa.concat_tables([_without(table, record.id), row]).sort_by("id").combine_chunks()
+    return pa.concat_tables([_without(table, record.id), _as_table(record)]).sort_by("id").combine_chunks()
+
+
+def _as_table(record: VideoRecord) -> pa.Table:
+    return pa.Table.from_pylist([_storable(record)], schema=SCHEMA)
 
 
 def _write(shards: Path, table: pa.Table) -> None:

@@ -10,7 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from rmset_builder.core.errors import RmsetError
-from rmset_builder.shards.videos_table import DONE, FAILED, TABLE_NAME, VideoRecord, read_videos, update_videos
+from rmset_builder.shards.videos_table import (
+    DONE,
+    FAILED,
+    TABLE_NAME,
+    VideoRecord,
+    read_videos,
+    record_of,
+    update_videos,
+)
 
 FULL = VideoRecord(
     id="a",
@@ -127,3 +135,14 @@ def test_missing_columns_take_their_defaults_and_new_ones_are_passed_over(tmp_pa
     update_videos(tmp_path, FULL)
     assert list(read_videos(tmp_path)) == ["a", "b"]
     assert read_videos(tmp_path)["a"] == FULL
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("title", 7), ("frames", "many"), ("faces", float("inf")), ("fps", [1]), ("seen", 1)]
+)
+def test_a_row_from_elsewhere_is_one_or_is_refused(column: str, value: object) -> None:
+    record = VideoRecord(id="a", frames=3, title="ä")
+    row = dataclasses.asdict(record)
+    assert record_of(row) == record
+    with pytest.raises((TypeError, ValueError)):
+        record_of({**row, column: value})
