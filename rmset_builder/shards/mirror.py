@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from rmset_builder.storage.cache import cache_folder, staging_folder
 from rmset_builder.storage.server import Listed, download, list_folder
 
 _SIDES = f"{IDENTITIES_FOLDER}|{EMBEDDINGS_FOLDER}|{DROPPED_FOLDER}"
+_PATTERN, _PARTS = r"[A-Za-z0-9_-]{1,200}", r"-\?{5}\.parquet"
 _OF_SHARDS = re.compile(
     rf"([A-Za-z0-9_-]{{1,200}}\.parquet|pruned\.jsonl|corrections\.jsonl|({_SIDES})/[A-Za-z0-9_-]{{1,200}}\.parquet)"
 )
@@ -43,8 +45,15 @@ class Mirror:
         return str(self.address or self.folder)
 
     def told(self, text: str) -> str:
-        """A text that names files of the folder, as if they were named where they are."""
-        return text if self.address is None else text.replace(str(self.folder), str(self.address))
+        """A text that names files of the folder, and commands that remove some, as if it spoke of where they are."""
+        if self.address is None:
+            return text
+        text = re.sub(rf"rm -f -- '?{re.escape(str(self.folder))}/({_PATTERN})'?({_PARTS})", self._removal, text)
+        return text.replace(str(self.folder), str(self.address))
+
+    def _removal(self, found: re.Match[str]) -> str:
+        only = f"--exclude '*' --include '{found[1]}{found[2]}'"
+        return f"aws s3 rm --recursive {shlex.quote(str(self.address))} {only}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from buckets import BUCKET, Server, free_port, rclone_serving
 
+from rmset_builder.shards.mirror import Mirror
 from rmset_builder.shards.videos_table import DONE, read_videos
 from rmset_builder.storage.address import Address
 from rmset_builder.storage.blobs import LocalFile, RemoteFile, opened, place_mark
@@ -91,3 +92,18 @@ def test_who_reads_while_videos_come_sees_whole_ones_alone(
     assert process.returncode == 0, told
     assert seen == sorted(seen) and seen, said
     assert len(read_videos(Path(out))) == 3
+
+
+def test_what_mends_a_folder_in_a_bucket_works_there(server: Server, rmset: Rmset, demo_shards: Path) -> None:
+    server.put_folder(demo_shards, "torn/")
+    server.client().delete_object(Bucket=BUCKET, Key="torn/demo-00000.parquet")
+    server.client().put_object(Bucket=BUCKET, Key="torn/demo-00007.parquet", Body=b"PAR1 torn")
+    done = rmset("stats", f"s3://{BUCKET}/torn")
+    assert done.returncode == 1
+    mirror = Mirror(Path("/cache/torn"), Address(BUCKET, "torn"))
+    told = mirror.told("mend it with: rm -f -- /cache/torn/demo-?????.parquet && rmset extract VIDEO --out /cache/torn")
+    assert told == (
+        f"mend it with: aws s3 rm --recursive s3://{BUCKET}/torn --exclude '*' --include 'demo-?????.parquet' && "
+        f"rmset extract VIDEO --out s3://{BUCKET}/torn"
+    )
+    assert "rm -f" not in done.stderr and "/mirrors/" not in done.stderr, done.stderr
