@@ -182,7 +182,7 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
         RmferError: one is unknown, of the wrong kind, or contradicts another; all are named.
     """
     try:
-        return TrainConfig(**values)
+        return TrainConfig.model_validate(values)
     except ValidationError as error:
         told = "; ".join(_fault(dict(fault)) for fault in error.errors())
         raise RmferError(f"settings: {told}", remedy="`rmfer train --list-settings` prints them all") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rmfer.errors import RmferError
@@ -96,3 +98,11 @@ def test_a_wrong_preset_is_named_with_the_nearest() -> None:
 def test_all_wrong_settings_are_told_at_once() -> None:
     with pytest.raises(RmferError, match=r"tau.*gamma|gamma.*tau"):
         make_config({"tau": 0, "gamma": 2})
+
+
+@pytest.mark.parametrize("settings", ["1: 2", "null: 2", "backbone_args: {1: 2}"])
+def test_a_setting_whose_name_is_no_text_is_told(settings: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(f"source: me\nsettings: {{{settings}}}\n")
+    with pytest.raises(RmferError, match=r"settings: .*string"):
+        resolve([str(path)], [])
