@@ -24,6 +24,7 @@ from rmset_builder.pipeline.inputs import find_sources
 from rmset_builder.pipeline.jobs import THREADS_PER_JOB
 from rmset_builder.pipeline.made_with import engine_name, engine_of
 from rmset_builder.pipeline.model_pack import DEFAULT_PACK, LICENCE_NOTICE, load_pack
+from rmset_builder.pipeline.one_video import sweep
 from rmset_builder.pipeline.planner import plan
 from rmset_builder.pipeline.progress import ProgressReporter
 from rmset_builder.pipeline.results import Outcome, Result
@@ -151,6 +152,8 @@ def command(
         _require_conditions(bucket, single_writer=single_writer)
     else:
         _make_folder(out)
+    if bucket is None:
+        sweep(out)
     wanted = engine_name(Device(runtime=engine.runtime))
     todo = plan(
         sources.tasks,

@@ -107,6 +107,22 @@ def _done_meanwhile(task: Task, own: Task, engine: Engine, out: Path) -> VideoRe
     return now if same_way and now.source_sha256 == sha256_of(own.path) else None
 
 
+def sweep(out: Path) -> None:
+    """Remove what runs left at their work that were killed when a video's row had just been written.
+
+    Nobody comes to such a video again, as it is done; what another process is at is left alone.
+    """
+    for folder in work_folder(out, "").glob("*"):
+        # No id has a dot; what has one is a correction under way.
+        if "." in folder.name or folder.is_symlink() or not folder.is_dir():
+            continue
+        try:
+            with FileLock(lock_path(out, folder.name)).acquire(timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+        except (Timeout, OSError):
+            continue
+
+
 @contextmanager
 def _workplace(out: Path, video: str) -> Iterator[Path]:
     """An empty folder for a video under way, which no other process can have at the same time.

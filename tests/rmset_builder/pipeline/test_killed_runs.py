@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 import rmset_builder
 from rmset_builder.cli import main
@@ -127,3 +128,20 @@ def test_what_a_kill_leaves_of_any_file_is_cleared_away(small_video: Path, rmset
     assert rmset("extract", small_video, "--out", tmp_path, "--threads", 2).returncode == 0
     assert not [path for path in left if path.exists()]
     assert others.exists(), "it may be another process's, at work now"
+
+
+def test_what_a_kill_leaves_at_work_on_a_video_that_was_done_is_cleared_away(
+    small_video: Path, rmset: Rmset, tmp_path: Path
+) -> None:
+    """The row is written, and then the folder is removed: a kill may come between."""
+    assert rmset("extract", small_video, "--out", tmp_path, "--threads", 2).returncode == 0
+    before = contents(tmp_path)
+    for name in ("small", "another", "held", "small.corrected"):
+        (tmp_path / ".work" / name).mkdir()
+        (tmp_path / ".work" / name / "faces.jpgs").write_bytes(b"left")
+    with FileLock(tmp_path / ".work" / "held.lock"):
+        done = rmset("extract", small_video, "--out", tmp_path, "--threads", 2)
+    assert (done.returncode, done.stdout.count("already done")) == (0, 1), done.stderr
+    left = sorted(path.parent.name for path in (tmp_path / ".work").rglob("faces.jpgs"))
+    assert left == ["held", "small.corrected"], "another process is at the one, a correction needs the other"
+    assert {name: content for name, content in contents(tmp_path).items() if ".work" not in name} == before
