@@ -85,19 +85,7 @@ def _list_settings(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 )
 @cache_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    *,
-    shards: Path,
-    benchmark_path: Path | None,
-    presets: tuple[str, ...],
-    assignments: tuple[str, ...],
-    skip_missing: bool,
-    out: Path | None,
-    resume: bool,
-    device: str | None,
-    dry_run: bool,
-) -> None:
+def command(ctx: click.Context, /, *, shards: Path, **options: Any) -> None:
     """Train the expression recogniser on a labelled benchmark and the faces of shards.
 
     \b
@@ -109,18 +97,7 @@ def command(
     The last and the best epoch, by the validation split, are evaluated on the test split once, at the end.
     """
     with mirrored(shards) as mirror:
-        _train(
-            ctx,
-            shards=mirror.folder,
-            benchmark_path=benchmark_path,
-            presets=presets,
-            assignments=assignments,
-            skip_missing=skip_missing,
-            out=out,
-            resume=resume,
-            device=device,
-            dry_run=dry_run,
-        )
+        _train(ctx, shards=mirror.folder, **options)
 
 
 def _train(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 
-from rmset_builder.commands.extract_places import EngineChoice, choose_executor, parse_engine
+from rmset_builder.commands.extract_places import EngineChoice, Room, choose_executor, parse_engine
 from rmset_builder.core.command_line import TextPath, echo, something_is_done
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.machine import usable_cores
@@ -152,7 +152,6 @@ def command(
         _require_conditions(bucket, single_writer=single_writer)
     else:
         _make_folder(out)
-    if bucket is None:
         sweep(out)
     wanted = engine_name(Device(runtime=engine.runtime))
     todo = plan(
@@ -171,17 +170,14 @@ def command(
         _tell(result, out, as_json)
     if todo.work:
         click.echo(f"note: {LICENCE_NOTICE}", err=True)
+        threads_are_usual = ctx.get_parameter_source("threads") is ParameterSource.DEFAULT
         executor = choose_executor(
             pack,
             chosen,
             models=models,
             engine=engine,
             address=address,
-            gpus=gpu,
-            nvdec=nvdec,
-            jobs=jobs,
-            threads=None if ctx.get_parameter_source("threads") is ParameterSource.DEFAULT else threads,
-            patience_s=patience,
+            room=Room(gpu, nvdec, jobs, None if threads_are_usual else threads, patience),
             videos=len(todo.work),
         )
         reporter = ProgressReporter(todo.work, Console(stderr=True))

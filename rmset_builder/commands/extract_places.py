@@ -28,6 +28,25 @@ class EngineChoice:
     runtime: Runtime = ONNX_RUNTIME
 
 
+@dataclass(frozen=True)
+class Room:
+    """What the work may take.
+
+    Attributes:
+        gpus: which to use; on a cluster each worker has one, whichever Ray gives it.
+        nvdec: whether GPUs decode.
+        jobs: how many videos at a time; None for as many as there is room for.
+        threads: CPU cores in all; None for as many as there are.
+        patience_s: how long ffmpeg may give nothing.
+    """
+
+    gpus: tuple[int, ...]
+    nvdec: bool
+    jobs: int | None
+    threads: int | None
+    patience_s: float
+
+
 def parse_engine(_: click.Context, parameter: click.Parameter, value: str) -> EngineChoice:
     """``ray``, ``openvino``, or one of each with a comma."""
     places, runtimes = ["local", "ray"], [ONNX_RUNTIME, OPENVINO]
@@ -48,11 +67,7 @@ def choose_executor(
     models: str,
     engine: EngineChoice,
     address: str,
-    gpus: tuple[int, ...],
-    nvdec: bool,
-    jobs: int | None,
-    threads: int | None,
-    patience_s: float,
+    room: Room,
     videos: int,
 ) -> Executor:
     """The executor that the options ask for.
@@ -63,60 +78,41 @@ def choose_executor(
         models: the pack's name or folder, by which nodes of a cluster open it for themselves.
         engine: where to work, and what runs the models.
         address: of a Ray cluster; empty for this machine.
-        gpus: which to use; on a cluster each worker has one, whichever Ray gives it.
-        nvdec: whether GPUs decode.
-        jobs: how many videos at a time; None for as many as there is room for.
-        threads: CPU cores in all; None for as many as there are.
-        patience_s: how long ffmpeg may give nothing.
+        room: what the work may take.
         videos: how many there are.
 
     Raises:
         RmsetError: a GPU cannot be used.
         UsageError: the options contradict each other.
     """
-    if gpus and engine.runtime == OPENVINO:
+    if room.gpus and engine.runtime == OPENVINO:
         raise click.UsageError("--engine openvino runs on CPUs: leave out --gpu")
     if engine.place == "ray":
-        cores = threads if threads or address else usable_cores()
-        place = Place(address, gpu=bool(gpus), nvdec=nvdec, jobs=jobs, threads=cores, stall_s=patience_s)
+        place = Place(
+            address,
+            gpu=bool(room.gpus),
+            nvdec=room.nvdec,
+            jobs=room.jobs,
+            threads=room.threads if room.threads or address else usable_cores(),
+            stall_s=room.patience_s,
+        )
         name = str(Path(models).absolute()) if Path(models).is_dir() else models
         return RayExecutor(place, Recipe(name, pack.sha256, settings, engine.runtime))
     if address:
         raise click.UsageError("--address is of a Ray cluster: add --engine ray")
-    return _here(
-        pack,
-        settings,
-        runtime=engine.runtime,
-        gpus=gpus,
-        nvdec=nvdec,
-        jobs=jobs,
-        threads=threads,
-        patience_s=patience_s,
-        videos=videos,
-    )
+    return _here(pack, settings, runtime=engine.runtime, room=room, videos=videos)
 
 
-def _here(
-    pack: ModelPack,
-    settings: ExtractSettings,
-    *,
-    runtime: Runtime,
-    gpus: tuple[int, ...],
-    nvdec: bool,
-    jobs: int | None,
-    threads: int | None,
-    patience_s: float,
-    videos: int,
-) -> LocalExecutor:
+def _here(pack: ModelPack, settings: ExtractSettings, *, runtime: Runtime, room: Room, videos: int) -> LocalExecutor:
     """An engine for each of the videos that are worked on at a time; GPUs take turns, threads are shared out."""
-    threads = threads or usable_cores()
+    gpus, threads = room.gpus, room.threads or usable_cores()
     for gpu in gpus:
         require_cuda(gpu)
-    decoders = {gpu: _nvdec(gpu) if nvdec else None for gpu in gpus}
-    if jobs is None:
+    decoders = {gpu: _nvdec(gpu) if room.nvdec else None for gpu in gpus}
+    if room.jobs is None:
         found = default_jobs(threads=threads, gpus=len(gpus), videos=videos, memory=find_memory())
     else:
-        found = Jobs(min(jobs, videos))
+        found = Jobs(min(room.jobs, videos))
     if found.note:
         click.echo(f"note: {found.note}", err=True)
     count = found.count
@@ -128,7 +124,7 @@ def _here(
                 Device(gpus[number % len(gpus)] if gpus else None, runtime=runtime),
                 threads=max(1, threads // count),
                 nvdec=decoders[gpus[number % len(gpus)]] if gpus else None,
-                patience_s=patience_s,
+                patience_s=room.patience_s,
             )
             for number in range(count)
         ]

@@ -22,19 +22,18 @@ class OpenVinoRunner:
         graph: the serialised ONNX graph.
         batch: its first dimension.
         callers: so many threads may call `run` at once without waiting for each other.
-        precision: ``bf16`` or ``f32``; by default `best_precision`.
 
     Raises:
         RmsetError: OpenVINO is not installed, or cannot read the graph.
     """
 
-    def __init__(self, graph: bytes, batch: int, *, callers: int, precision: str | None = None) -> None:
+    def __init__(self, graph: bytes, batch: int, *, callers: int) -> None:
         self._batch = batch
         config = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": str(callers),
             "INFERENCE_NUM_THREADS": str(callers),
-            "INFERENCE_PRECISION_HINT": precision or best_precision(),
+            "INFERENCE_PRECISION_HINT": best_precision(),
             # Cores are shared with decoding and encoding, of which OpenVINO knows nothing.
             "ENABLE_CPU_PINNING": "NO",
         }

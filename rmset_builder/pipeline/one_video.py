@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from rmset_builder.core.errors import RmsetError, VideoError
 from rmset_builder.core.files import sha256_of
+from rmset_builder.core.locks import held_if_free
 from rmset_builder.corrections.correct import reapply
 from rmset_builder.corrections.rewrite import finish
 from rmset_builder.pipeline.engine import Engine
@@ -116,11 +117,9 @@ def sweep(out: Path) -> None:
         # No id has a dot; what has one is a correction under way.
         if "." in folder.name or folder.is_symlink() or not folder.is_dir():
             continue
-        try:
-            with FileLock(lock_path(out, folder.name)).acquire(timeout=0):
+        with held_if_free(lock_path(out, folder.name)) as free:
+            if free:
                 shutil.rmtree(folder, ignore_errors=True)
-        except (Timeout, OSError):
-            continue
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError, reason_of
+from rmset_builder.core.locks import held_if_free
 
 VARIABLE = "RMSET_CACHE"
 _STAGING = "staging"
@@ -55,11 +56,8 @@ def staging_folder() -> Iterator[Path]:
 
 def _remove(lock: Path) -> None:
     """What a killed process left; one that lives holds its lock."""
-    try:
-        with FileLock(lock, timeout=0):
-            folder = lock.with_suffix("")
-            if folder.is_dir():
-                shutil.rmtree(folder, ignore_errors=True)
-                lock.unlink(missing_ok=True)
-    except Timeout:
-        return
+    with held_if_free(lock) as free:
+        folder = lock.with_suffix("")
+        if free and folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)

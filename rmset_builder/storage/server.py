@@ -223,11 +223,16 @@ def _written(address: Address, write: Callable[[dict[str, str], dict[str, str]],
 
 
 def _token_of(address: Address) -> tuple[str, str] | None:
+    head = _head(address)
+    return None if head is None else (str(head["Metadata"].get(_TOKEN, "")), str(head["ETag"]))
+
+
+def _head(address: Address) -> Any | None:
+    """What the server says of an object without its content; None where there is none."""
     client = _client()
     try:
         with _telling(address):
-            head = client.head_object(Bucket=address.bucket, Key=address.key)
-            return str(head["Metadata"].get(_TOKEN, "")), str(head["ETag"])
+            return client.head_object(Bucket=address.bucket, Key=address.key)
     except FileNotFoundError:
         return None
 
@@ -249,11 +254,8 @@ def delete(address: Address) -> None:
 
 def age_s(address: Address) -> float | None:
     """How long ago an object was written, seconds, by the server's clock alone; None where there is none."""
-    client = _client()
-    try:
-        with _telling(address):
-            head = client.head_object(Bucket=address.bucket, Key=address.key)
-    except FileNotFoundError:
+    head = _head(address)
+    if head is None:
         return None
     now = datetime.strptime(head["ResponseMetadata"]["HTTPHeaders"]["date"], "%a, %d %b %Y %H:%M:%S %Z")
     written: datetime = head["LastModified"].replace(tzinfo=None)
@@ -262,13 +264,8 @@ def age_s(address: Address) -> float | None:
 
 def look(address: Address) -> Listed | None:
     """One object as a list has it; None where there is none."""
-    client = _client()
-    try:
-        with _telling(address):
-            head = client.head_object(Bucket=address.bucket, Key=address.key)
-    except FileNotFoundError:
-        return None
-    return Listed(address, head["ContentLength"], head["ETag"], _ns(head["LastModified"]))
+    head = _head(address)
+    return None if head is None else Listed(address, head["ContentLength"], head["ETag"], _ns(head["LastModified"]))
 
 
 def list_folder(folder: Address, beginning: str = "") -> Iterator[Listed]:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
+
+from rmset_builder.core.files import is_file
+from rmset_builder.core.locks import held_if_free
 
 _PREFIX, _LOCK = "rmset-ray-", "lock"
 # Names of sockets may have 107 bytes, of which Ray's take 70 and this folder's 20.
@@ -30,11 +33,8 @@ def own_folder() -> Iterator[Path]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove a folder that no process holds any more, if it is ours to remove."""
-    lock = FileLock(folder / _LOCK)
-    try:
-        if folder.is_symlink() or not (folder / _LOCK).is_file():
-            return
-        with lock.acquire(timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
-    except (Timeout, OSError):
+    if folder.is_symlink() or not is_file(folder / _LOCK):
         return
+    with held_if_free(folder / _LOCK) as free:
+        if free:
+            shutil.rmtree(folder, ignore_errors=True)

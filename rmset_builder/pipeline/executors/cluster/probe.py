@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
+from rmset_builder.core.locks import held_if_free
 from rmset_builder.shards.layout import work_folder
 from rmset_builder.storage.address import is_address
 
@@ -18,7 +19,7 @@ _PREFIX = "cluster-"
 _LOOKS, _BETWEEN_LOOKS_S = 10, 0.5
 
 
-@contextmanager
+@contextlib.contextmanager
 def probe_in(out: Path) -> Iterator[Path | None]:
     """Such a file, which this process holds for the block; None for a bucket, which all share who are let in.
 
@@ -30,7 +31,9 @@ def probe_in(out: Path) -> Iterator[Path | None]:
     folder = work_folder(out, "any").parent
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{_PREFIX}*.lock"):
-        _remove_abandoned(left)
+        with held_if_free(left) as free, contextlib.suppress(OSError):
+            if free:
+                left.unlink(missing_ok=True)
     probe = folder / f"{_PREFIX}{secrets.token_hex(8)}.lock"
     try:
         with FileLock(probe):
@@ -47,11 +50,3 @@ def is_seen(probe: Path) -> bool:
         if probe.exists():
             return True
     return False
-
-
-def _remove_abandoned(probe: Path) -> None:
-    try:
-        with FileLock(probe).acquire(timeout=0):
-            probe.unlink(missing_ok=True)
-    except (Timeout, OSError):
-        return
