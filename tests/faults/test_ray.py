@@ -150,8 +150,11 @@ class Cluster:
         return None
 
 
-def begun_again(told: Path, times_over: int) -> bool:
-    return f"begun again ({times_over} of 3)" in told.read_text()
+def begun_again(told: Path, deaths: int) -> bool:
+    """Whether so many deaths were told of. A node's next worker need not have the video of the last one: the lock of a
+    process that is ending may still be held when Ray has told of its death.
+    """
+    return told.read_text().count("; begun again (") == deaths
 
 
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -177,12 +180,12 @@ def test_a_worker_and_a_node_that_die_and_a_cable_that_is_pulled(
                     soon(stands.exists, process)
                     stands.unlink()
                     soon(cluster.worker, process).kill()
-                    soon(partial(begun_again, told, 2), process)
+                    soon(partial(begun_again, told, 1), process)
                     soon(stands.exists, process)
                 with making_good(node):
                     for one in nodes[1].processes():
                         one.kill()
-                    soon(partial(begun_again, told, 3), process)
+                    soon(partial(begun_again, told, 2), process)
                     first_goes.touch()
                     done = finish(process)
                 assert done.returncode == 0, told.read_text()
@@ -197,7 +200,7 @@ def test_a_worker_and_a_node_that_die_and_a_cable_that_is_pulled(
                 soon(stands.exists, process)
                 nodes[1].cable("down")
                 with making_good(one):
-                    soon(partial(begun_again, told, 2), process)
+                    soon(partial(begun_again, told, 1), process)
                     nodes[1].cable("up")
                     other_goes.touch()
                     done = finish(process)
