@@ -8,6 +8,7 @@ import click
 
 from rmset_builder import __version__
 from rmset_builder.core.command_line import LazyGroup, run
+from rmset_builder.core.machine import leave_blas_one_thread
 from rmset_builder.core.versions import version_message
 
 _COMMANDS = {
@@ -59,4 +60,5 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run ``rmset`` and exit with its code."""
     remedy = "fewer --jobs or --threads take less, and `rmset doctor` says how much there is"
     resumes = ", the same command goes on from there"
+    leave_blas_one_thread()
     run(rmset, arguments, less_memory=remedy, resumes=resumes)

@@ -90,6 +90,11 @@ class ScaledDetector:
         finer = (_round_up(round(self.base * factor)) for factor in _FINER)
         self._finer = [side for side in finer if side <= max(width, height)]
 
+    def open_ahead(self, pool: Executor) -> None:
+        """Have the detectors opened that a video's first frame needs."""
+        for scale in self._first_scales():
+            pool.submit(self._bank.get, self._size(scale))
+
     def detect(self, picture: Image, scales: Scales) -> Faces:
         """The faces of a picture, the scales' findings joined."""
         return Faces.joined([self._whole(picture, side) for side in scales])
@@ -109,8 +114,10 @@ class ScaledDetector:
         return Faces.joined(found)
 
     def _whole(self, picture: Image, scale: int) -> Faces:
-        size = InputSize.for_picture(self._width, self._height, longest_side=scale)
-        return self._bank.get(size).detect([picture])[0]
+        return self._bank.get(self._size(scale)).detect([picture])[0]
+
+    def _size(self, scale: int) -> InputSize:
+        return InputSize.for_picture(self._width, self._height, longest_side=scale)
 
     def _square(self, region: Array, scales: Scales) -> tuple[tuple[int, int, int], int] | None:
         """Left, top and side in picture pixels, and input side, of the square to look at a region in."""
@@ -148,8 +155,7 @@ class ScaledDetector:
 
         A finer one is tried while it shows more.
         """
-        coarse, fine = [round(self.base * _COARSER), self.base], self._finer
-        first = [*fine[:1], *reversed(coarse)]  # the slowest begins first
+        coarse, fine, first = self._coarse, self._finer, self._first_scales()
         found = dict(zip(first, pool.map(functools.partial(self._whole, picture), first), strict=True))
         found = {side: found[side] for side in sorted(found)}
         if fine and self._shows_more(found, fine[0], than=coarse):
@@ -157,6 +163,14 @@ class ScaledDetector:
         sure = {side: self._sure_of(faces) for side, faces in found.items()}
         scales = cheapest_cover(sure, preferred=self.base)
         return scales, Faces.joined([found[side] for side in scales])
+
+    @property
+    def _coarse(self) -> list[int]:
+        return [round(self.base * _COARSER), self.base]
+
+    def _first_scales(self) -> list[int]:
+        """Those at which a probe looks in any case; the slowest begins first."""
+        return [*self._finer[:1], *reversed(self._coarse)]
 
     def _shows_more(self, found: dict[int, Faces], side: int, *, than: Sequence[int]) -> bool:
         """Does a scale add a face that the detector is sure of?"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from rmset_builder.core.geometry import Array
 from rmset_builder.faces.align import ARCFACE_SIDE
 from rmset_builder.inference.graphs import fix_shape, load_graph, unroll_prelu, widen_groups
 from rmset_builder.inference.open_runner import open_runner
+from rmset_builder.inference.runners import Runner
 from rmset_builder.inference.session import Device
 
 Image = npt.NDArray[np.uint8]
@@ -28,22 +30,44 @@ class Embedder:
         model: the recogniser's ONNX file: (n, 3, 112, 112) RGB in, (n, d) out.
         batch: faces per call; shorter batches are padded.
         device: where to run.
+        pool: opens the model meanwhile; None: it is open at once.
+
+    Raises:
+        RmsetError: the file is no recogniser, or a GPU was asked for and cannot be used; of a ``pool``'s work `wait`
+            and `embed` tell.
     """
 
-    def __init__(self, model: Path, *, batch: int, device: Device) -> None:
+    def __init__(self, model: Path, *, batch: int, device: Device, pool: Executor | None = None) -> None:
         self.batch = batch
-        self._runner = open_runner(functools.partial(_fixed_graph, model, device.is_onnx_cpu), batch, device)
+        opening = functools.partial(
+            open_runner, functools.partial(_fixed_graph, model, device.is_onnx_cpu), batch, device
+        )
+        self._opened: Future[Runner] = Future()
+        if pool is None:
+            self._opened.set_result(opening())
+        else:
+            self._opened = pool.submit(opening)
+
+    def wait(self) -> None:
+        """Until the model is open.
+
+        Raises:
+            RmsetError: it cannot be.
+        """
+        self._opened.result()
 
     def embed(self, faces: Sequence[Image]) -> Array:
         """Embeddings (n, d) float32, not normalised, of n faces (112, 112, 3) uint8 RGB."""
         if not faces:
             return np.empty((0, 0), np.float32)
         rows = ((np.stack(faces) - np.float32(_MEAN)) * np.float32(_SCALE)).transpose(0, 3, 1, 2)
-        return self._runner.run(rows)[0]
+        return self._opened.result().run(rows)[0]
 
     def close(self) -> None:
         """Give back what the model holds."""
-        self._runner.close()
+        # What has not begun is cancelled with its pool.
+        if not self._opened.cancelled() and self._opened.exception() is None:
+            self._opened.result().close()
 
 
 def faces_worth_embedding(worth: npt.NDArray[np.floating], *, most: int) -> npt.NDArray[np.intp]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 import cv2
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from rmset_builder.core.imports import import_large
@@ -53,7 +54,7 @@ class Engine:
 
 @contextmanager
 def open_engine(spec: EngineSpec) -> Iterator[Engine]:
-    """Open the models and start the threads; after an interruption what has not begun never begins.
+    """Start the threads, and have them open the models; after an interruption what has not begun never begins.
 
     Raises:
         RmsetError: a GPU was asked for and cannot be used.
@@ -64,23 +65,27 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
     count = spec.threads * (1 if spec.device.gpu is None else _GPU_THREADS_PER_CORE)
     # OpenCV's and BLAS's own threads would only compete with these.
     cv2.setNumThreads(1)
-    with (
-        threadpool_limits(1),
-        closing(Embedder(spec.pack.recogniser, batch=batch, device=device)) as embedder,
-        closing(
-            DetectorBank(spec.pack.detector, batch=batch, device=device, threshold=spec.settings.det_threshold_low)
-        ) as detectors,
-        closing(Workers(count)) as workers,
-    ):
-        # Wanted when a video ends, and then by one thread for whom all others would wait.
-        workers.at(Urgency.AHEAD).submit(import_ahead)
+    with threadpool_limits(1), ExitStack() as models, closing(Workers(count)) as workers:
+        ahead = workers.at(Urgency.AHEAD)
+        # Of a GPU that cannot be used the user hears before anything is begun.
+        pool = ahead if device.gpu is None else None
+        embedder = models.enter_context(closing(Embedder(spec.pack.recogniser, batch=batch, device=device, pool=pool)))
+        detectors = models.enter_context(
+            closing(
+                DetectorBank(spec.pack.detector, batch=batch, device=device, threshold=spec.settings.det_threshold_low)
+            )
+        )
+        ahead.submit(import_ahead)
         yield Engine(spec, detectors, embedder, workers)
 
 
 def import_ahead() -> None:
-    """Import what a video needs later, in the order in which it does.
+    """Import what a video needs later, and then for one thread for whom all others would wait.
 
-    Two threads that import scipy from different ends can wait for each other, which Python ends with an error.
+    In the order in which it is needed: two threads that import scipy from different ends can wait for each other, which
+    Python ends with an error.
     """
     for name in ("scipy.optimize", "scipy.cluster.hierarchy"):
         import_large(name)
+    # With its first array pyarrow imports pandas, where that is installed.
+    pa.array([])

@@ -63,6 +63,8 @@ def extract_video(
         detector = ScaledDetector(
             engine.detectors, width=reader.width, height=reader.height, det_threshold=settings.det_threshold
         )
+        detector.open_ahead(engine.workers.at(Urgency.AHEAD))
+        engine.embedder.wait()
         found = find_faces(reader, detector, engine.workers, _face_rules(settings), spool=spool, progress=progress)
         timeline = Timeline.of(reader.times_s(), info.fps)
         people = find_people(

@@ -116,6 +116,8 @@ _ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(
 SCHEMA = pa.schema(
     [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
 )
+# From no array: with its first one pyarrow imports pandas, where that is installed.
+_EMPTY = pa.Table.from_batches([], SCHEMA)
 
 
 def record_of(row: Mapping[str, Any]) -> VideoRecord:
@@ -151,7 +153,7 @@ def read_videos(shards: Path) -> dict[str, VideoRecord]:
 def _read_table(path: Path) -> pa.Table:
     """As `SCHEMA` has it; empty where there is none."""
     if not path.exists():
-        return SCHEMA.empty_table()
+        return _EMPTY
     try:
         return _in_schema(read_checked(path))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
@@ -213,7 +215,7 @@ def remove_video(shards: Path, video: str) -> None:
 def _swap(address: Address, change: Callable[[pa.Table], pa.Table]) -> None:
     def changed(present: bytes | None) -> bytes:
         sink = pa.BufferOutputStream()
-        write_checked(change(SCHEMA.empty_table() if present is None else _parse(address, present)), sink)
+        write_checked(change(_EMPTY if present is None else _parse(address, present)), sink)
         return bytes(sink.getvalue())
 
     swap(address, changed)

@@ -120,6 +120,21 @@ def test_libraries_are_left_alone_where_nothing_is_less_than_it_seems(monkeypatc
     assert "OMP_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("2", 2)])
+def test_the_command_leaves_blas_one_thread_unless_told_otherwise(given: str | None, threads: int) -> None:
+    program = (
+        "import rmset_builder.cli as cli, sys\n"
+        "try: cli.main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "import numpy, threadpoolctl\n"
+        "print(*{one['num_threads'] for one in threadpoolctl.threadpool_info()})"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment |= {"OPENBLAS_NUM_THREADS": given} if given else {}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == str(threads)
+
+
 @pytest.mark.parametrize(
     ("environment", "cores", "source"),
     [

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from waiting import PATIENCE_S, wait_for
@@ -55,6 +56,16 @@ def test_what_is_imported_ahead_is_imported_in_the_order_of_use() -> None:
     names = done.stdout.split()
     # In the order in which they were whole.
     assert names.index("scipy.optimize") < names.index("scipy.cluster.hierarchy")
+
+
+def test_a_recogniser_that_cannot_be_opened_is_told_when_it_is_waited_for_and_ends_with_its_engine() -> None:
+    pack = load_pack()
+    spec = EngineSpec(replace(pack, recogniser=pack.detector), threads=2)
+    with open_engine(spec) as engine, pytest.raises(RmsetError, match="a face recogniser with one input and one out"):
+        engine.embedder.wait()
+    # Interrupted before a thread came to it.
+    with pytest.raises(KeyboardInterrupt), open_engine(EngineSpec(pack, threads=1)):
+        raise KeyboardInterrupt
 
 
 def test_an_engines_threads_end_with_it_and_what_has_not_begun_never_does() -> None:
