@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import itertools
 import queue
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,7 +18,11 @@ _INSTALL = 'python -m pip install "rmset-builder[openvino]"'
 
 
 class OpenVinoRunner:
-    """Runs up to ``callers`` batches of a fixed size side by side, each on one core.
+    """Runs up to ``callers`` batches of a fixed size side by side, each in its caller's thread.
+
+    OpenVINO computes in the thread that asks where it has one thread and one stream, of which a model is busy with one
+    batch at a time. So each caller who finds all models busy gets a further one: threads of OpenVINO's own, of which
+    its many streams are made, would be more than there are cores.
 
     Args:
         graph: the serialised ONNX graph.
@@ -28,40 +34,48 @@ class OpenVinoRunner:
     """
 
     def __init__(self, graph: bytes, batch: int, *, callers: int) -> None:
-        self._batch = batch
-        config = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": str(callers),
-            "INFERENCE_NUM_THREADS": str(callers),
-            "INFERENCE_PRECISION_HINT": best_precision(),
-            # Cores are shared with decoding and encoding, of which OpenVINO knows nothing.
-            "ENABLE_CPU_PINNING": "NO",
-        }
-        try:
-            model = compiled(_core(), graph, config)
-        except RuntimeError as error:
-            raise RmsetError(
-                f"OpenVINO cannot run the model ({str(error).strip().splitlines()[0]})",
-                remedy="do without --engine openvino",
-            ) from error
-        self._outputs = range(len(model.outputs))
+        self._graph, self._batch = graph, batch
+        self._still = itertools.repeat(None, callers)
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(callers):
-            self._free.put(model.create_infer_request())
+        self._free.put(self._further())
 
     def run(self, rows: Rows) -> list[Rows]:
         """See `Runner`."""
-        request = self._free.get()
+        request = self._free_one()
         try:
             parts = []
             for chunk in split(rows, self._batch):
                 found = request.infer([padded(chunk, self._batch)])
                 # The request's own memory is written over by the next call.
-                outputs = [found[place].copy() for place in self._outputs]
+                outputs = [output.copy() for output in found.values()]
                 parts.append([by_row(output, self._batch)[: len(chunk)] for output in outputs])
             return joined(parts)
         finally:
             self._free.put(request)
+
+    def _free_one(self) -> Any:
+        with contextlib.suppress(queue.Empty):
+            return self._free.get_nowait()
+        return self._further() or self._free.get()
+
+    def _further(self) -> Any:
+        """The one request of a further model; None where there are as many as callers."""
+        if next(self._still, self) is self:
+            return None
+        config = {
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": "1",
+            "INFERENCE_PRECISION_HINT": best_precision(),
+            # Cores are shared with decoding and encoding, of which OpenVINO knows nothing.
+            "ENABLE_CPU_PINNING": "NO",
+        }
+        try:
+            return compiled(_core(), self._graph, config).create_infer_request()
+        except RuntimeError as error:
+            raise RmsetError(
+                f"OpenVINO cannot run the model ({str(error).strip().splitlines()[0]})",
+                remedy="do without --engine openvino",
+            ) from error
 
     def close(self) -> None:
         """Nothing is held but the model."""
