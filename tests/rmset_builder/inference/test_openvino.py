@@ -146,6 +146,11 @@ def test_what_is_compiled_is_kept_and_made_anew_where_it_is_not_whole(
         assert kept.read_bytes()[:32] == hashlib.sha256(kept.read_bytes()[32:]).digest()
         assert len(kept.read_bytes()) > 1_000_000
     detector(pack, Device(runtime=OPENVINO, threads=2))
+    assert len(list(cache.iterdir())) == 1, "for any number of callers"
+    other = "f32" if openvino.best_precision() == "bf16" else "bf16"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(openvino, "best_precision", lambda: other)
+        detector(pack, Device(runtime=OPENVINO))
     assert len(list(cache.iterdir())) == 2, "other settings, another file"
     (cache.parent / "file").touch()
     monkeypatch.setenv("RMSET_CACHE", str(cache.parent / "file"))
