@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -33,8 +33,7 @@ _SAME_FACE = 0.5
 _ROOM = 2.5
 _REGION_STEP = 64
 _MOST_REGION_SIDE = 320
-# What a look costs beside its pixels, as so many pixels: some .4 ms, and 31 ns each on one core.
-_PIXELS_A_LOOK = 13_000
+_MOST_REGIONS = 4
 # Faces nearer to the square's border than this share of it may be cut.
 _BORDER = 0.02
 
@@ -106,12 +105,13 @@ class ScaledDetector:
         Each region is looked at in a square input at the finest of ``scales`` at which it is small enough; faces
         that the square's border may have cut are left out.
         """
-        squares = [square for region in regions if (square := self._square(region, scales)) is not None]
-        if len(squares) < len(regions):
+        if len(regions) > _MOST_REGIONS:
             return None
-        if _cost(InputSize(side, side) for _, side in squares) > _cost(map(self._size, scales)):
+        squares = [self._square(region, scales) for region in regions]
+        if any(square is None for square in squares):
             return None
-        return Faces.joined([self._part(picture, *square) for square in squares])
+        found = [self._part(picture, *square) for square in squares if square is not None]
+        return Faces.joined(found)
 
     def _whole(self, picture: Image, scale: int) -> Faces:
         return self._bank.get(self._size(scale)).detect([picture])[0]
@@ -203,11 +203,6 @@ def _sees(faces: Faces, wanted: Faces) -> np.ndarray[tuple[int], np.dtype[np.boo
     if not len(faces):
         return np.zeros(len(wanted), bool)
     return np.asarray(iou_matrix(wanted.boxes, faces.boxes).max(axis=1) >= _SAME_FACE)
-
-
-def _cost(looks: Iterable[InputSize]) -> int:
-    """What it costs to run the detector on inputs of these sizes, in pixels."""
-    return sum(look.width * look.height + _PIXELS_A_LOOK for look in looks)
 
 
 def _round_up(side: int) -> int:
