@@ -4,196 +4,39 @@
 
 For each video and engine: whole commands with start-up on both sides (the obvious program is given some frames, and the
 rest is added at its rate), their ratio; the same once all is loaded, ours as the second video of a command; peak memory
-of the whole process tree; and the bound: every stage alone on all cores with the work that the extraction really did,
-so many pictures of so many pixels detected, so many faces embedded and so on, added up. All sides and every stage run
-once in each round, and the best of all rounds counts: what else a machine does in one of them says nothing of either.
+of the whole process tree; and two bounds. One is every stage alone on all cores with the work that the extraction
+really did, so many pictures of so many pixels detected, so many faces embedded and so on, added up, and for whole
+commands what one with two frames takes besides. The other is the processor time that the command really took, as if no
+core had ever waited. All sides and every stage run once in each round, and the best of all rounds counts: what else a
+machine does in one of them says nothing of either.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import psutil
 from common import HERE, keep
+from extract_stages import stages_alone
+from watched_command import Watched, run_watched
 
 from rmset_builder.core.machine import usable_cores
-from rmset_builder.core.priority_pool import Urgency, Workers
-from rmset_builder.detection.base import InputSize
-from rmset_builder.detection.multiscale import DetectorBank
-from rmset_builder.detection.scrfd import Scrfd
-from rmset_builder.faces.align import arcface_crop
-from rmset_builder.faces.jpeg import decode_jpeg, encode_faces
-from rmset_builder.fetching.catalog import Provenance
-from rmset_builder.identity.embedder import Embedder
-from rmset_builder.inference.session import ONNX_RUNTIME, OPENVINO, Device, Runtime
-from rmset_builder.pipeline.engine import Engine, EngineSpec
-from rmset_builder.pipeline.extract import extract_video
-from rmset_builder.pipeline.model_pack import load_pack
-from rmset_builder.pipeline.settings import ExtractSettings
-from rmset_builder.pipeline.task import Task
-from rmset_builder.shards.layout import shard_path
-from rmset_builder.shards.metadata import ShardMetadata
-from rmset_builder.shards.reader import read_blocks
-from rmset_builder.shards.schema import FaceRows, joined, taken
-from rmset_builder.shards.writer import write_shards
-from rmset_builder.video.decode import Frame, FrameReader
-from rmset_builder.video.info import VideoInfo
-
-KEPT_FRAMES = 60
+from rmset_builder.inference.session import ONNX_RUNTIME, OPENVINO, Runtime
+from rmset_builder.video.ffmpeg import find_ffmpeg
 
 
-class CountingBank(DetectorBank):
-    """Remembers how many pictures of each size were looked at."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.calls: collections.Counter[InputSize] = collections.Counter()
-
-    def get(self, size: InputSize) -> Scrfd:
-        """The detector, once more."""
-        self.calls[size] += 1
-        return super().get(size)
-
-
-class CountingEmbedder(Embedder):
-    """Remembers how many faces were embedded."""
-
-    count = 0
-
-    def embed(self, faces: Any) -> Any:
-        """Embed and count."""
-        self.count += len(faces)
-        return super().embed(faces)
-
-
-def timed(work: Callable[[], object], rounds: int) -> float:
-    """Seconds that ``work`` takes in the best of some rounds."""
-    seconds = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
-
-
-def run_watched(command: list[str]) -> tuple[str, float, float]:
-    """Standard output, seconds, and the peak of the process tree's memory in MB."""
-    began = time.perf_counter()
-    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    peak, stop = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.05):
-            try:
-                tree = [process, *process.children(recursive=True)]
-                peak[0] = max(peak[0], sum(p.memory_info().rss for p in tree) / 1e6)
-            except psutil.Error:
-                continue
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    output, _ = process.communicate()
-    stop.set()
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return output, time.perf_counter() - began, peak[0]
-
-
-def stages_alone(video: Path, engine: Runtime, threads: int, rounds: int, folder: Path) -> dict[str, float]:
-    """Seconds of each stage alone on ``threads`` cores, for the work that one extraction does.
-
-    Frames come from memory one after the other, as in an extraction: from a cache they would be read faster.
-    """
-    cv2.setNumThreads(1)
-    pack, settings, device = load_pack(), ExtractSettings(), Device(runtime=engine, threads=threads)
-    if engine == ONNX_RUNTIME:  # which computes in the thread that asks
-        device = Device()
-    bank = CountingBank(pack.detector, batch=1, device=device, threshold=settings.det_threshold_low)
-    embedder = CountingEmbedder(pack.recogniser, batch=1, device=device)
-    info = VideoInfo.from_path(video)
-    work = folder / "work"
-    work.mkdir()
-    with closing(Workers(threads)) as workers:
-        pool = workers.at(Urgency.AWAITED)
-        engine = Engine(EngineSpec(pack, settings, device, threads), bank, embedder, workers)
-        task = Task(video.stem, video, Provenance())
-        record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
-        seconds = {"decode": timed(lambda: decode_all(info, threads), rounds)}
-        frames = first_frames(info)
-        calls = [(bank.get(size), size) for size, n in bank.calls.items() for _ in range(n)]
-
-        def detect(number: int) -> object:
-            detector, size = calls[number]
-            return detector.detect([picture_of(frames[number % len(frames)], size)])
-
-        seconds["detect"] = timed(lambda: list(pool.map(detect, range(len(calls)))), rounds)
-        rows = joined(list(read_blocks(shard_path(folder, video.stem, 0))))
-        chosen = [rows.images[i] for i in np.linspace(0, len(rows) - 1, embedder.count).astype(int)]
-
-        def embed(picture: bytes) -> object:
-            return embedder.embed([arcface_crop(decode_jpeg(picture))])
-
-        seconds["embed"] = timed(lambda: list(pool.map(embed, chosen)), rounds)
-        by_frame = np.split(rows.landmarks, np.flatnonzero(np.diff(rows.frame)) + 1)
-
-        def encode(number: int) -> object:
-            return encode_faces(frames[number % len(frames)], by_frame[number], side=260, quality=95)
-
-        seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, range(len(by_frame)))), rounds)
-
-    def block(start: int, stop: int) -> FaceRows:
-        return taken(rows, np.arange(start, stop))
-
-    seconds["write"] = timed(lambda: write_shards(folder, "again", record.faces, block, ShardMetadata()), rounds)
-    return seconds
-
-
-def decode_all(info: VideoInfo, threads: int) -> None:
-    """Read every frame and do nothing with it."""
-    with FrameReader(info, threads=threads) as reader:
-        buffer = np.empty(reader.shape, np.uint8)
-        while reader.read_into(buffer):
-            pass
-
-
-def first_frames(info: VideoInfo) -> list[Frame]:
-    """The first frames of a video."""
-    frames: list[Frame] = []
-    with FrameReader(info) as reader:
-        while len(frames) < KEPT_FRAMES and reader.read_into(buffer := np.empty(reader.shape, np.uint8)):
-            frames.append(buffer)
-    return frames
-
-
-def picture_of(frame: Frame, size: InputSize) -> Frame:
-    """What an input is filled with: the whole frame, or a square of it."""
-    return frame if size.width != size.height else frame[: size.height, : size.width]
-
-
-Extracted = tuple[list[dict[str, Any]], float]
-
-
-def extract(videos: list[Path], out: Path, engine: Runtime, threads: int) -> tuple[Extracted, float]:
-    """The results and the seconds of one command, start included; and its peak memory in MB."""
+def extract(videos: list[Path], out: Path, engine: Runtime, threads: int) -> tuple[list[dict[str, Any]], Watched]:
+    """The results of one command, and what it took, start included."""
     command = [sys.executable, "-m", "rmset_builder", "extract", *map(str, videos), "--out", str(out), "--json"]
-    output, seconds, peak = run_watched([*command, "--engine", engine, "--threads", str(threads)])
-    return ([json.loads(line) for line in output.splitlines()], seconds), peak
+    watched = run_watched([*command, "--engine", engine, "--threads", str(threads)])
+    return [json.loads(line) for line in watched.output.splitlines()], watched
 
 
 @dataclass(frozen=True)
@@ -207,9 +50,15 @@ class Obvious:
 
 @dataclass(frozen=True)
 class Ours:
-    """Ours in one round: seconds of a whole command, frames a second of its only and of a second video, memory."""
+    """Ours in one round.
+
+    Seconds of a whole command, by the clock and of all cores, and of one with two frames; frames a second of its only
+    and of a second video; memory.
+    """
 
     whole_s: float
+    processor_s: float
+    two_frames_s: float
     first: float
     second: float
     frames: int
@@ -220,18 +69,37 @@ class Ours:
 def obvious(video: Path, folder: Path, frames: int) -> Obvious:
     """The obvious program on a video's first frames."""
     command = [sys.executable, str(HERE / "obvious.py"), str(video), str(folder), str(frames)]
-    output, seconds, peak = run_watched(command)
-    told = json.loads(output.splitlines()[-1])
-    return Obvious(seconds - told["seconds"], told["frames"] / told["seconds"], peak)
+    watched = run_watched(command)
+    told = json.loads(watched.output.splitlines()[-1])
+    return Obvious(watched.seconds - told["seconds"], told["frames"] / told["seconds"], watched.peak_mb)
 
 
-def ours(video: Path, again: Path, folder: Path, engine: Runtime, threads: int) -> Ours:
-    """One command with the video, and one with a copy of it after it."""
-    (once, whole_s), peak = extract([video], folder / "once", engine, threads)
-    (both, _), _ = extract([video, again], folder / "twice", engine, threads)
+@dataclass(frozen=True)
+class Videos:
+    """A video, a copy of it, and its first two frames."""
+
+    video: Path
+    again: Path
+    short: Path
+
+
+def ours(videos: Videos, folder: Path, engine: Runtime, threads: int) -> Ours:
+    """A command with the video, one with a copy of it after it, and one with its first two frames."""
+    once, alone = extract([videos.video], folder / "once", engine, threads)
+    both, _ = extract([videos.video, videos.again], folder / "twice", engine, threads)
+    _, start = extract([videos.short], folder / "short", engine, threads)
     frames, faces = (both[-1][name] for name in ("frames", "faces"))
     first, second = frames / once[-1]["seconds_spent"], frames / both[-1]["seconds_spent"]
-    return Ours(whole_s, first, second, frames, faces, peak)
+    return Ours(alone.seconds, alone.processor_s, start.seconds, first, second, frames, faces, alone.peak_mb)
+
+
+def with_copies(video: Path, folder: Path) -> Videos:
+    """A video and what else is made of it, with an encoder that every ffmpeg has."""
+    again, short = folder / f"{video.stem}_again{video.suffix}", folder / f"{video.stem}_short.mp4"
+    shutil.copy(video, again)
+    picked = ["-frames:v", "2", "-an", "-c:v", "mpeg4", "-q:v", "2"]
+    subprocess.run([find_ffmpeg().path, "-v", "error", "-i", str(video), *picked, str(short)], check=True)
+    return Videos(video, again, short)
 
 
 def measure(video: Path, engines: list[Runtime], obvious_frames: int, threads: int, rounds: int) -> dict[str, Any]:
@@ -241,12 +109,11 @@ def measure(video: Path, engines: list[Runtime], obvious_frames: int, threads: i
     stages: dict[Runtime, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="rmset-benchmark-") as scratch:
         folder = Path(scratch)
-        again = folder / f"{video.stem}_again{video.suffix}"
-        shutil.copy(video, again)
+        videos = with_copies(video, folder)
         for number in range(rounds):
             theirs.append(obvious(video, folder / f"obvious{number}", obvious_frames))
             for engine in engines:
-                of[engine].append(ours(video, again, folder / f"{engine}{number}", engine, threads))
+                of[engine].append(ours(videos, folder / f"{engine}{number}", engine, threads))
         for engine in engines:
             (folder / f"stages-{engine}").mkdir()
             stages[engine] = stages_alone(video, engine, threads, rounds, folder / f"stages-{engine}")
@@ -263,15 +130,18 @@ def measure(video: Path, engines: list[Runtime], obvious_frames: int, threads: i
             "whole_command_s": round(whole_s, 1),
             "peak_mb": round(max(one.peak_mb for one in theirs)),
         },
-        **{engine: beside(of[engine], stages[engine], whole_s, rate) for engine in engines},
+        **{engine: beside(of[engine], stages[engine], whole_s, rate, threads) for engine in engines},
     }
 
 
-def beside(found: list[Ours], stages: dict[str, float], obvious_s: float, obvious_rate: float) -> dict[str, Any]:
+def beside(
+    found: list[Ours], stages: dict[str, float], obvious_s: float, obvious_rate: float, threads: int
+) -> dict[str, Any]:
     """Ours of all rounds beside the obvious program's best."""
     frames, faces = found[0].frames, found[0].faces
     whole_s, rate = min(one.whole_s for one in found), max(one.second for one in found)
     bound = frames / sum(stages.values())
+    two_frames_s, processor_s = min(one.two_frames_s for one in found), min(one.processor_s for one in found)
     return {
         "whole_command_s": round(whole_s, 2),
         "whole_command_s_of_rounds": [round(one.whole_s, 2) for one in found],
@@ -282,7 +152,11 @@ def beside(found: list[Ours], stages: dict[str, float], obvious_s: float, obviou
         "ratio_when_loaded": round(rate / obvious_rate, 1),
         "faces": faces,
         "peak_mb": round(max(one.peak_mb for one in found)),
+        "two_frames_s": round(two_frames_s, 2),
+        "processor_s": round(processor_s, 2),
         "stages_alone_s": {name: round(seconds, 2) for name, seconds in stages.items()},
+        "ratio_if_stages_never_waited": round(obvious_s / (two_frames_s + sum(stages.values())), 1),
+        "ratio_if_no_core_waited": round(obvious_s / (processor_s / threads), 1),
         "bound_frames_per_s": round(bound, 1),
         "share_of_bound": round(rate / bound, 2),
     }

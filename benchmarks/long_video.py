@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from common import keep, shared
-from extract import run_watched
 from mashups import load
+from watched_command import run_watched
 
 FILM = "face_recognition/short_hamilton_clip.mp4"
 
@@ -37,19 +36,11 @@ def compose(folder: Path, minutes: int, size: str) -> Path:
     return video
 
 
-def processor_seconds() -> float:
-    """Of all processes so far that this one and theirs have waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def measure(video: Path, out: Path) -> dict[str, Any]:
     """One extraction."""
     command = [sys.executable, "-m", "rmset_builder", "extract", str(video), "--out", str(out), "--json"]
-    before = processor_seconds()
-    output, seconds, peak = run_watched(command)
-    processor = processor_seconds() - before
-    result = json.loads(output.splitlines()[-1])
+    watched = run_watched(command)
+    result = json.loads(watched.output.splitlines()[-1])
     with video.with_suffix(".truth.csv").open() as truth:
         scorer = load(shared() / "tools" / "score_mashup.py")
         score: dict[str, Any] = scorer.score(*scorer.load_rows(out, video.stem), csv.DictReader(truth))
@@ -58,10 +49,10 @@ def measure(video: Path, out: Path) -> dict[str, Any]:
         **{name: result[name] for name in ("frames", "faces", "tracks")},
         **{name: score[name] for name in ("recall", "pair_f1", "identities", "people", "film_mixed")},
         "seconds": result["seconds_spent"],
-        "seconds_of_start": round(seconds - result["seconds_spent"], 1),
+        "seconds_of_start": round(watched.seconds - result["seconds_spent"], 1),
         "frames_per_s": round(result["frames"] / result["seconds_spent"], 1),
-        "processor_seconds": round(processor, 1),
-        "peak_mb": round(peak),
+        "processor_seconds": round(watched.processor_s, 1),
+        "peak_mb": round(watched.peak_mb),
     }
 
 

@@ -27,9 +27,8 @@ from typing import Any
 
 import numpy as np
 from common import keep
-from extract import run_watched
 from full_scale import Video, folder_bytes, plan
-from long_video import processor_seconds
+from watched_command import run_watched
 
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.reports.measures import appearances, coverage, distributions, read_face_columns
@@ -156,11 +155,8 @@ def load_seconds(pages: dict[str, Path]) -> dict[str, float]:
 def measure(folder: Path, shards: Path) -> dict[str, Any]:
     """The report, made and made again."""
     command = [sys.executable, "-m", "rmset_builder", "report", str(shards), "--out", str(folder / "report"), "--json"]
-    before = processor_seconds()
-    printed, seconds, peak = run_watched(command)
-    processor = processor_seconds() - before
-    _, again, _ = run_watched(command)
-    report, told = folder / "report", json.loads(printed)
+    first, again = run_watched(command), run_watched(command)
+    report, told = folder / "report", json.loads(first.output)
     pages = {video["id"]: report / video["page"] for video in told["videos"]}
     largest = max(pages, key=lambda video: pages[video].stat().st_size)
     loading = {
@@ -172,11 +168,11 @@ def measure(folder: Path, shards: Path) -> dict[str, Any]:
         "jobs": usable_cores(),
         # More than the cores: the machine had other work too, and seconds say less than processor seconds.
         "load_average": round(os.getloadavg()[1], 1),
-        "seconds": round(seconds, 1),
-        "processor_seconds": round(processor, 1),
+        "seconds": round(first.seconds, 1),
+        "processor_seconds": round(first.processor_s, 1),
         "mb": round(sum(folder_bytes(report)) / 1e6, 1),
-        "peak_mb_of_all_processes": round(peak),
-        "seconds_with_nothing_to_do": round(again, 2),
+        "peak_mb_of_all_processes": round(first.peak_mb),
+        "seconds_with_nothing_to_do": round(again.seconds, 2),
         "findings": sum(video["findings"] for video in told["videos"]),
         "mb_of_the_overview": round((report / "index.html").stat().st_size / 1e6, 2),
         "mb_of_the_largest_page": round(pages[largest].stat().st_size / 1e6, 2),

@@ -85,7 +85,7 @@ def import_ahead() -> None:
     In the order in which it is needed: two threads that import scipy from different ends can wait for each other, which
     Python ends with an error.
     """
-    for name in ("scipy.optimize", "scipy.cluster.hierarchy"):
+    for name in ("scipy.optimize", "scipy.cluster.hierarchy", "pyarrow.compute"):
         import_large(name)
     # With its first array pyarrow imports pandas, where that is installed.
     pa.array([])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError
@@ -223,6 +222,8 @@ def _swap(address: Address, change: Callable[[pa.Table], pa.Table]) -> None:
 
 # A row is exchanged in the table as it is: as Python's objects, a hundred thousand others would take seconds.
 def _without(table: pa.Table, video: str) -> pa.Table:
+    import pyarrow.compute as pc  # noqa: PLC0415  slow to import, and wanted late
+
     return table.filter(pc.not_equal(table["id"], video))
 
 
