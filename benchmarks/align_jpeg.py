@@ -6,7 +6,8 @@ Each video is extracted, and of evenly spread frames every face is drawn anew by
 and encoded in several ways, or the decoder's own planes warped and encoded without a change of colours between. Costs
 are processor time of one thread, microseconds a face: the median of all rounds, the least and the most. Variants take
 turns round by round; finding the transform, which all need, is not counted. What is lost is told by cosines to the
-features of the same face warped and never encoded: ArcFace's, and with ``--expression`` an expression network's.
+features of the same face never encoded: warped as it is, and, as that favours what is drawn alike, in floating point
+from the decoder's planes ("exact"). Features are ArcFace's, and with ``--expression`` an expression network's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from align_variants import VARIANTS, Face, faces_of, warped
+from align_variants import VARIANTS, Face, exact, faces_of, warped
 from common import keep, shared
 
 from rmset_builder.faces.align import arcface_crop, sharpness
@@ -97,13 +98,13 @@ def cosines(a: npt.NDArray[np.floating[Any]], b: npt.NDArray[np.floating[Any]]) 
     return {name: round(float(value), 5) for name, value in told.items()}
 
 
-def measure(video: Path, wanted: int, rounds: int, networks: dict[str, Features]) -> dict[str, Any]:
+def measure(video: Path, least: int, rounds: int, networks: dict[str, Features]) -> dict[str, Any]:
     """Every variant's costs, bytes and losses on one video."""
     with tempfile.TemporaryDirectory(prefix="rmset-align-") as scratch:
-        faces = faces_of(video, Path(scratch), wanted)
+        faces = faces_of(video, Path(scratch), least)
     plain = [warped(face) for face in faces]
-    reference = [cv2.cvtColor(face, cv2.COLOR_BGRA2RGB) for face in plain]
-    features = {name: network(reference) for name, network in networks.items()}
+    references = {"": [cv2.cvtColor(face, cv2.COLOR_BGRA2RGB) for face in plain], "_exact": list(map(exact, faces))}
+    features = {(name, to): networks[name](pictures) for name in networks for to, pictures in references.items()}
     told: dict[str, Any] = {"video": video.stem, "faces": len(faces), "variants": {}}
     spent = costs(faces, rounds)
     for name, variant in VARIANTS.items():
@@ -111,27 +112,27 @@ def measure(video: Path, wanted: int, rounds: int, networks: dict[str, Features]
         files = [variant.encode(picture) for picture in drawn]
         if name == "present" and files != [face.stored for face in faces]:
             raise SystemExit("what is measured as present is not what extraction stores")
-        pictures = [decode_jpeg(file) for file in files]
+        made = {
+            network: features_of([decode_jpeg(file) for file in files]) for network, features_of in networks.items()
+        }
         sharp = [variant.sharp(one) / sharpness(other) - 1 for one, other in zip(drawn, plain, strict=True)]
         told["variants"][name] = {
             **stages_of(spent[name]),
             "bytes": round(sum(map(len, files)) / len(files)),
             "same_file_as_present": sum(file == face.stored for file, face in zip(files, faces, strict=True)),
             "sharpness_off_by": round(float(np.abs(sharp).mean()), 4),
-            **{network: cosines(networks[network](pictures), made) for network, made in features.items()},
+            **{network + to: cosines(made[network], wanted) for (network, to), wanted in features.items()},
         }
     return told
 
 
-def print_table(found: dict[str, Any], networks: Sequence[str]) -> None:
-    """A video's variants, one a line."""
-    cosine_heads = [f"{network} {which}" for network in networks for which in ("mean", "p5", "p1")]
-    heads = [*(f"{stage} us" for stage in STAGES), "bytes", *cosine_heads]
-    print(f"\n{found['video']}, {found['faces']} faces\n{'':12s}", *(f"{head:>15s}" for head in heads))
+def print_table(found: dict[str, Any]) -> None:
+    """A video's variants, one a line: median, least and most; of cosines the mean, and what 5 and 1 % lie below."""
+    heads = [name for name, value in found["variants"]["present"].items() if isinstance(value, dict) or name == "bytes"]
+    print(f"\n{found['video']}, {found['faces']} faces\n{'':12s}", *(f"{head:>24s}" for head in heads))
     for name, row in found["variants"].items():
-        values = [f"{row[f'{stage}_us']['median']:.1f}" for stage in STAGES] + [f"{row['bytes']:,}"]
-        values += [f"{cosine:.5f}" for network in networks for cosine in row[network].values()]
-        print(f"{name:12s}", *(f"{value:>15s}" for value in values))
+        cells = [" ".join(map(str, row[head].values())) if head != "bytes" else f"{row[head]:,}" for head in heads]
+        print(f"{name:12s}", *(f"{cell:>24s}" for cell in cells))
 
 
 def main() -> None:
@@ -151,7 +152,7 @@ def main() -> None:
     found_in = [measure(video, options.faces, options.rounds, networks) for video in videos]
     keep("align_jpeg", {"networks": about, "rounds": options.rounds, "videos": found_in}, packages=("simplejpeg",))
     for found in found_in:
-        print_table(found, list(networks))
+        print_table(found)
 
 
 if __name__ == "__main__":

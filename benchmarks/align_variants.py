@@ -69,6 +69,15 @@ def warped_planes(face: Face) -> Planes:
     return y, *(cv2.addWeighted(plane, wider, plane, 0, 128 * (1 - wider)) for plane in colours)
 
 
+def exact(face: Face) -> Frame:
+    """RGB (SIDE, SIDE, 3): the planes in float32, colours interpolated to whole size, then warped, rounded once."""
+    y, *colours = (plane.astype(np.float32) for plane in face.planes)
+    y = (y - 16) * np.float32(255 / 219)
+    cb, cr = ((cv2.resize(plane, y.shape[::-1]) - 128) * np.float32(255 / 224) for plane in colours)
+    rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1)
+    return np.asarray(cv2.warpAffine(rgb, face.matrix, (SIDE, SIDE)).round().clip(0, 255), np.uint8)
+
+
 def sharpness_of_planes(planes: Planes) -> float:
     """`sharpness` of a face whose luma is at hand."""
     edges = cv2.Laplacian(planes[0], cv2.CV_16S)
