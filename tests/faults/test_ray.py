@@ -154,7 +154,7 @@ def begun_again(told: Path, deaths: int) -> bool:
     """Whether so many deaths were told of. A node's next worker need not have the video of the last one: the lock of a
     process that is ending may still be held when Ray has told of its death.
     """
-    return told.read_text().count("; begun again (") == deaths
+    return told.read_text().count("; begun again (") >= deaths
 
 
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
