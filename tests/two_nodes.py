@@ -32,9 +32,18 @@ class Node:
 
     def processes(self) -> list[psutil.Process]:
         """All that run there."""
-        found = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
-        numbers = map(int, found.stdout.split())
-        return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
+        told = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
+        found = []
+        for number in map(int, told.stdout.split()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(number))
+        return found
+
+    def kill(self) -> None:
+        """Kill all that run there, of which some end as soon as others do."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @functools.cache
@@ -64,8 +73,7 @@ def two_nodes() -> Iterator[tuple[Node, Node]]:
         yield nodes
     finally:
         for node in nodes:
-            for process in node.processes():
-                process.kill()
+            node.kill()
             subprocess.run(["ip", "netns", "del", node.name], capture_output=True, check=False)
 
 
