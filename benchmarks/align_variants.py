@@ -16,7 +16,7 @@ import numpy.typing as npt
 import simplejpeg
 
 from rmset_builder.core.geometry import similarity_transform
-from rmset_builder.faces.align import sharpness, template
+from rmset_builder.faces.align import sharpness, sharpness_of_luma, template
 from rmset_builder.faces.jpeg import encode_jpeg
 from rmset_builder.shards.layout import shard_path
 from rmset_builder.shards.reader import read_blocks
@@ -78,13 +78,6 @@ def exact(face: Face) -> Frame:
     return np.asarray(cv2.warpAffine(rgb, face.matrix, (SIDE, SIDE)).round().clip(0, 255), np.uint8)
 
 
-def sharpness_of_planes(planes: Planes) -> float:
-    """`sharpness` of a face whose luma is at hand."""
-    edges = cv2.Laplacian(planes[0], cv2.CV_16S)
-    mean = cv2.sumElems(edges)[0] / edges.size
-    return float(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean * mean)
-
-
 def encoded(quality: int = QUALITY, colours: str = "420", *, fast: bool = False) -> Variant:
     """A face drawn as it is now, encoded in another way."""
     options = {"quality": quality, "colorspace": "BGRA", "colorsubsampling": colours, "fastdct": fast}
@@ -99,7 +92,9 @@ VARIANTS = {
     "4:2:2": encoded(colours="422"),
     "4:4:4": encoded(colours="444"),
     "from planes": Variant(
-        warped_planes, lambda planes: simplejpeg.encode_jpeg_yuv_planes(*planes, QUALITY), sharpness_of_planes
+        warped_planes,
+        lambda planes: simplejpeg.encode_jpeg_yuv_planes(*planes, QUALITY),
+        lambda planes: sharpness_of_luma(planes[0]),
     ),
 }
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common import HERE, keep, shared
+from watched_command import processor_seconds
 
 from rmset_builder.shards.checked_parquet import read_checked
 
@@ -79,11 +79,9 @@ def extract(checkout: Path, video: Path, out: Path) -> Seconds:
     """Extract a video with the code of a checkout, by a command of its own."""
     command = [sys.executable, "-m", "rmset_builder", "extract", video, "--out", out]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    began, before = time.perf_counter(), processor_seconds()
     subprocess.run(command, cwd=checkout, env=environment, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Seconds(time.perf_counter() - began, processor)
+    return Seconds(time.perf_counter() - began, processor_seconds() - before)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,19 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 import rmset_builder
 from rmset_builder.core.machine import usable_cores
 from rmset_builder.inference.ort import ort
+from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.info import VideoInfo
 
 HERE = Path(__file__).parent
 
@@ -27,6 +30,14 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         raise SystemExit(f"no test data at {folder}; set RMSET_SHARED")
     return folder
+
+
+def decoded_frames(info: VideoInfo, *, threads: int = 0) -> Iterator[Frame]:
+    """Each frame of a video, BGRA, as `rmset extract` reads it: in the place of the one before."""
+    with FrameReader(info, threads=threads) as reader:
+        buffer = np.empty(reader.shape, np.uint8)
+        while reader.read_into(buffer):
+            yield buffer
 
 
 def about_this_machine(packages: tuple[str, ...] = ()) -> dict[str, Any]:

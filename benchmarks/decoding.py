@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,10 +25,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from common import keep, shared
+from common import decoded_frames, keep, shared
+from watched_command import processor_seconds
 
 from rmset_builder.video.colour import ColourMatrix
-from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.decode import Frame
 from rmset_builder.video.decode_command import decode_command
 from rmset_builder.video.ffmpeg import find_ffmpeg
 from rmset_builder.video.info import VideoInfo, file_url, open_container
@@ -78,14 +78,6 @@ def nowhere(info: VideoInfo, *, threads: int) -> Frames:
     return iter(())
 
 
-def reader(info: VideoInfo, *, threads: int) -> Frames:
-    """BGRA, as `rmset extract` reads it."""
-    with FrameReader(info, threads=threads) as frames:
-        buffer = np.empty(frames.shape, np.uint8)
-        while frames.read_into(buffer):
-            yield buffer
-
-
 def in_process(info: VideoInfo, *, threads: int, bgra: bool = False) -> Frames:
     """PyAV's planes, Y above Cb above Cr; or converted to BGRA by what `FrameReader` converts with."""
     picture = np.empty((info.height, info.width, 4), np.uint8)
@@ -103,7 +95,7 @@ PATHS: dict[str, Decoding] = {
     **{f"rawvideo, {n} threads": partial(piped, threads=n, raw=True) for n in (1, 2)},
     **{f"to nowhere, {n} threads": partial(nowhere, threads=n) for n in (1, 2)},
     **{f"PyAV, {n} threads": partial(in_process, threads=n) for n in (1, 2)},
-    **{f"FrameReader, {n} threads": partial(reader, threads=n) for n in (1, 2)},
+    **{f"FrameReader, {n} threads": partial(decoded_frames, threads=n) for n in (1, 2)},
     **{f"PyAV to BGRA, {n} threads": partial(in_process, threads=n, bgra=True) for n in (1, 2)},
 }
 
@@ -133,12 +125,6 @@ def same_frames(info: VideoInfo) -> dict[str, Any]:
     return {kind: dict(zip(("frames", "sha256"), *hashes, strict=True)) for kind, hashes in found.items()}
 
 
-def processor_seconds() -> float:
-    """Of this process, and of all that it has waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime + time.process_time()
-
-
 def measure(video: Path, rounds: int) -> dict[str, Any]:
     """Every path's seconds on one video."""
     info = VideoInfo.from_path(video)
@@ -148,10 +134,11 @@ def measure(video: Path, rounds: int) -> dict[str, Any]:
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in PATHS}
     for number in range(rounds):
         for name, path in PATHS.items():
-            processor, clock = processor_seconds(), time.perf_counter()
+            began, clock = processor_seconds() + time.process_time(), time.perf_counter()
             for _ in path(info):
                 pass
-            spent[name].append((processor_seconds() - processor, time.perf_counter() - clock))
+            processor = processor_seconds() + time.process_time() - began
+            spent[name].append((processor, time.perf_counter() - clock))
         print(f"{video.stem}: round {number + 1} of {rounds}", file=sys.stderr)
     return {
         "video": video.stem,

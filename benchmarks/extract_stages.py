@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from common import decoded_frames
 
 from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.detection.base import InputSize
@@ -31,7 +33,7 @@ from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.reader import read_blocks
 from rmset_builder.shards.schema import FaceRows, joined, taken
 from rmset_builder.shards.writer import write_shards
-from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.decode import Frame
 from rmset_builder.video.info import VideoInfo
 
 KEPT_FRAMES = 60
@@ -91,12 +93,12 @@ def stages_alone(video: Path, engine: Runtime, threads: int, rounds: int, folder
         task = Task(video.stem, video, Provenance())
         record = extract_video(task, info, engine, out=folder, work=work, progress=lambda *_: None)
         seconds = {"decode": timed(lambda: decode_all(info, threads), rounds)}
-        frames = first_frames(info)
+        first = [frame.copy() for frame in itertools.islice(decoded_frames(info), KEPT_FRAMES)]
         calls = [(bank.get(size), size) for size, n in bank.calls.items() for _ in range(n)]
 
         def detect(number: int) -> object:
             detector, size = calls[number]
-            return detector.detect([picture_of(frames[number % len(frames)], size)])
+            return detector.detect([picture_of(first[number % len(first)], size)])
 
         seconds["detect"] = timed(lambda: list(pool.map(detect, range(len(calls)))), rounds)
         rows = joined(list(read_blocks(shard_path(folder, video.stem, 0))))
@@ -109,7 +111,7 @@ def stages_alone(video: Path, engine: Runtime, threads: int, rounds: int, folder
         by_frame = np.split(rows.landmarks, np.flatnonzero(np.diff(rows.frame)) + 1)
 
         def encode(number: int) -> object:
-            return encode_faces(frames[number % len(frames)], by_frame[number], side=260, quality=95)
+            return encode_faces(first[number % len(first)], by_frame[number], side=260, quality=95)
 
         seconds["align + JPEG"] = timed(lambda: list(pool.map(encode, range(len(by_frame)))), rounds)
 
@@ -122,19 +124,8 @@ def stages_alone(video: Path, engine: Runtime, threads: int, rounds: int, folder
 
 def decode_all(info: VideoInfo, threads: int) -> None:
     """Read every frame and do nothing with it."""
-    with FrameReader(info, threads=threads) as reader:
-        buffer = np.empty(reader.shape, np.uint8)
-        while reader.read_into(buffer):
-            pass
-
-
-def first_frames(info: VideoInfo) -> list[Frame]:
-    """The first frames of a video."""
-    frames: list[Frame] = []
-    with FrameReader(info) as reader:
-        while len(frames) < KEPT_FRAMES and reader.read_into(buffer := np.empty(reader.shape, np.uint8)):
-            frames.append(buffer)
-    return frames
+    for _ in decoded_frames(info, threads=threads):
+        pass
 
 
 def picture_of(frame: Frame, size: InputSize) -> Frame:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import logging
 import tempfile
 import time
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from common import keep, shared
+from common import decoded_frames, keep, shared
 
 from rmset_builder.core.geometry import iou_matrix
 from rmset_builder.detection.base import InputSize, scaled_into
@@ -31,7 +32,7 @@ from rmset_builder.identity.embedder import Embedder
 from rmset_builder.inference.ort import ort
 from rmset_builder.inference.session import OPENVINO, Device, Runtime
 from rmset_builder.pipeline.model_pack import ModelPack, load_pack
-from rmset_builder.video.decode import Frame, FrameReader
+from rmset_builder.video.decode import Frame
 from rmset_builder.video.info import VideoInfo
 
 # By way of `ort`, which has been told to report to nobody.
@@ -57,14 +58,9 @@ class Calibration(quantization.CalibrationDataReader):  # type: ignore[misc, nam
 
 
 def some_frames(video: str, step: int) -> list[Frame]:
-    """Every ``step``-th frame of a mashup, at the size of the detector's input."""
-    found = []
-    with FrameReader(VideoInfo.from_path(shared() / "data" / "mashups" / f"{video}.mp4")) as reader:
-        buffer = np.empty(reader.shape, np.uint8)
-        while reader.read_into(buffer):
-            if reader.count % step == 1:
-                found.append(buffer.copy())
-    return found
+    """Every ``step``-th frame of a mashup."""
+    info = VideoInfo.from_path(shared() / "data" / "mashups" / f"{video}.mp4")
+    return [frame.copy() for frame in itertools.islice(decoded_frames(info), 0, None, step)]
 
 
 def some_faces(frames: Sequence[Frame], pack: ModelPack) -> list[np.ndarray]:

@@ -64,6 +64,10 @@ class DetectorBank:
         """The detector for one input size. While one opens, others can be had and opened."""
         return self._opened.get(size)
 
+    def open_ahead(self, size: InputSize, pool: Executor) -> None:
+        """Have the detector for one input size opened before it is asked for."""
+        pool.submit(self._opened.get, size)
+
     def close(self) -> None:
         """Give back what the models hold."""
         for detector in self._opened.made():
@@ -93,7 +97,7 @@ class ScaledDetector:
     def open_ahead(self, pool: Executor) -> None:
         """Have the detectors opened that a video's first frame needs."""
         for scale in self._first_scales():
-            pool.submit(self._bank.get, self._size(scale))
+            self._bank.open_ahead(self._size(scale), pool)
 
     def detect(self, picture: Image, scales: Scales) -> Faces:
         """The faces of a picture, the scales' findings joined."""

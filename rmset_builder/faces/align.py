@@ -53,6 +53,11 @@ def arcface_crop(aligned: Image, margin: float = MARGIN) -> Image:
 
 def sharpness(aligned: Image) -> float:
     """Variance of the Laplacian of a BGRA face's luma: higher is sharper."""
-    edges = cv2.Laplacian(cv2.cvtColor(aligned, cv2.COLOR_BGRA2GRAY), cv2.CV_16S)
+    return sharpness_of_luma(np.asarray(cv2.cvtColor(aligned, cv2.COLOR_BGRA2GRAY)))
+
+
+def sharpness_of_luma(luma: Image) -> float:
+    """The same of a face's luma (h, w)."""
+    edges = cv2.Laplacian(luma, cv2.CV_16S)
     mean = cv2.sumElems(edges)[0] / edges.size
     return float(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean * mean)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import itertools
 import queue
+import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -35,7 +35,7 @@ class OpenVinoRunner:
 
     def __init__(self, graph: bytes, batch: int, *, callers: int) -> None:
         self._graph, self._batch = graph, batch
-        self._still = itertools.repeat(None, callers)
+        self._more_models = threading.Semaphore(callers)
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._free.put(self._further())
 
@@ -60,7 +60,7 @@ class OpenVinoRunner:
 
     def _further(self) -> Any:
         """The one request of a further model; None where there are as many as callers."""
-        if next(self._still, self) is self:
+        if not self._more_models.acquire(blocking=False):
             return None
         config = {
             "NUM_STREAMS": "1",
