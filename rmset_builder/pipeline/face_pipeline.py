@@ -19,7 +19,8 @@ from rmset_builder.pipeline.stages.detect import DetectStage
 from rmset_builder.pipeline.stages.encode import EncodeStage
 from rmset_builder.pipeline.stages.link import LinkStage
 from rmset_builder.tracking.keyframes import KeyframeRules
-from rmset_builder.tracking.tracker import LinkRules, TrackRows
+from rmset_builder.tracking.matching import LinkRules
+from rmset_builder.tracking.tracker import TrackRows
 from rmset_builder.video.decode import FrameReader
 from rmset_builder.video.frame_buffer import WindowSource, window_length
 

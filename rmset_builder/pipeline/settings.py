@@ -13,7 +13,7 @@ from rmset_builder.identity.clustering import IdentityRules
 from rmset_builder.identity.purity import PurityRules
 from rmset_builder.pipeline.algorithm import ALGORITHM
 from rmset_builder.tracking.keyframes import KeyframeRules
-from rmset_builder.tracking.tracker import LinkRules
+from rmset_builder.tracking.matching import LinkRules
 
 _LEAST_DET_SIZE = 64
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from rmset_builder.core.geometry import Array
 from rmset_builder.detection.faces import Faces
-from rmset_builder.tracking.tracker import Keyframe, LinkRules, match
+from rmset_builder.tracking.matching import Keyframe, LinkRules, match
 
 
 @dataclass(frozen=True)

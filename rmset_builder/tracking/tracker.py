@@ -1,8 +1,7 @@
 """Detections of neighbouring keyframes linked into tracks: unbroken appearances of one face.
 
-Two detections are the same face when their boxes overlap and show nearly the same picture; the second condition
-breaks a track where a cut puts another face in the same place. A face the detector is unsure of may continue a track
-but not make one: a track counts only when the detector was sure of it at least once (as in ByteTrack).
+A face the detector is unsure of may continue a track but not make one: a track counts only when the detector was sure
+of it at least once (as in ByteTrack).
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.core.geometry import Array, covered_share, iou_matrix
+from rmset_builder.core.geometry import Array, covered_share
 from rmset_builder.detection.faces import Faces
+from rmset_builder.tracking.matching import Keyframe, LinkRules, Matches, Pairs, match_seen
 from rmset_builder.video.shots import Settled
-
-Pairs = npt.NDArray[np.intp]
 
 # Two boxes of which one lies on the other by more than this are one face.
 MOSTLY = 0.5
@@ -25,44 +23,6 @@ MOSTLY = 0.5
 _FEWEST_IN_TRANSITION = 3
 
 _BOX, _LANDMARKS, _SCORE = slice(0, 4), slice(4, 14), 14
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """A frame that the detector has seen, with n faces.
-
-    Attributes:
-        frame: its number.
-        faces: what the detector found.
-        patches: (n, d) what their boxes show (:func:`rmset_builder.video.appearance.patches`).
-        settled: since when their boxes show it, and how steadily.
-    """
-
-    frame: int
-    faces: Faces
-    patches: Array
-    settled: Settled
-
-
-@dataclass(frozen=True)
-class LinkRules:
-    """When two detections are one face.
-
-    Attributes:
-        det_threshold: detector score from which on a face is believed.
-        overlap: least intersection over union.
-        likeness: least normalised correlation of what the boxes show.
-        longest_gap: frames that a track may go unseen; they are filled in.
-        steady: a track is in doubt where its place correlates less than this with what it showed some frames ago.
-        transition: share of a frame's faces whose places have changed of late from which on all tracks are in doubt.
-    """
-
-    det_threshold: float
-    overlap: float = 0.4
-    likeness: float = 0.65
-    longest_gap: int = 8
-    steady: float = 0.75
-    transition: float = 0.55
 
 
 @dataclass(frozen=True)
@@ -109,32 +69,6 @@ class TrackRows:
         return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("frame", "track", "values", "filled")))
 
 
-def match(a: Keyframe, b: Keyframe, rules: LinkRules) -> Pairs:
-    """Which face of ``a`` is which of ``b``: (n, 2) indices. Sure faces of ``b`` choose first."""
-    return _match(a.faces.boxes, a.patches, np.full(len(a.faces), a.frame), b, rules)
-
-
-def _match(boxes: Array, looks: Array, frames: npt.NDArray[np.integer], b: Keyframe, rules: LinkRules) -> Pairs:
-    """Match faces last seen in ``frames`` (n,) with those of a keyframe."""
-    if not len(boxes) or not len(b.faces):
-        return np.empty((0, 2), np.intp)
-    worth = iou_matrix(boxes, b.faces.boxes)
-    is_new = b.settled.since[None, :] > frames[:, None]
-    worth[(worth < rules.overlap) | (looks @ b.patches.T < rules.likeness) | is_new] = 0
-    # Half a second to import, in which ffmpeg and the detector can be at work already.
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
-
-    pairs = []
-    sure = b.faces.scores >= rules.det_threshold
-    for wanted in (sure, ~sure):
-        columns = np.flatnonzero(wanted)
-        rows, picked = linear_sum_assignment(worth[:, columns], maximize=True)
-        good = worth[rows, columns[picked]] > 0
-        pairs.append(np.stack([rows[good], columns[picked[good]]], axis=1))
-        worth[rows[good]] = 0
-    return np.concatenate(pairs)
-
-
 class _Live:
     """A track that may still go on."""
 
@@ -151,7 +85,8 @@ class TrackLinker:
 
     Attributes:
         count: of tracks.
-        doubts: track and frame of every link by which the picture had changed slowly, perhaps into another face.
+        doubts: track and frame of every link by which the picture had changed slowly or the face had leapt, perhaps
+            into another face.
         transitions: the frames by which the picture had changed so in most places.
     """
 
@@ -179,11 +114,12 @@ class TrackLinker:
             in_doubt[:] = True
         parts: list[TrackRows] = []
         taken = np.zeros(len(faces), bool)
-        for old, new in self._pairs(keyframe):
+        matches = self._matches(keyframe)
+        for (old, new), leapt in zip(matches.pairs, matches.leapt, strict=True):
             taken[new] = True
             track = self._live[old]
             parts.append(self._between(track, keyframe.frame, values[new]))
-            if in_doubt[new]:
+            if in_doubt[new] or leapt:
                 self.doubts.append((track.number, keyframe.frame))
             track.frame, track.values, track.looks = keyframe.frame, values[new], keyframe.patches[new]
         for new in np.flatnonzero(~taken):
@@ -202,13 +138,13 @@ class TrackLinker:
         changed = in_doubt | at_once
         return len(changed) >= _FEWEST_IN_TRANSITION and bool(changed.mean() > self.rules.transition)
 
-    def _pairs(self, keyframe: Keyframe) -> Pairs:
+    def _matches(self, keyframe: Keyframe) -> Matches:
         if not self._live:
-            return np.empty((0, 2), np.intp)
+            return Matches.none()
         boxes = np.stack([track.values[_BOX] for track in self._live])
         looks = np.stack([track.looks for track in self._live])
         frames = np.array([track.frame for track in self._live])
-        return _match(boxes, looks, frames, keyframe, self.rules)
+        return match_seen(boxes, looks, frames, keyframe, self.rules)
 
     def _between(self, track: _Live, frame: int, values: Array) -> TrackRows:
         """The rows after the track's last one, up to and with ``frame``."""

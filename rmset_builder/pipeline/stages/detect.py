@@ -12,7 +12,8 @@ from rmset_builder.detection.faces import Faces
 from rmset_builder.detection.multiscale import ScaledDetector, Scales
 from rmset_builder.detection.scale_schedule import ScaleChooser
 from rmset_builder.tracking.keyframes import Glance, KeyframeRules, find_keyframes, first_frames
-from rmset_builder.tracking.tracker import Keyframe, LinkRules, drop_doubles, with_known
+from rmset_builder.tracking.matching import Keyframe, LinkRules
+from rmset_builder.tracking.tracker import drop_doubles, with_known
 from rmset_builder.video.appearance import patches
 from rmset_builder.video.frame_buffer import Window
 

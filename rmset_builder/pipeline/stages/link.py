@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.pipeline.stages.detect import Detected
-from rmset_builder.tracking.tracker import LinkRules, TrackLinker, TrackRows, drop_filled_doubles
+from rmset_builder.tracking.matching import LinkRules
+from rmset_builder.tracking.tracker import TrackLinker, TrackRows, drop_filled_doubles
 from rmset_builder.video.frame_buffer import Window
 
 

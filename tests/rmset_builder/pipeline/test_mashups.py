@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from rmset_builder.shards.reader import read_columns
 
 LEAST_RECALL = {"wall9": 0.99, "film11": 0.99, "crowd19": 0.97, "edit12": 0.99}
 LEAST_PAIR_F1 = 0.995
@@ -69,3 +72,28 @@ def test_no_track_spans_two_people(
     assert scores["pair_f1"] >= 0.99, scores
     assert scores["recall"] >= 0.985, scores
     assert scores["identities"] == scores["people"], scores
+
+
+@pytest.mark.shared(
+    "clips/dreamtalk_mead/M030_front_happy_level3_001.mp4", "clips/dreamtalk_mead/W009_front_sad_level3_001.mp4"
+)
+def test_people_who_walk_through_the_picture_are_one_track_each(
+    shared: Path, rmset: Callable[..., subprocess.CompletedProcess[str]], make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clips = [
+        shared / "clips" / "dreamtalk_mead" / name
+        for name in ("M030_front_happy_level3_001.mp4", "W009_front_sad_level3_001.mp4")
+    ]
+    # Four fifths of a face's width each frame there, and a tenth the other way.
+    walks = (
+        "testsrc2=size=1280x720:rate=25:duration=3,gblur=8,eq=saturation=.3[wall];"
+        "[0:v]scale=128:128[fast];[1:v]scale=160:160[slow];"
+        "[wall][fast]overlay=x='-60+16*n':y=120:shortest=1[one];[one][slow]overlay=x='1100-9*n':y=420:shortest=1"
+    )
+    video = make_clip(tmp_path / "walk.mp4", "-i", clips[0], "-i", clips[1], "-filter_complex", walks, "-frames:v", 72)
+    done = rmset("extract", video, "--out", tmp_path / "shards")
+    assert done.returncode == 0, done.stderr
+    rows = read_columns(next((tmp_path / "shards").glob("walk-*.parquet")), "identity", "track")
+    seen = Counter(zip(*(values.tolist() for values in rows), strict=True))
+    print(seen)
+    assert len(seen) == len({identity for identity, _ in seen}) == 2

@@ -20,7 +20,8 @@ from rmset_builder.pipeline.settings import ExtractSettings
 from rmset_builder.pipeline.stages.detect import Detected, DetectStage
 from rmset_builder.pipeline.stages.encode import EncodeStage
 from rmset_builder.pipeline.stages.link import Linked, LinkStage
-from rmset_builder.tracking.tracker import Keyframe, TrackRows
+from rmset_builder.tracking.matching import Keyframe
+from rmset_builder.tracking.tracker import TrackRows
 from rmset_builder.video.appearance import thumbnail
 from rmset_builder.video.frame_buffer import Window
 from rmset_builder.video.shots import ChangeFinder, Settled

@@ -7,12 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rmset_builder.detection.faces import Faces
-from rmset_builder.tracking.tracker import (
-    Keyframe,
-    LinkRules,
-    TrackLinker,
-    TrackRows,
-)
+from rmset_builder.tracking.matching import Keyframe, LinkRules
+from rmset_builder.tracking.tracker import TrackLinker, TrackRows
 from rmset_builder.video.shots import Settled
 
 RULES = LinkRules(det_threshold=0.5)

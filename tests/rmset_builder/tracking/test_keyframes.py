@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rmset_builder.core.geometry import covered_share
 from rmset_builder.detection.faces import Faces
 from rmset_builder.tracking.keyframes import Glance, KeyframeRules, find_keyframes
-from rmset_builder.tracking.tracker import Keyframe, LinkRules
+from rmset_builder.tracking.matching import Keyframe, LinkRules
 from rmset_builder.video.shots import Settled
 
 RULES = KeyframeRules(detect_every=4, motion=0.15, det_threshold=0.5)
@@ -206,15 +206,11 @@ def reference(
 ) -> list[int]:
     """The rule as it is told, frame by frame and without any care for speed."""
 
-    def overlap(a: float, b: float) -> float:
-        both = max(0.0, SIDE - abs(a - b))
-        return both / (2 * SIDE - both)
-
     def unclear(a: int, b: int) -> bool:
         for person in world.people:
             if not person.there(a) and not person.there(b):
                 continue
-            same = person.there(a) and person.there(b) and overlap(person.x[a], person.x[b]) >= LINKS.overlap
+            same = person.there(a) and person.there(b) and abs(person.x[a] - person.x[b]) <= LINKS.leap * SIDE
             if not same and person.score >= rules.det_threshold:
                 return True
             if same and abs(person.x[a] - person.x[b]) > rules.motion * SIDE:

@@ -1,28 +1,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up_keyframes import RULES, Box, at, keyframe, link
 
-from rmset_builder.tracking.tracker import (
-    Keyframe,
-    LinkRules,
-    TrackLinker,
-    TrackRows,
-    match,
-)
-
-
-def iou(a: Iterable[float], b: Iterable[float]) -> float:
-    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = a, b
-    both = max(0, min(ax1, bx1) - max(ax0, bx0)) * max(0, min(ay1, by1) - max(ay0, by0))
-    return both / ((ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - both)
+from rmset_builder.tracking.matching import Keyframe
+from rmset_builder.tracking.tracker import TrackLinker, TrackRows
 
 
 def frames_of(rows: TrackRows) -> dict[int, list[int]]:
@@ -89,20 +77,6 @@ def test_another_picture_in_the_same_place_is_another_face() -> None:
     assert frames_of(rows) == {0: [0], 1: [1, 2]}
 
 
-@pytest.mark.parametrize(("likeness", "linked"), [(0.66, True), (0.64, False)])
-def test_likeness_links_from_the_rules_bound_on(likeness: float, linked: bool) -> None:
-    before, after = keyframe(0, (at(0), 0.9, 0)), keyframe(1, (at(0), 0.9, 0))
-    after.patches[0, :2] = likeness, np.sqrt(1 - likeness**2)
-    assert len(match(before, after, RULES)) == linked
-
-
-@pytest.mark.parametrize(("shift", "linked"), [(42, True), (43, False)])
-def test_overlap_links_from_the_rules_bound_on(shift: int, linked: bool) -> None:
-    before, after = keyframe(0, (at(0), 0.9, 0)), keyframe(1, (at(shift), 0.9, 0))
-    assert (iou(at(0), at(shift)) >= RULES.overlap) == linked
-    assert len(match(before, after, RULES)) == linked
-
-
 def test_an_unsure_face_goes_on_with_a_track() -> None:
     rows = link(*(keyframe(frame, (at(frame), score, 0)) for frame, score in enumerate((0.9, 0.25, 0.3, 0.8))))
     assert frames_of(rows) == {0: [0, 1, 2, 3]}
@@ -113,42 +87,6 @@ def test_an_unsure_face_goes_on_with_a_track() -> None:
 def test_an_unsure_face_alone_is_a_track_of_its_own_that_others_may_judge() -> None:
     rows = link(keyframe(0, (at(0), 0.9, 0), (at(400), 0.3, 1)), keyframe(1, (at(400), 0.3, 1)))
     assert frames_of(rows) == {0: [0], 1: [0, 1]}
-
-
-def test_sure_faces_choose_first() -> None:
-    before = keyframe(0, (at(0), 0.9, 0))
-    after = keyframe(1, (at(0), 0.49, 0), (at(20), 0.5, 0))
-    assert match(before, after, RULES).tolist() == [[0, 1]]
-    assert match(before, after, LinkRules(det_threshold=0.3)).tolist() == [[0, 0]]
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
-@settings(max_examples=60)
-def test_faces_are_matched_so_that_they_overlap_most_together(seed: int, before: int, after: int) -> None:
-    rng = np.random.default_rng(seed)
-    old, new = (rng.uniform(0, 60, (count, 2)) for count in (before, after))
-    a = keyframe(0, *((at(x, y), 0.9, 0) for x, y in old))
-    b = keyframe(1, *((at(x, y), 0.9, 0) for x, y in new))
-
-    def worth(pairs: Iterable[tuple[int, int]]) -> float:
-        shares = (iou(a.faces.boxes[i].tolist(), b.faces.boxes[j].tolist()) for i, j in pairs)
-        return sum(share for share in shares if share >= RULES.overlap)
-
-    found = [(int(i), int(j)) for i, j in match(a, b, RULES)]
-    few, many = sorted((before, after))
-    best = max(
-        worth(zip(p, range(few), strict=True) if before > after else zip(range(few), p, strict=True))
-        for p in itertools.permutations(range(many), few)
-    )
-    assert worth(found) == pytest.approx(best, abs=1e-5)
-    assert all(iou(a.faces.boxes[i].tolist(), b.faces.boxes[j].tolist()) >= RULES.overlap - 1e-6 for i, j in found)
-    assert len({i for i, _ in found}) == len({j for _, j in found}) == len(found)
-
-
-def test_nothing_matches_nothing() -> None:
-    some, none = keyframe(0, (at(0), 0.9, 0)), keyframe(1)
-    for a, b in ((some, none), (none, some), (none, none)):
-        assert match(a, b, RULES).shape == (0, 2)
 
 
 def walk(seed: int) -> tuple[list[Keyframe], set[int]]:
@@ -209,9 +147,19 @@ def changed(there: Keyframe, **changes: list[float]) -> Keyframe:
 
 def test_a_track_ends_where_its_place_shows_something_new() -> None:
     one, two = keyframe(0, (at(0), 0.9, 0), (at(300), 0.9, 1)), keyframe(4, (at(0), 0.9, 0), (at(300), 0.9, 1))
-    assert len(match(one, changed(two, since=[3, 0]), RULES)) == 1
+    two.patches[:, 7], two.patches[0, 0], two.patches[1, 1] = np.sqrt(1 - 0.7**2), 0.7, 0.7
     found = link(one, changed(two, since=[3, 0]))
     assert frames_of(found) == {0: [0], 1: [0, 1, 2, 3, 4], 2: [4]}
+
+
+def test_a_face_that_leaps_goes_on_with_its_track_and_is_a_doubt() -> None:
+    linker = TrackLinker(RULES)
+    steps = [
+        linker.advance(keyframe(frame, (at(place), 0.9, 0))) for frame, place in ((0, 0), (1, 90), (2, 95), (3, 5))
+    ]
+    rows = TrackRows.joined(steps)
+    assert frames_of(rows) == {0: [0, 1, 2, 3]}
+    assert linker.doubts == [(0, 1), (0, 3)]
 
 
 def test_a_link_over_a_slow_change_is_a_doubt() -> None:
