@@ -16,6 +16,7 @@ from rmset_builder.shards.reader import read_columns
 
 LEAST_RECALL = {"wall9": 0.99, "film11": 0.99, "crowd19": 0.97, "edit12": 0.99}
 LEAST_PAIR_F1 = 0.995
+WALKERS = [f"dreamtalk_mead/{name}.mp4" for name in ("M030_front_happy_level3_001", "W009_front_sad_level3_001")]
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,17 +75,12 @@ def test_no_track_spans_two_people(
     assert scores["identities"] == scores["people"], scores
 
 
-@pytest.mark.shared(
-    "clips/dreamtalk_mead/M030_front_happy_level3_001.mp4", "clips/dreamtalk_mead/W009_front_sad_level3_001.mp4"
-)
+@pytest.mark.shared(*(f"clips/{name}" for name in WALKERS))
 def test_people_who_walk_through_the_picture_are_one_track_each(
     shared: Path, rmset: Callable[..., subprocess.CompletedProcess[str]], make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    clips = [
-        shared / "clips" / "dreamtalk_mead" / name
-        for name in ("M030_front_happy_level3_001.mp4", "W009_front_sad_level3_001.mp4")
-    ]
-    # Four fifths of a face's width each frame there, and a tenth the other way.
+    clips = [shared / "clips" / name for name in WALKERS]
+    # By about a fifth and a tenth of a face's width each frame.
     walks = (
         "testsrc2=size=1280x720:rate=25:duration=3,gblur=8,eq=saturation=.3[wall];"
         "[0:v]scale=128:128[fast];[1:v]scale=160:160[slow];"
@@ -95,5 +91,4 @@ def test_people_who_walk_through_the_picture_are_one_track_each(
     assert done.returncode == 0, done.stderr
     rows = read_columns(next((tmp_path / "shards").glob("walk-*.parquet")), "identity", "track")
     seen = Counter(zip(*(values.tolist() for values in rows), strict=True))
-    print(seen)
     assert len(seen) == len({identity for identity, _ in seen}) == 2
