@@ -1,35 +1,25 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shlex
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
-from filelock import FileLock
-from html_read import Element, elements, place, read_page, rows_of, told
+from html_read import elements, place, read_page, rows_of, told
 from PIL import Image
+from report_runs import WALL, Rmset, page, report, three_videos
 from walls import HEIGHT, SIDE, WIDTH, colour_of, write_wall
 
 from rmset_builder.reports.doubts import find_doubts
 from rmset_builder.reports.exemplars import spread
-from rmset_builder.shards import checked_parquet
-from rmset_builder.shards.videos_table import FAILED, VideoRecord, read_videos, update_videos
-from rmset_builder.site.build import build_report
-from rmset_builder.site.look import LINES, Look
+from rmset_builder.shards.videos_table import VideoRecord, read_videos, update_videos
+from rmset_builder.site.look import LINES
 from rmset_builder.site.overview import MOST_DOUBTS, review_list
 from rmset_builder.site.summary import Doubt, Summary
 
-Rmset = Callable[..., CompletedProcess[str]]
-
-WALL = {0: range(200), 1: [*range(50), *range(120, 200)], 2: range(60, 90), 9: [7]}
 HOSTILE = {
     "markup": "<script>alert(1)</script><img src=x onerror=alert(2)>",
     "quotes": "\"'><svg onload=alert(3)> {{ 7 * 7 }} {% raw %} &lt;b&gt;",
@@ -41,23 +31,7 @@ HOSTILE = {
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    """Three videos: a wall, one without faces, one that failed."""
-    folder = tmp_path / "shards"
-    write_wall(folder, "wall", WALL, 210)
-    write_wall(folder, "street", {}, 30, reason="no-faces", group="Fear, Surprise")
-    update_videos(folder, VideoRecord(id="broken", state=FAILED, reason="no-video-stream", message="no picture in it"))
-    return folder
-
-
-def report(rmset: Rmset, shards: Path, *arguments: object, code: int = 0) -> Path:
-    out = shards.parent / "report"
-    done = rmset("report", shards, "--out", out, "--jobs", 1, *arguments)
-    assert done.returncode == code, done.stderr
-    return out
-
-
-def page(out: Path, video: str) -> list[Element]:
-    return read_page(out / "pages" / video / "index.html")
+    return three_videos(tmp_path / "shards")
 
 
 def commands(out: Path) -> list[str]:
@@ -68,11 +42,6 @@ def commands(out: Path) -> list[str]:
 def pixels(path: Path) -> Any:
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB"), np.int64)
-
-
-def state(folder: Path) -> dict[str, tuple[int, bytes]]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
 def test_the_overview_has_table_2_and_all_videos(shards: Path, rmset: Rmset) -> None:
@@ -204,96 +173,6 @@ def test_ids_of_a_table_from_elsewhere_lead_nowhere(shards: Path, rmset: Rmset, 
     assert "'a\\nb' is no id" in done.stderr
 
 
-def test_what_is_up_to_date_is_not_made_again(shards: Path, rmset: Rmset) -> None:
-    out = report(rmset, shards)
-    before = state(out / "pages")
-    report(rmset, shards)
-    assert state(out / "pages") == before
-    # Another title is another record, a picture that changed another shard, other options another page.
-    update_videos(shards, dataclasses.replace(read_videos(shards)["street"], title="Now with a title"))
-    report(rmset, shards)
-    after = state(out / "pages")
-    assert {name for name in after if after[name] != before[name]} == {"street/index.html", "street/summary.json"}
-    write_wall(shards, "wall", {0: range(3)}, 210)
-    report(rmset, shards)
-    assert state(out / "pages")["wall/index.html"] != after["wall/index.html"]
-    assert state(out / "pages")["street/index.html"] == after["street/index.html"]
-    report(rmset, shards, "--size", 50)
-    assert state(out / "pages")["street/index.html"][0] != after["street/index.html"][0]
-
-
-def test_a_page_that_lacks_a_file_is_made_again(shards: Path, rmset: Rmset) -> None:
-    out = report(rmset, shards)
-    whole = {name: content for name, (_, content) in state(out / "pages").items()}
-    (out / "pages" / "wall" / "faces0.jpg").unlink()
-    (out / "pages" / "street" / "summary.json").write_text('{"stamp": "x"')
-    report(rmset, shards)
-    assert {name: content for name, (_, content) in state(out / "pages").items()} == whole
-
-
-def test_pages_of_videos_that_are_gone_are_removed(shards: Path, rmset: Rmset) -> None:
-    write_wall(shards, "other", {0: range(5)}, 10)
-    out = report(rmset, shards)
-    (out / "pages" / "other" / "notes.txt").write_text("mine")
-    report(rmset, shards, "--video", "wall")
-    left = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
-    assert [name for name in left if not name.startswith("pages/wall/")] == [
-        ".lock", "index.html", "pages/other/notes.txt", "report.json", "review.html",
-    ]  # fmt: skip
-    assert [one.attributes["href"] for one in elements(read_page(out / "index.html"), "a", "name")] == [
-        "pages/wall/index.html"
-    ]
-
-
-def test_a_damaged_video_is_told_and_the_others_go_on(shards: Path, rmset: Rmset) -> None:
-    write_wall(shards, "other", {0: range(300), 1: range(300)}, 300)
-    path = shards / "wall-00000.parquet"
-    content = bytearray(path.read_bytes())
-    picture = content.find(b"\xff\xd8")
-    content[picture + 400 : picture + 440] = bytes(40)
-    path.write_bytes(content)
-    out = shards.parent / "report"
-    done = rmset("report", shards, "--out", out, "--faces", 100)
-    assert done.returncode == 1
-    (line,) = (line for line in done.stderr.splitlines() if line.startswith("wall: "))
-    assert "wall-00000.parquet cannot be read" in line
-    wall = page(out, "wall")
-    (fault,) = elements(wall, "p", "fault")
-    assert "cannot be read" in fault.text
-    assert not elements(wall, "img")
-    assert sorted(path.name for path in (out / "pages" / "wall").iterdir()) == ["index.html", "summary.json"]
-    assert elements(page(out, "other"), "img", "face")
-    assert elements(read_page(out / "index.html"), "li", "video")[-1].text.count("cannot be read") == 1
-    # It is tried again, and mended.
-    write_wall(shards, "wall", WALL, 210)
-    assert rmset("report", shards, "--out", out, "--faces", 100).returncode == 0
-    assert elements(page(out, "wall"), "img", "face")
-
-
-def test_what_to_look_at_may_be_unknown(shards: Path, rmset: Rmset) -> None:
-    means = shards / "identities" / "wall.parquet"
-    means.write_bytes(means.read_bytes()[:200])
-    out = shards.parent / "report"
-    done = rmset("report", shards, "--out", out)
-    assert done.returncode == 1
-    (line,) = (line for line in done.stderr.splitlines() if line.startswith("wall: "))
-    assert line.startswith("wall: what to look at could not be found: ")
-    wall = page(out, "wall")
-    assert elements(wall, "p", "fault")[0].text == line.removeprefix("wall: ")
-    assert len(elements(wall, "section", "person")) == len(WALL)
-    # Strangers are not told of this machine.
-    assert rmset("report", shards, "--out", out, "--no-faces").returncode == 1
-    assert elements(page(out, "wall"), "p", "fault")[0].text == "What to look at could not be found."
-    assert not [path for path in out.rglob("*.html") if str(shards.parent) in path.read_text("utf-8")]
-
-
-def test_shards_that_are_missing_are_told(shards: Path, rmset: Rmset) -> None:
-    (shards / "wall-00000.parquet").unlink()
-    done = rmset("report", shards, "--out", shards.parent / "report")
-    assert done.returncode == 1
-    assert "wall: the shards of wall are missing; see: rmset verify" in done.stderr
-
-
 def test_the_review_list_has_every_finding_the_worst_first(shards: Path, rmset: Rmset) -> None:
     write_wall(shards, "other", {**{one: range(300) for one in range(4)}, 4: range(100, 130)}, 300)
     out = report(rmset, shards)
@@ -357,94 +236,3 @@ def test_more_people_than_a_sprite_has_lines_for(shards: Path, rmset: Rmset) -> 
     corner = pixels(out / "pages" / "crowd" / "faces1.jpg")[96 + 5, 96 + 5]
     frame = int(last[1].attributes["alt"].rpartition(" ")[2])
     assert np.abs(corner - colour_of(LINES + 1, frame)).max() <= 12
-
-
-def test_two_reports_do_not_write_to_one_folder(shards: Path, rmset: Rmset) -> None:
-    out = report(rmset, shards)
-    with FileLock(out / ".lock"):
-        done = rmset("report", shards, "--out", out)
-    assert done.returncode == 2
-    assert "another `rmset report` writes to it; wait until it ends" in done.stderr
-
-
-def test_only_row_groups_of_chosen_pictures_are_read(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_wall(shards, "long", {0: range(256 * 6)}, 256 * 6)
-    read: list[tuple[int, Any]] = []
-    tables: list[Any] = []
-
-    class Watched(pq.ParquetFile):  # type: ignore[misc]
-        def read_row_group(self, i: int, columns: Any = None, **rest: Any) -> Any:
-            read.append((i, columns))
-            return super().read_row_group(i, columns=columns, **rest)
-
-        def read(self, columns: Any = None, **rest: Any) -> Any:
-            tables.append(columns)
-            return super().read(columns=columns, **rest)
-
-    monkeypatch.setattr(checked_parquet.pq, "ParquetFile", Watched)
-    build_report(shards, shards.parent / "report", look=Look(columns=2), videos=["long"])
-    assert read == [(1, ["image.bytes"]), (4, ["image.bytes"])]
-    assert tables
-    assert not [columns for columns in tables if columns is not None and any("image" in name for name in columns)]
-
-
-def test_other_folders_are_left_alone(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
-    full = tmp_path / "full"
-    full.mkdir()
-    (full / "index.html").write_text("mine")
-    done = rmset("report", shards, "--out", full)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "holds other files and no report; give a folder of its own" in done.stderr
-    assert state(full)["index.html"][1] == b"mine"
-    # A link within a report leads nowhere either.
-    out = report(rmset, shards)
-    shutil.rmtree(out / "pages" / "wall")
-    (out / "pages" / "wall").symlink_to(full)
-    report(rmset, shards)
-    assert sorted(state(full)) == ["index.html"]
-    assert not (out / "pages" / "wall").is_symlink()
-    shutil.rmtree(out / "pages")
-    (out / "pages").symlink_to(full)
-    done = rmset("report", shards, "--out", out)
-    assert done.returncode == 2
-    assert sorted(state(full)) == ["index.html"]
-
-
-def test_refusals_leave_nothing_behind(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
-    out = tmp_path / "new"
-    for arguments, message in [
-        ((tmp_path / "nowhere",), "does not exist|no folder of shards"),
-        ((shards, "--video", "nope"), "--video nope: .* has no such video; it has: broken, street, wall"),
-        ((shards, "--blur-faces", "--no-faces"), "there is nothing to blur"),
-        ((shards, "--size", "8"), "8 is not in the range"),
-    ]:
-        done = rmset("report", *arguments, "--out", out)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert len(done.stderr.splitlines()) == 1
-        assert re.search(message, done.stderr), done.stderr
-        assert not out.exists()
-
-
-def test_json_tells_what_was_written(shards: Path, rmset: Rmset) -> None:
-    out = shards.parent / "report"
-    done = rmset("report", shards, "--out", out, "--json")
-    found = json.loads(done.stdout)
-    assert found["index"] == str(out / "index.html")
-    assert [(one["id"], one["state"], one["made"], one["faces"]) for one in found["videos"]] == [
-        ("broken", "failed", True, 0), ("street", "done", True, 0), ("wall", "done", True, 361),
-    ]  # fmt: skip
-    assert all((out / one["page"]).is_file() for one in found["videos"])
-    listed = sum(path.stat().st_size for path in out.rglob("*") if path.is_file() and path.name != "report.json")
-    assert listed == found["bytes"]
-    again = json.loads(rmset("report", shards, "--out", out, "--json").stdout)
-    assert [one["made"] for one in again["videos"]] == [False] * 3
-    assert json.loads((out / "report.json").read_text()) == {"made_by": "rmset report", **again}
-
-
-def test_jobs_make_the_same_pages(shards: Path, rmset: Rmset, tmp_path: Path) -> None:
-    for number in range(6):
-        write_wall(shards, f"other{number}", {0: range(5 + number), 1: range(3)}, 20)
-    alone, together = report(rmset, shards), tmp_path / "together"
-    assert rmset("report", shards, "--out", together, "--jobs", 2).returncode == 0
-    first, second = ({n: c for n, (_, c) in state(o).items() if n != "report.json"} for o in (alone, together))
-    assert first == second
