@@ -13,6 +13,7 @@ import numpy as np
 
 from rmset_builder import __version__
 from rmset_builder.core.errors import RmsetError
+from rmset_builder.core.words import in_a_row
 from rmset_builder.corrections.ledger import Entry
 from rmset_builder.corrections.pieces import Mask, describe
 from rmset_builder.corrections.record import DROP, GROUPS, MERGE, SPLIT, SWAP, Correction, Undo
@@ -27,7 +28,7 @@ def merging(identities: Sequence[int], *, as_of: int | None = None, why: str = "
         raise RmsetError("two identities or more make one")
     if len(set(identities)) > GROUPS[MERGE][1]:
         raise RmsetError(f"at most {GROUPS[MERGE][1]:,} identities at once", remedy="merge them in several steps")
-    words = f"identities {_listed(sorted(set(identities)))} are one person"
+    words = f"identities {in_a_row(sorted(set(identities)))} are one person"
 
     def groups(state: State) -> list[Mask]:
         then = state.then(as_of)
@@ -43,7 +44,7 @@ def splitting(identity: int, tracks: Sequence[int], *, as_of: int | None = None,
     """Some tracks of an identity are another person: see `correct.split`."""
     if not tracks:
         raise RmsetError("which of the identity's tracks are another person?")
-    words = f"of identity {identity} {_noun('track', len(set(tracks)))} {_listed(sorted(set(tracks)))} " + (
+    words = f"of identity {identity} {_noun('track', len(set(tracks)))} {in_a_row(sorted(set(tracks)))} " + (
         "is another person" if len(set(tracks)) == 1 else "are another person"
     )
 
@@ -145,11 +146,6 @@ def _order(kind: str, groups: Callable[[State], list[Mask]], *, words: str, why:
 def _tracks(state: State, chosen: Mask) -> str:
     numbers = np.unique(state.numbers.track[chosen]).tolist()
     return ", ".join(map(str, numbers[:40])) + (", ..." if len(numbers) > 40 else "")
-
-
-def _listed(items: Sequence[object]) -> str:
-    *most, last = map(str, items)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _noun(word: str, count: int) -> str:

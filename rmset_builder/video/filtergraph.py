@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rmset_builder.core.errors import VideoError
+from rmset_builder.core.words import in_a_row
 from rmset_builder.video.ffmpeg import MEND_WITH_BUNDLED, Ffmpeg
 from rmset_builder.video.ffmpeg_listing import COLOUR_TABLE, DEINTERLACE, PIXEL_FORMAT, SCALE, filters_of
 from rmset_builder.video.info import VideoInfo
@@ -123,6 +124,6 @@ def _check_program(path: Path, filters: list[PictureFilter], program: Ffmpeg) ->
     if missing:
         raise VideoError(
             "missing-filter",
-            f"{path} needs ffmpeg's {' and '.join(missing)}, which {program.path} lacks",
+            f"{path} needs ffmpeg's {in_a_row(missing)}, which {program.path} lacks",
             remedy=f"use another, such as the bundled one: {MEND_WITH_BUNDLED}",
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rmset_builder.core.words import in_a_row
 from rmset_builder.reports.findings import FILM, Finding, Mending
-from rmset_builder.reports.review.layouts import Layouts, comings_and_goings, layouts_of, stays_of
+from rmset_builder.reports.review.layouts import Layouts, comings_and_goings, is_inside, layouts_of, stays_of
 from rmset_builder.reports.review.likeness import People
 from rmset_builder.reports.review.scale import LEAST, SURE, weighted_median
 from rmset_builder.reports.review.tracks import Places, Tracks
@@ -23,6 +25,8 @@ _FEWEST_TURNS = 3
 _THERE = 5
 # So many times as far as their faces are large two people may be, to be in the same place in turn.
 _REACH = 1.5
+# Frames within which two tracks begin, or end, with the same cut of the film.
+_TOGETHER = 1
 # Identities as alike as this may be one person in parts, who is in the same place because it is the same person.
 _ALIKE = 0.3
 
@@ -39,34 +43,76 @@ def maybe_film(tracks: Tracks, people: People, second: int, mending: Mending) ->
     if not len(tracks):
         return
     layouts = layouts_of(tracks)
-    # That of whoever has the middle one of all faces: the wall's, however many people the film has.
-    usual = weighted_median(people.faces.astype(np.float64), people.faces)
-    for index, identity in enumerate(people.identity.tolist()):
-        own = tracks.of(identity)
-        away = 1 - float(people.faces[index]) / usual
-        at_most = SURE * min(away / _AWAY, 1)
-        if at_most < LEAST:
+    candidates = list(_candidates(tracks, people, layouts, second))
+    of_film = np.concatenate([np.empty(0, np.intp), *(one.own for one in candidates if one.score() >= LEAST)])
+    for one in candidates:
+        together = _share_together(tracks, one.own, np.setdiff1d(of_film, one.own), layouts)
+        if (score := one.score(together)) < LEAST:
             continue
-        strangers = np.flatnonzero(np.isin(tracks.identity, people.identity[_strangers(people, index)]))
-        in_turn = _share_in_turn(tracks, own, strangers, layouts, second)
-        stays = stays_of(tracks, own, layouts, second)
-        comings = len(stays) - len({stay.layout for stay in stays})
-        score = at_most * max(in_turn, min(comings / _COMES_OFTEN, 1))
-        if score < LEAST:
-            continue
-        times = "once" if comings == 1 else f"{comings} times"
-        came = f"comes back {times} while the wall stays as it is" if comings else ""
-        places = f"shares its place with others in turn for {in_turn:.0%} of its time" if in_turn else ""
+        times = "once" if one.comings == 1 else f"{one.comings} times"
+        reasons = {
+            f"shares its place with others in turn for {one.in_turn:.0%} of its time": one.in_turn,
+            f"comes back {times} while the wall stays as it is": one.comings,
+            f"comes and goes with others of the film for {together:.0%} of its time": together,
+        }
         yield Finding(
             video=mending.video,
             kind=FILM,
-            identities=(identity,),
+            identities=(one.identity,),
             tracks=(),
             score=score,
-            why=f"Identity {identity} is seen {away:.0%} less than is usual here, and "
-            f"{' and '.join(filter(None, (places, came)))}.",
-            command=mending.drop(identity),
+            why=f"Identity {one.identity} is seen {one.away:.0%} less than is usual here, and "
+            f"{in_a_row([reason for reason, holds in reasons.items() if holds])}.",
+            command=mending.drop(one.identity),
         )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Somebody who may be of the film: the places of the identity's tracks, and what tells of it."""
+
+    identity: int
+    own: Places
+    away: float
+    in_turn: float
+    comings: int
+
+    def score(self, together: float = 0.0) -> float:
+        """0..1; ``together`` is the share of time with others of the film."""
+        return _at_most(self.away) * max(self.in_turn, min(self.comings / _COMES_OFTEN, 1), together)
+
+
+def _candidates(tracks: Tracks, people: People, layouts: Layouts, second: int) -> Iterator[_Candidate]:
+    # That of whoever has the middle one of all faces: the wall's, however many people the film has.
+    usual = weighted_median(people.faces.astype(np.float64), people.faces)
+    for index, identity in enumerate(people.identity.tolist()):
+        away = 1 - float(people.faces[index]) / usual
+        if _at_most(away) < LEAST:
+            continue
+        own = tracks.of(identity)
+        strangers = np.flatnonzero(np.isin(tracks.identity, people.identity[_strangers(people, index)]))
+        stays = stays_of(tracks, own, layouts, second)
+        yield _Candidate(
+            identity=identity,
+            own=own,
+            away=away,
+            in_turn=_share_in_turn(tracks, own, strangers, layouts, second),
+            comings=len(stays) - len({stay.layout for stay in stays}),
+        )
+
+
+def _at_most(away: float) -> float:
+    """The highest score of somebody who is away for a share of the usual time."""
+    return SURE * min(away / _AWAY, 1)
+
+
+def _share_together(tracks: Tracks, own: Places, others: Places, layouts: Layouts) -> float:
+    """The share of somebody's faces in tracks that begin and end with one of some others', not both with the layout."""
+    first, last = tracks.first[own], tracks.last[own]
+    begins = np.abs(first[:, None] - tracks.first[others]) <= _TOGETHER
+    ends = np.abs(last[:, None] - tracks.last[others]) <= _TOGETHER
+    inside = is_inside(first, last, layouts, layouts.of_track[own])
+    return int(tracks.faces[own[(begins & ends).any(axis=1) & inside]].sum()) / int(tracks.faces[own].sum())
 
 
 def _strangers(people: People, index: int) -> npt.NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rmset_builder.reports.review.tracks import Ints, Places, Tracks
 
@@ -59,6 +60,11 @@ def stays_of(tracks: Tracks, own: Places, layouts: Layouts, longest_gap: int) ->
         else:
             found.append(Stay(layout, first, last))
     return found
+
+
+def is_inside(first: Ints, last: Ints, layouts: Layouts, of: Places) -> npt.NDArray[np.bool_]:
+    """Which times on screen (n,), each in a layout, begin after it or end before it: (n,)."""
+    return np.asarray((first > layouts.begin[of] + _AT_ONCE) | (last < layouts.end[of] - _AT_ONCE))
 
 
 def comings_and_goings(stays: list[Stay], layouts: Layouts) -> int:

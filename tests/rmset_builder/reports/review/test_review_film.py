@@ -77,6 +77,24 @@ def test_who_leaves_a_seat_to_another_is_not_of_the_film() -> None:
     assert set(named([*wall(range(4), 0, 199), *film])) == {4, 5}
 
 
+def test_who_comes_and_goes_with_people_of_the_film_is_of_it() -> None:
+    cuts = [(0, 39), (40, 119), (120, 199)]
+    film = [Track(9, *cuts[0], SCREEN), Track(8, *cuts[1], SCREEN), Track(9, *cuts[2], SCREEN)]
+    beside = [Track(7, 41, 118, (2000.0, 1200.0))]
+    found = named([*wall(range(4), 0, 199), *film, *beside])
+    assert set(found) == {7, 8, 9}
+    assert "comes and goes with others of the film for 100% of its time" in found[7].why
+    assert found[7].score == pytest.approx(0.75)
+    for first, last in ((42, 118), (41, 117)):
+        assert set(named([*wall(range(4), 0, 199), *film, Track(7, first, last, (2000.0, 1200.0))])) == {8, 9}
+
+
+def test_who_comes_and_goes_with_the_wall_is_not_of_the_film() -> None:
+    before, after = wall(range(6), 0, 99), wall(range(4), 100, 299, shift=1)
+    film = [Track(9, 0, 99, SCREEN), *(Track(9, first, first + 9, SCREEN) for first in range(100, 300, 50))]
+    assert set(named([*before, *after, *film])) == {9}
+
+
 def test_stays_are_told_by_layout_and_without_moments_of_absence() -> None:
     placed = [
         *wall(range(4), 0, 99),
