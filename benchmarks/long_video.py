@@ -10,7 +10,6 @@ seconds of processor time, which tell more of linear time where a machine does o
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from common import keep, shared
-from mashups import load
+from mashups import scores
 from watched_command import run_watched
 
 FILM = "face_recognition/short_hamilton_clip.mp4"
@@ -41,9 +40,7 @@ def measure(video: Path, out: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "rmset_builder", "extract", str(video), "--out", str(out), "--json"]
     watched = run_watched(command)
     result = json.loads(watched.output.splitlines()[-1])
-    with video.with_suffix(".truth.csv").open() as truth:
-        scorer = load(shared() / "tools" / "score_mashup.py")
-        score: dict[str, Any] = scorer.score(*scorer.load_rows(out, video.stem), csv.DictReader(truth))
+    score = scores(out, video)
     return {
         "video": video.stem,
         **{name: result[name] for name in ("frames", "faces", "tracks")},

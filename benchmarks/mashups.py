@@ -74,7 +74,6 @@ def main() -> None:
         for number, seed in enumerate(seeds)
     ]
     tools, data = shared() / "tools", shared() / "data"
-    scorer = load(tools / "score_mashup.py")
     with tempfile.TemporaryDirectory(prefix="rmset-mashups-") as scratch:
         folder = Path(scratch)
         videos = sorted((data / "mashups").glob("*.mp4"))
@@ -93,8 +92,7 @@ def main() -> None:
         records = read_videos(shards)
         results = []
         for video in videos:
-            with video.with_suffix(".truth.csv").open() as truth:
-                row: dict[str, Any] = scorer.score(*scorer.load_rows(shards, video.stem), csv.DictReader(truth))
+            row = scores(shards, video)
             record = records[video.stem]
             row["impure_tracks"] = impure_tracks(shards, video)
             rate = round(record.frames / record.seconds_spent, 1)
@@ -103,6 +101,14 @@ def main() -> None:
             )
     other = options.engine != ONNX_RUNTIME
     keep(f"mashups_{options.engine}" if other else "mashups", results, packages=(options.engine,) if other else ())
+
+
+def scores(shards: Path, video: Path) -> dict[str, Any]:
+    """What the scorer of the test data says of a video's shards, by the truth that lies beside the video."""
+    scorer = load(shared() / "tools" / "score_mashup.py")
+    with video.with_suffix(".truth.csv").open() as truth:
+        found: dict[str, Any] = scorer.score(*scorer.load_rows(shards, video.stem), csv.DictReader(truth))
+    return found
 
 
 def impure_tracks(shards: Path, video: Path) -> int:

@@ -9,18 +9,16 @@ from those found in every frame (as shares of the box's longer side), and the ti
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from common import keep, shared
-from mashups import load
+from mashups import scores
 
 from rmset_builder.core.geometry import iou_matrix
 from rmset_builder.shards.layout import shard_path
@@ -71,7 +69,6 @@ def main() -> None:
     parser.add_argument("--strides", nargs="*", type=int, default=[2, 4, 8])
     options = parser.parse_args()
     videos = options.videos or sorted((shared() / "data" / "mashups").glob("*.mp4"))
-    scorer = load(shared() / "tools" / "score_mashup.py")
     results = []
     with tempfile.TemporaryDirectory(prefix="rmset-thinning-") as scratch:
         folders = {stride: Path(scratch) / str(stride) for stride in (1, *options.strides)}
@@ -81,8 +78,7 @@ def main() -> None:
         for video in videos:
             reference = rows_of(folders[1], video.stem)
             for stride, folder in folders.items():
-                with video.with_suffix(".truth.csv").open() as truth:
-                    score: dict[str, Any] = scorer.score(*scorer.load_rows(folder, video.stem), csv.DictReader(truth))
+                score = scores(folder, video)
                 record = read_videos(folder)[video.stem]
                 results.append(
                     {

@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import random
-import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from before_after import extract
-from common import HERE, keep, shared
-from mashups import load
+from common import HERE, decoded_frames, keep, shared
+from mashups import scores
 
+from rmset_builder.drawing.video_writer import VideoWriter
 from rmset_builder.shards.videos_table import read_videos
-from rmset_builder.video.ffmpeg import find_ffmpeg
+from rmset_builder.video.decode import Frame
+from rmset_builder.video.info import VideoInfo
 
 Picture = npt.NDArray[np.uint8]
 
@@ -67,7 +67,6 @@ def main() -> None:
     options = parser.parse_args()
     others = (text.split("=", 1) for text in options.beside)
     sides = {"this": HERE.parent, **{name: Path(checkout).resolve() for name, checkout in others}}
-    scorer = load(shared() / "tools" / "score_mashup.py")
     results = []
     with tempfile.TemporaryDirectory(prefix="rmset-walks-") as scratch:
         for number, seed in enumerate(options.seeds):
@@ -78,8 +77,7 @@ def main() -> None:
             for name, checkout in sides.items():
                 shards = Path(scratch, f"{name}-{seed}")
                 seconds = extract(checkout, video, shards)
-                with video.with_suffix(".truth.csv").open() as truth:
-                    found = scorer.score(*scorer.load_rows(shards, video.stem), csv.DictReader(truth))
+                found = scores(shards, video)
                 record = read_videos(shards)[video.stem]
                 row[name] = {key: found[key] for key in ("recall", "pair_precision", "pair_f1", "identities")}
                 row[name] |= {"tracks": record.tracks, "faces": record.faces}
@@ -102,34 +100,22 @@ def compose(video: Path, *, seed: int, people: int, speed: float) -> None:
             of.setdefault(row["identity"], []).append(clips / row["clip"])
     walkers = [walker(name, rng.choice(of[name]), speed, rng) for name in rng.sample(sorted(of), people)]
     walkers.sort(key=lambda one: one.side)
-    command: list[object] = [find_ffmpeg().path, "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24"]
-    command += ["-s", f"{WIDTH}x{HEIGHT}", "-r", FPS, "-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-crf", 23]
-    command += ["-pix_fmt", "yuv420p", video]
-    with (
-        video.with_suffix(".truth.csv").open("w", newline="") as file,
-        subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE) as encoder,
-    ):
-        assert encoder.stdin is not None
+    with video.with_suffix(".truth.csv").open("w", newline="") as file, VideoWriter(video, fps=FPS) as writer:
         truth = csv.writer(file)
         truth.writerow(["frame", "tile", "identity", "x0", "y0", "x1", "y1"])
         for frame in range(FRAMES):
             picture, seen = draw(background, walkers, frame)
-            encoder.stdin.write(picture.tobytes())
+            writer.write(picture[..., ::-1], frame / FPS)
             truth.writerows([frame, tile, walkers[tile].name, *box] for tile, box in seen.items())
-        encoder.stdin.close()
-    if encoder.returncode:
-        raise SystemExit(f"ffmpeg failed with {encoder.returncode}")
 
 
 def walker(name: str, clip: Path, speed: float, rng: random.Random) -> Walker:
     """Somebody of a clip, of some size, lane and speed."""
     side = rng.randint(LEAST_SIDE, MOST_SIDE)
-    pictures = (
-        cv2.resize(middle(picture), (side, side), interpolation=cv2.INTER_AREA) for picture in pictures_of(clip)
-    )
+    frames = decoded_frames(VideoInfo.from_path(clip))
     return Walker(
         name,
-        [np.asarray(picture, np.uint8) for picture in pictures],
+        [np.asarray(cv2.resize(middle(frame), (side, side), interpolation=cv2.INTER_AREA)) for frame in frames],
         side,
         lane=rng.randint(0, HEIGHT - side),
         start=rng.uniform(0, WIDTH),
@@ -161,20 +147,12 @@ def draw(
     return picture, seen
 
 
-def pictures_of(clip: Path) -> Iterator[Picture]:
-    """The pictures of a clip, BGR."""
-    capture = cv2.VideoCapture(str(clip))
-    while (read := capture.read())[0]:
-        yield np.asarray(read[1], np.uint8)
-    capture.release()
-
-
-def middle(picture: Picture) -> Picture:
-    """The square in the middle of a wide picture, or at the top of a high one."""
-    height, width = picture.shape[:2]
+def middle(frame: Frame) -> Picture:
+    """The square in the middle of a wide frame, or at the top of a high one, BGR."""
+    height, width = frame.shape[:2]
     side = min(height, width)
     left = (width - side) // 2
-    return picture[:side, left : left + side]
+    return frame[:side, left : left + side, :3]
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ def _intersections(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2))
 
 
+def longer_sides(boxes: Floats) -> Floats:
+    """The longer side of boxes (n, 4), pixels: (n,)."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1))
+
+
 def areas(boxes: Floats) -> Floats:
     """Areas of boxes (n, 4) in square pixels: (n,)."""
     return np.asarray(np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmset_builder.core.geometry import Array
+from rmset_builder.core.geometry import Array, longer_sides
 from rmset_builder.detection.faces import Faces
 from rmset_builder.tracking.matching import Keyframe, LinkRules, match
 
@@ -111,7 +111,7 @@ def _doubt(a: Keyframe, b: Keyframe, rules: KeyframeRules, links: LinkRules) -> 
 
 def _moved_share(old: Faces, new: Faces) -> Array:
     """The farthest that any coordinate of each face moved, as a share of its box's longer side: (n,)."""
-    longest = (old.boxes[:, 2:] - old.boxes[:, :2]).max(axis=1, initial=1e-6)
+    longest = np.maximum(longer_sides(old.boxes), 1e-6)
     change = np.concatenate([new.boxes - old.boxes, new.landmarks - old.landmarks], axis=1)
     return np.asarray(np.abs(change).max(axis=1, initial=0) / longest)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rmset_builder.core.geometry import Array, iou_matrix
+from rmset_builder.core.geometry import Array, iou_matrix, longer_sides
 from rmset_builder.detection.faces import Faces
 from rmset_builder.video.shots import Settled
 
@@ -134,11 +134,11 @@ def _worths(
 
 def _near(a: Array, b: Array, leap: float) -> Flags:
     """Which boxes (n, 4) and (m, 4) are of like size, their middles within ``leap`` times the first's side: (n, m)."""
-    sides = [(boxes[:, 2:] - boxes[:, :2]).max(axis=1) for boxes in (a, b)]
-    ratio = sides[1][None, :] / np.maximum(sides[0][:, None], 1e-6)
+    sides = longer_sides(a)[:, None]
+    ratio = longer_sides(b)[None, :] / np.maximum(sides, 1e-6)
     middles = [(boxes[:, 2:] + boxes[:, :2]) / 2 for boxes in (a, b)]
     way = np.abs(middles[0][:, None] - middles[1][None, :]).max(axis=2)
-    return np.asarray((way <= leap * sides[0][:, None]) & (ratio <= _GROWTH) & (ratio >= 1 / _GROWTH))
+    return np.asarray((way <= leap * sides) & (ratio <= _GROWTH) & (ratio >= 1 / _GROWTH))
 
 
 def _assigned(worth: Array, columns: Pairs) -> Pairs:

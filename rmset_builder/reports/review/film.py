@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rmset_builder.core.words import in_a_row
 from rmset_builder.reports.findings import FILM, Finding, Mending
-from rmset_builder.reports.review.layouts import Layouts, comings_and_goings, is_inside, layouts_of, stays_of
+from rmset_builder.reports.review.layouts import Layouts, comings_and_goings, inside, layouts_of, stays_of
 from rmset_builder.reports.review.likeness import People
 from rmset_builder.reports.review.scale import LEAST, SURE, weighted_median
 from rmset_builder.reports.review.tracks import Places, Tracks
@@ -111,8 +111,8 @@ def _share_together(tracks: Tracks, own: Places, others: Places, layouts: Layout
     first, last = tracks.first[own], tracks.last[own]
     begins = np.abs(first[:, None] - tracks.first[others]) <= _TOGETHER
     ends = np.abs(last[:, None] - tracks.last[others]) <= _TOGETHER
-    inside = is_inside(first, last, layouts, layouts.of_track[own])
-    return int(tracks.faces[own[(begins & ends).any(axis=1) & inside]].sum()) / int(tracks.faces[own].sum())
+    not_the_wall = inside(first, last, layouts.of_track[own], layouts).any(axis=0)
+    return int(tracks.faces[own[(begins & ends).any(axis=1) & not_the_wall]].sum()) / int(tracks.faces[own].sum())
 
 
 def _strangers(people: People, index: int) -> npt.NDArray[np.bool_]:

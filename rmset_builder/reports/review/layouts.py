@@ -62,15 +62,15 @@ def stays_of(tracks: Tracks, own: Places, layouts: Layouts, longest_gap: int) ->
     return found
 
 
-def is_inside(first: Ints, last: Ints, layouts: Layouts, of: Places) -> npt.NDArray[np.bool_]:
-    """Which times on screen (n,), each in a layout, begin after it or end before it: (n,)."""
-    return np.asarray((first > layouts.begin[of] + _AT_ONCE) | (last < layouts.end[of] - _AT_ONCE))
+def inside(first: Ints, last: Ints, of: Places, layouts: Layouts) -> npt.NDArray[np.bool_]:
+    """Which times on screen (n,), each in a layout, begin inside it, and which end inside it: (2, n)."""
+    return np.stack([first > layouts.begin[of] + _AT_ONCE, last < layouts.end[of] - _AT_ONCE])
 
 
 def comings_and_goings(stays: list[Stay], layouts: Layouts) -> int:
     """How often somebody comes or goes while the wall stays as it is."""
-    came = sum(stay.first > layouts.begin[stay.layout] + _AT_ONCE for stay in stays)
-    return int(came + sum(stay.last < layouts.end[stay.layout] - _AT_ONCE for stay in stays))
+    first, last, of = np.array([(stay.first, stay.last, stay.layout) for stay in stays], np.intp).reshape(-1, 3).T
+    return int(inside(first, last, of, layouts).sum())
 
 
 def _changes(tracks: Tracks) -> Ints:

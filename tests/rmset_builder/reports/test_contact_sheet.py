@@ -2,22 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from watched_parquet import watch_reads
 
 from rmset_builder.commands.contact import command
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.reports.contact_drawing import label_of, note_of
 from rmset_builder.reports.contact_sheet import write_contact_sheet
 from rmset_builder.reports.exemplars import plan_video, spread
-from rmset_builder.shards import checked_parquet, writer
+from rmset_builder.shards import writer
 from rmset_builder.shards.layout import find_shards
 from rmset_builder.shards.metadata import ShardMetadata
 from rmset_builder.shards.schema import FaceRows
@@ -131,19 +130,7 @@ def test_spread(count: int, wanted: int, places: list[int]) -> None:
 
 def test_only_the_row_groups_of_chosen_faces_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "long", [(frame, 0) for frame in range(256 * 6)])
-    read: list[tuple[int, Any]] = []
-
-    class Watched(pq.ParquetFile):  # type: ignore[misc]
-        def read_row_group(self, i: int, columns: Any = None, **rest: Any) -> Any:
-            read.append((i, columns))
-            return super().read_row_group(i, columns=columns, **rest)
-
-        def read(self, columns: Any = None, **rest: Any) -> Any:
-            tables.append(columns)
-            return super().read(columns=columns, **rest)
-
-    tables: list[Any] = []
-    monkeypatch.setattr(checked_parquet.pq, "ParquetFile", Watched)
+    read, tables = watch_reads(monkeypatch)
     write_contact_sheet(tmp_path, tmp_path / "contact.png", columns=2)
 
     assert read == [(1, ["image.bytes"]), (4, ["image.bytes"])]

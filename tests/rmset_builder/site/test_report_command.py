@@ -5,16 +5,14 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 from html_read import elements, read_page
 from report_runs import WALL, Rmset, page, report, three_videos
 from walls import write_wall
+from watched_parquet import watch_reads
 
-from rmset_builder.shards import checked_parquet
 from rmset_builder.shards.videos_table import read_videos, update_videos
 from rmset_builder.site.build import build_report
 from rmset_builder.site.look import Look
@@ -130,19 +128,7 @@ def test_two_reports_do_not_write_to_one_folder(shards: Path, rmset: Rmset) -> N
 
 def test_only_row_groups_of_chosen_pictures_are_read(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_wall(shards, "long", {0: range(256 * 6)}, 256 * 6)
-    read: list[tuple[int, Any]] = []
-    tables: list[Any] = []
-
-    class Watched(pq.ParquetFile):  # type: ignore[misc]
-        def read_row_group(self, i: int, columns: Any = None, **rest: Any) -> Any:
-            read.append((i, columns))
-            return super().read_row_group(i, columns=columns, **rest)
-
-        def read(self, columns: Any = None, **rest: Any) -> Any:
-            tables.append(columns)
-            return super().read(columns=columns, **rest)
-
-    monkeypatch.setattr(checked_parquet.pq, "ParquetFile", Watched)
+    read, tables = watch_reads(monkeypatch)
     build_report(shards, shards.parent / "report", look=Look(columns=2), videos=["long"])
     assert read == [(1, ["image.bytes"]), (4, ["image.bytes"])]
     assert tables

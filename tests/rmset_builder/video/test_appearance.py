@@ -68,7 +68,7 @@ def test_the_product_of_two_patches_is_their_correlation(seed: int) -> None:
     for i, (x0, y0, x1, y1) in enumerate(corners):
         for j, (u0, v0, u1, v1) in enumerate(corners):
             expected = correlation(grey[y0:y1, x0:x1], grey[v0:v1, u0:u1])
-            assert float(found[i] @ found[j]) == pytest.approx(expected, abs=0.05)
+            assert float(found[i] @ found[j]) == pytest.approx(expected, abs=0.01)
 
 
 def test_patches_are_unit_vectors_that_do_not_mind_light() -> None:
