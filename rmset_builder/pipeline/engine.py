@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 import cv2
-import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from rmset_builder.core.imports import import_large
@@ -87,5 +86,3 @@ def import_ahead() -> None:
     """
     for name in ("scipy.optimize", "scipy.cluster.hierarchy", "pyarrow.compute"):
         import_large(name)
-    # With its first array pyarrow imports pandas, where that is installed.
-    pa.array([])

@@ -14,6 +14,8 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pyarrow as pa
 
+from rmset_builder.shards.arrow_arrays import binaries, numbers, texts, values_of
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -71,8 +73,8 @@ def _numbers(dtype: np.dtype[Any]) -> Kind:
         croissant={"dataType": f"cr:{dtype.name.capitalize().replace('Uint', 'UInt')}"},
         word=dtype.name,
         leaf="",
-        to_arrow=pa.array,
-        from_arrow=lambda stored: stored.to_numpy(zero_copy_only=False),
+        to_arrow=numbers,
+        from_arrow=values_of,
     )
 
 
@@ -86,7 +88,7 @@ def _vectors(dtype: np.dtype[Any], width: int) -> Kind:
         croissant={**number.croissant, "isArray": True, "arrayShape": str(width)},
         word=rf"fixed_size_list\<{dtype.name}, {width}\>",
         leaf=".list.element",
-        to_arrow=lambda values: pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width),
+        to_arrow=lambda values: pa.FixedSizeListArray.from_arrays(numbers(values.ravel()), width),
         from_arrow=lambda stored: number.from_arrow(stored.flatten()).reshape(-1, width),
     )
 
@@ -103,7 +105,7 @@ PICTURES = Kind(
     word=r"struct\<bytes, path\>",
     leaf=".bytes",
     to_arrow=lambda values: pa.StructArray.from_arrays(
-        [pa.array(values, pa.binary()), pa.array([None] * len(values), pa.string())],
+        [binaries(values), pa.nulls(len(values), pa.string())],
         fields=[pa.field(*file) for file in _FILES],
     ),
     from_arrow=lambda stored: stored.field("bytes").to_pylist(),
@@ -117,9 +119,7 @@ REPEATED = Kind(
     croissant={"dataType": "sc:Text"},
     word=r"dictionary\<string\>",
     leaf="",
-    to_arrow=lambda values: pa.DictionaryArray.from_arrays(
-        pa.array(np.zeros(len(values), np.int32)), pa.array(values[:1], pa.string())
-    ),
+    to_arrow=lambda values: pa.DictionaryArray.from_arrays(numbers(np.zeros(len(values), np.int32)), texts(values[:1])),
     from_arrow=lambda stored: stored.to_pylist(),
 )
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rmset_builder.core.files import whole_file
 from rmset_builder.identity.means import EmbeddedFaces, no_embedded_faces
+from rmset_builder.shards.arrow_arrays import numbers, texts, values_of
 from rmset_builder.shards.as_extracted import extracted_numbers
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.layout import embeddings_path, find_shards, identities_path
@@ -28,10 +29,10 @@ def write_identities(
     count = len(embedding)
     table = pa.table(
         {
-            "video": pa.array([video] * count, pa.string()),
-            "identity": pa.array(np.arange(count, dtype=np.int32)),
-            "faces": pa.array(faces.astype(np.int64)),
-            "embedding": pa.array(list(embedding), pa.list_(pa.float32(), embedding.shape[1] if count else 0)),
+            "video": texts([video] * count),
+            "identity": numbers(np.arange(count, dtype=np.int32)),
+            "faces": numbers(faces.astype(np.int64)),
+            "embedding": _vectors(embedding, embedding.shape[1] if count else 0),
         }
     )
     if pruned is not None:
@@ -47,23 +48,27 @@ def read_means(shards: Path, video: str) -> Float32s:
         OSError: the file is missing or damaged; so does pyarrow.ArrowException.
     """
     table = read_checked(identities_path(shards, video), ["embedding"])
-    flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    flat = values_of(table["embedding"].combine_chunks().flatten())
     return np.asarray(flat, np.float32).reshape(len(table), -1) if len(table) else np.empty((0, 0), np.float32)
 
 
 def write_face_embeddings(shards: Path, video: str, faces: EmbeddedFaces) -> None:
     """One row per embedded face, by frame and by the track as it was extracted, which corrections leave alone."""
-    flat = pa.array(np.ascontiguousarray(faces.embedding, np.float32).ravel())
     table = pa.table(
         {
-            "video": pa.array([video] * len(faces), pa.string()),
-            "frame": pa.array(faces.frame),
-            "track": pa.array(faces.track),
-            "embedding": pa.FixedSizeListArray.from_arrays(flat, max(1, faces.embedding.shape[1])),
+            "video": texts([video] * len(faces)),
+            "frame": numbers(faces.frame),
+            "track": numbers(faces.track),
+            "embedding": _vectors(faces.embedding, max(1, faces.embedding.shape[1])),
         }
     )
     with whole_file(embeddings_path(shards, video)) as temporary:
         write_checked(table, temporary)
+
+
+def _vectors(values: Float32s, width: int) -> pa.Array:
+    flat = np.ascontiguousarray(values, np.float32).ravel()
+    return pa.Array.from_buffers(pa.list_(pa.float32(), width), len(values), [None], children=[numbers(flat)])
 
 
 def read_embedded_as_extracted(shards: Path, video: str) -> EmbeddedFaces | None:
@@ -79,8 +84,9 @@ def read_embedded_as_extracted(shards: Path, video: str) -> EmbeddedFaces | None
     if not len(table):
         return no_embedded_faces()
     vectors = table["embedding"].combine_chunks()
-    embedding = vectors.flatten().to_numpy().reshape(len(table), -1)
-    return EmbeddedFaces(table["frame"].to_numpy(), table["track"].to_numpy(), embedding)
+    embedding = values_of(vectors.flatten()).reshape(len(table), -1)
+    frame, track = (values_of(table[name].combine_chunks()) for name in ("frame", "track"))
+    return EmbeddedFaces(frame, track, embedding)
 
 
 def read_face_embeddings(shards: Path, video: str) -> EmbeddedFaces | None:

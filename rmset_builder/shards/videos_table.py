@@ -6,14 +6,17 @@ import dataclasses
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from filelock import FileLock
 
 from rmset_builder.core.errors import RmsetError
 from rmset_builder.core.files import TEMPORARY_SUFFIX, mtime_ns, sha256_of, whole_file
+from rmset_builder.shards.arrow_arrays import numbers, one, texts
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.damage import tell_damage
 from rmset_builder.storage.address import Address, address_of, named, shown
@@ -115,7 +118,6 @@ _ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(
 SCHEMA = pa.schema(
     [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
 )
-# From no array: with its first one pyarrow imports pandas, where that is installed.
 _EMPTY = pa.Table.from_batches([], SCHEMA)
 
 
@@ -129,7 +131,7 @@ def record_of(row: Mapping[str, Any]) -> VideoRecord:
     record = VideoRecord(**row)
     try:
         _as_table(record)
-    except pa.ArrowException as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"the row of {record.id!r} is none ({error})") from error
     return record
 
@@ -224,7 +226,7 @@ def _swap(address: Address, change: Callable[[pa.Table], pa.Table]) -> None:
 def _without(table: pa.Table, video: str) -> pa.Table:
     import pyarrow.compute as pc  # noqa: PLC0415  slow to import, and wanted late
 
-    return table.filter(pc.not_equal(table["id"], video))
+    return table.filter(pc.not_equal(table["id"], one(video)))
 
 
 def _with(table: pa.Table, record: VideoRecord) -> pa.Table:
@@ -232,7 +234,18 @@ def _with(table: pa.Table, record: VideoRecord) -> pa.Table:
 
 
 def _as_table(record: VideoRecord) -> pa.Table:
-    return pa.Table.from_pylist([_storable(record)], schema=SCHEMA)
+    row = _storable(record)
+    return pa.table([_cell(row[field.name], field) for field in SCHEMA], schema=SCHEMA)
+
+
+def _cell(value: object, field: pa.Field) -> pa.Array:
+    if field.type == pa.string() and isinstance(value, str):
+        return texts([value])
+    if field.type == pa.float64() and isinstance(value, Real):
+        return numbers(np.array([value], np.float64))
+    if field.type == pa.int64() and isinstance(value, Integral):
+        return numbers(np.array([value], np.int64))
+    raise ValueError(f"{field.name} is {value!r}, not of type {field.type}")
 
 
 def _write(shards: Path, table: pa.Table) -> None:

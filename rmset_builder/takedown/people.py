@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from rmset_builder.core.files import whole_file
 from rmset_builder.fetching.catalog import PRUNED
+from rmset_builder.shards.arrow_arrays import numbers, values_of
 from rmset_builder.shards.as_extracted import extracted_numbers
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.face_embeddings import keys_of, read_embedded_as_extracted, write_face_embeddings
@@ -104,8 +104,8 @@ def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
     if done == len(stones):
         return
     for stone in stones[done:]:
-        table = table.filter(pa.array(table["identity"].to_numpy() != stone.identity))
-        table = table.set_column(1, "identity", pa.array(np.arange(len(table), dtype=np.int32)))
+        table = table.filter(numbers(values_of(table["identity"].combine_chunks()) != stone.identity))
+        table = table.set_column(1, "identity", numbers(np.arange(len(table), dtype=np.int32)))
     table = table.replace_schema_metadata(ShardMetadata(schema=None, pruned=len(stones)).to_strings())
     with whole_file(path) as temporary:
         write_checked(table, temporary)
