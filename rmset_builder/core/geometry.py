@@ -27,7 +27,7 @@ def covered_share(a: Floats, b: Floats) -> Floats:
 def _intersections(a: Floats, b: Floats) -> Floats:
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2))
+    return _products(high - low)
 
 
 def longer_sides(boxes: Floats) -> Floats:
@@ -37,7 +37,13 @@ def longer_sides(boxes: Floats) -> Floats:
 
 def areas(boxes: Floats) -> Floats:
     """Areas of boxes (n, 4) in square pixels: (n,)."""
-    return np.asarray(np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1))
+    return _products(boxes[:, 2:] - boxes[:, :2])
+
+
+def _products(sides: Floats) -> Floats:
+    """Areas of (..., 2) sides; those of a side that is negative are 0."""
+    inside = np.maximum(sides, 0)
+    return np.asarray(inside[..., 0] * inside[..., 1])
 
 
 def suppress(boxes: Floats, scores: Floats, *, threshold: float) -> npt.NDArray[np.intp]:

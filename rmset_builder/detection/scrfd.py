@@ -101,17 +101,17 @@ def decode_outputs(
             if not len(hits):
                 continue
             origin = _anchor_centres(size, stride, anchors)[hits]
-            offsets = distances[hits] * stride
-            boxes = np.concatenate([origin - offsets[:, :2], origin + offsets[:, 2:]], axis=1)
-            levels.append((boxes, points[hits] * stride + np.tile(origin, 5), scores[hits, 0]))
+            levels.append((origin, distances[hits] * stride, points[hits] * stride, scores[hits, 0]))
         found.append(_best(levels, scale))
     return found
 
 
-def _best(levels: list[tuple[Array, Array, Array]], scale: float) -> Faces:
+def _best(levels: list[tuple[Array, Array, Array, Array]], scale: float) -> Faces:
     if not levels:
         return Faces.none()
-    boxes, landmarks, scores = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+    origin, offsets, points, scores = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+    boxes = np.concatenate([origin - offsets[:, :2], origin + offsets[:, 2:]], axis=1)
+    landmarks = (points.reshape(-1, 5, 2) + origin[:, None]).reshape(-1, 10)
     boxes, landmarks = (boxes / scale).astype(np.float32), (landmarks / scale).astype(np.float32)
     return Faces.best(boxes, landmarks, scores.astype(np.float32))
 

@@ -34,10 +34,8 @@ def patches(grey: Grey, boxes: Array, *, frame_width: int) -> Array:
         boxes: (n, 4) pixels of the full frame.
         frame_width: of the full frame.
     """
-    found = np.zeros((len(boxes), _PATCH * _PATCH), np.float32)
-    for row, box in zip(found, boxes * (grey.shape[1] / frame_width), strict=True):
-        row[:] = _unit(_cut_out(grey, box).ravel())
-    return found
+    scaled = boxes * (grey.shape[1] / frame_width)
+    return _unit(np.array([_cut_out(grey, box).ravel() for box in scaled], np.uint8).reshape(-1, _PATCH * _PATCH))
 
 
 def _cut_out(grey: Grey, box: Array) -> Grey:
@@ -57,6 +55,6 @@ def _cut_out(grey: Grey, box: Array) -> Grey:
     return np.asarray(cv2.resize(square, (_PATCH, _PATCH), interpolation=cv2.INTER_AREA))
 
 
-def _unit(values: npt.NDArray[Any]) -> Array:
-    centred = values.astype(np.float32) - values.mean()
-    return np.asarray(centred / (np.linalg.norm(centred) + 1e-6), np.float32)
+def _unit(rows: npt.NDArray[Any]) -> Array:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    return np.asarray(centred / (np.linalg.norm(centred, axis=1, keepdims=True) + 1e-6), np.float32)
