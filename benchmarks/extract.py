@@ -4,11 +4,12 @@
 
 For each video and engine: whole commands with start-up on both sides (the obvious program is given some frames, and the
 rest is added at its rate), their ratio; the same once all is loaded, ours as the second video of a command; peak memory
-of the whole process tree; and two bounds. One is every stage alone on all cores with the work that the extraction
+of the whole process tree; and bounds. One is every stage alone on all cores with the work that the extraction
 really did, so many pictures of so many pixels detected, so many faces embedded and so on, added up, and for whole
-commands what one with two frames takes besides. The other is the processor time that the command really took, as if no
-core had ever waited. All sides and every stage run once in each round, and the best of all rounds counts: what else a
-machine does in one of them says nothing of either.
+commands what one with two frames takes besides. The others are the processor time that the command really took, as if
+no core had ever waited, and as if none had but while Python starts, imports and ends, which one core does. All sides
+and every stage run once in each round, and the best of all rounds counts: what else a machine does in one of them says
+nothing of either.
 """
 
 from __future__ import annotations
@@ -52,13 +53,14 @@ class Obvious:
 class Ours:
     """Ours in one round.
 
-    Seconds of a whole command, by the clock and of all cores, and of one with two frames; frames a second of its only
-    and of a second video; memory.
+    Seconds of a whole command, by the clock and of all cores, and of one with two frames; seconds of cores that wait
+    while it imports; frames a second of its only and of a second video; memory.
     """
 
     whole_s: float
     processor_s: float
     two_frames_s: float
+    idle_imports_s: float
     first: float
     second: float
     frames: int
@@ -88,9 +90,11 @@ def ours(videos: Videos, folder: Path, engine: Runtime, threads: int) -> Ours:
     once, alone = extract([videos.video], folder / "once", engine, threads)
     both, _ = extract([videos.video, videos.again], folder / "twice", engine, threads)
     _, start = extract([videos.short], folder / "short", engine, threads)
+    imports = run_watched([sys.executable, "-c", "import rmset_builder.commands.extract"])
+    idle = threads * imports.seconds - imports.processor_s
     frames, faces = (both[-1][name] for name in ("frames", "faces"))
     first, second = frames / once[-1]["seconds_spent"], frames / both[-1]["seconds_spent"]
-    return Ours(alone.seconds, alone.processor_s, start.seconds, first, second, frames, faces, alone.peak_mb)
+    return Ours(alone.seconds, alone.processor_s, start.seconds, idle, first, second, frames, faces, alone.peak_mb)
 
 
 def with_copies(video: Path, folder: Path) -> Videos:
@@ -142,6 +146,7 @@ def beside(
     whole_s, rate = min(one.whole_s for one in found), max(one.second for one in found)
     bound = frames / sum(stages.values())
     two_frames_s, processor_s = min(one.two_frames_s for one in found), min(one.processor_s for one in found)
+    idle_s = min(one.idle_imports_s for one in found)
     return {
         "whole_command_s": round(whole_s, 2),
         "whole_command_s_of_rounds": [round(one.whole_s, 2) for one in found],
@@ -154,9 +159,11 @@ def beside(
         "peak_mb": round(max(one.peak_mb for one in found)),
         "two_frames_s": round(two_frames_s, 2),
         "processor_s": round(processor_s, 2),
+        "cores_idle_in_imports_s": round(idle_s, 2),
         "stages_alone_s": {name: round(seconds, 2) for name, seconds in stages.items()},
         "ratio_if_stages_never_waited": round(obvious_s / (two_frames_s + sum(stages.values())), 1),
         "ratio_if_no_core_waited": round(obvious_s / (processor_s / threads), 1),
+        "ratio_if_none_waited_but_in_imports": round(obvious_s / ((processor_s + idle_s) / threads), 1),
         "bound_frames_per_s": round(bound, 1),
         "share_of_bound": round(rate / bound, 2),
     }
