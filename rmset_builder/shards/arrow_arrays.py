@@ -42,8 +42,16 @@ def texts(values: Sequence[str]) -> pa.Array:
     return _variable([value.encode() for value in values], pa.string())
 
 
-def values_of(array: pa.Array) -> npt.NDArray[Any]:
+def vectors(values: npt.NDArray[Any], width: int) -> pa.Array:
+    """So many numbers in each row: (n, ``width``)."""
+    flat = numbers(values.ravel())
+    return pa.Array.from_buffers(pa.list_(flat.type, width), len(values), [None], children=[flat])
+
+
+def values_of(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     """The numbers of an array (n,), which may not be written to; with gaps or flags as pyarrow gives them."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
     if array.null_count or not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
         return np.asarray(array.to_numpy(zero_copy_only=False))
     dtype = np.dtype(array.type.to_pandas_dtype())

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pyarrow as pa
 
-from rmset_builder.shards.arrow_arrays import binaries, numbers, texts, values_of
+from rmset_builder.shards.arrow_arrays import binaries, numbers, texts, values_of, vectors
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _vectors(dtype: np.dtype[Any], width: int) -> Kind:
         croissant={**number.croissant, "isArray": True, "arrayShape": str(width)},
         word=rf"fixed_size_list\<{dtype.name}, {width}\>",
         leaf=".list.element",
-        to_arrow=lambda values: pa.FixedSizeListArray.from_arrays(numbers(values.ravel()), width),
+        to_arrow=lambda values: vectors(values, width),
         from_arrow=lambda stored: number.from_arrow(stored.flatten()).reshape(-1, width),
     )
 

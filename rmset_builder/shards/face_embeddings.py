@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rmset_builder.core.files import whole_file
 from rmset_builder.identity.means import EmbeddedFaces, no_embedded_faces
-from rmset_builder.shards.arrow_arrays import numbers, texts, values_of
+from rmset_builder.shards.arrow_arrays import numbers, texts, values_of, vectors
 from rmset_builder.shards.as_extracted import extracted_numbers
 from rmset_builder.shards.checked_parquet import read_checked, write_checked
 from rmset_builder.shards.layout import embeddings_path, find_shards, identities_path
@@ -32,7 +32,7 @@ def write_identities(
             "video": texts([video] * count),
             "identity": numbers(np.arange(count, dtype=np.int32)),
             "faces": numbers(faces.astype(np.int64)),
-            "embedding": _vectors(embedding, embedding.shape[1] if count else 0),
+            "embedding": vectors(embedding.astype(np.float32, copy=False), embedding.shape[1] if count else 0),
         }
     )
     if pruned is not None:
@@ -59,16 +59,11 @@ def write_face_embeddings(shards: Path, video: str, faces: EmbeddedFaces) -> Non
             "video": texts([video] * len(faces)),
             "frame": numbers(faces.frame),
             "track": numbers(faces.track),
-            "embedding": _vectors(faces.embedding, max(1, faces.embedding.shape[1])),
+            "embedding": vectors(faces.embedding.astype(np.float32, copy=False), max(1, faces.embedding.shape[1])),
         }
     )
     with whole_file(embeddings_path(shards, video)) as temporary:
         write_checked(table, temporary)
-
-
-def _vectors(values: Float32s, width: int) -> pa.Array:
-    flat = np.ascontiguousarray(values, np.float32).ravel()
-    return pa.Array.from_buffers(pa.list_(pa.float32(), width), len(values), [None], children=[numbers(flat)])
 
 
 def read_embedded_as_extracted(shards: Path, video: str) -> EmbeddedFaces | None:
@@ -85,7 +80,7 @@ def read_embedded_as_extracted(shards: Path, video: str) -> EmbeddedFaces | None
         return no_embedded_faces()
     vectors = table["embedding"].combine_chunks()
     embedding = values_of(vectors.flatten()).reshape(len(table), -1)
-    frame, track = (values_of(table[name].combine_chunks()) for name in ("frame", "track"))
+    frame, track = (values_of(table[name]) for name in ("frame", "track"))
     return EmbeddedFaces(frame, track, embedding)
 
 

@@ -118,6 +118,8 @@ _ARROW_TYPES: dict[str, pa.DataType] = {"str": pa.string(), "float": pa.float64(
 SCHEMA = pa.schema(
     [pa.field(f.name, _ARROW_TYPES[str(f.type)], nullable=False) for f in dataclasses.fields(VideoRecord)]
 )
+# From here on not every whole number is a float64.
+_MOST_EXACT = 2**53
 _EMPTY = pa.Table.from_batches([], SCHEMA)
 
 
@@ -238,13 +240,16 @@ def _as_table(record: VideoRecord) -> pa.Table:
     return pa.table([_cell(row[field.name], field) for field in SCHEMA], schema=SCHEMA)
 
 
-def _cell(value: object, field: pa.Field) -> pa.Array:
+def _cell(value: Any, field: pa.Field) -> pa.Array:
     if field.type == pa.string() and isinstance(value, str):
         return texts([value])
-    if field.type == pa.float64() and isinstance(value, Real):
-        return numbers(np.array([value], np.float64))
-    if field.type == pa.int64() and isinstance(value, Integral):
+    # Python takes a flag for a number.
+    is_number = not isinstance(value, bool) and isinstance(value, Real)
+    is_whole = is_number and isinstance(value, Integral)
+    if field.type == pa.int64() and is_whole:
         return numbers(np.array([value], np.int64))
+    if field.type == pa.float64() and is_number and not (is_whole and abs(value) > _MOST_EXACT):
+        return numbers(np.array([value], np.float64))
     raise ValueError(f"{field.name} is {value!r}, not of type {field.type}")
 
 

@@ -104,7 +104,7 @@ def _shorten_identities(path: Path, stones: list[Tombstone]) -> None:
     if done == len(stones):
         return
     for stone in stones[done:]:
-        table = table.filter(numbers(values_of(table["identity"].combine_chunks()) != stone.identity))
+        table = table.filter(numbers(values_of(table["identity"]) != stone.identity))
         table = table.set_column(1, "identity", numbers(np.arange(len(table), dtype=np.int32)))
     table = table.replace_schema_metadata(ShardMetadata(schema=None, pruned=len(stones)).to_strings())
     with whole_file(path) as temporary:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from rmset_builder.shards import arrow_arrays
-from rmset_builder.shards.arrow_arrays import binaries, numbers, one, texts, values_of
+from rmset_builder.shards.arrow_arrays import binaries, numbers, one, texts, values_of, vectors
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,18 @@ def test_numbers_are_those_that_pyarrow_makes(values: Any) -> None:
         part = values_of(found[start:])
         assert part.dtype == values.dtype
         np.testing.assert_array_equal(part, values[start:])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_vectors_are_those_that_pyarrow_makes(rows: int) -> None:
+    values = np.arange(rows * 4, dtype=np.float32).reshape(rows, 4)
+    found = vectors(values, 4)
+    found.validate(full=True)
+    assert found.equals(pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 4))
+
+
+def test_an_array_in_pieces_is_one() -> None:
+    np.testing.assert_array_equal(values_of(pa.chunked_array([[1, 2], [], [3]], pa.int32())), [1, 2, 3])
 
 
 def test_nothing_is_an_array_too() -> None:

@@ -138,7 +138,19 @@ def test_missing_columns_take_their_defaults_and_new_ones_are_passed_over(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("title", 7), ("frames", "many"), ("faces", float("inf")), ("fps", [1]), ("seen", 1)]
+    ("column", "value"),
+    [
+        ("title", 7),
+        ("title", None),
+        ("frames", "many"),
+        ("frames", True),
+        ("frames", 2**63),
+        ("faces", float("inf")),
+        ("fps", [1]),
+        ("fps", False),
+        ("fps", 2**53 + 1),
+        ("seen", 1),
+    ],
 )
 def test_a_row_from_elsewhere_is_one_or_is_refused(column: str, value: object) -> None:
     record = VideoRecord(id="a", frames=3, title="ä")
