@@ -8,7 +8,7 @@ import click
 
 from rmfer import __version__
 from rmset_builder.core.command_line import LazyGroup, run
-from rmset_builder.core.versions import version_message
+from rmset_builder.core.versions import version_option
 
 _COMMANDS = {
     "train": "Train the recogniser on a labelled benchmark and the faces of shards.",
@@ -40,7 +40,7 @@ _MATTER = ("torch", "torchvision", "timm", "numpy", "pyarrow", "simplejpeg", "on
     in_buckets=("train", "index", "sample"),
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(__version__, prog_name="rmfer", message=version_message(_MATTER))
+@version_option("rmfer", __version__, _MATTER)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def rmfer(debug: bool) -> None:
     """Train the RMFER expression recogniser on shards; `rmset` makes them.

@@ -9,7 +9,7 @@ import click
 from rmset_builder import __version__
 from rmset_builder.core.command_line import LazyGroup, run
 from rmset_builder.core.machine import leave_blas_one_thread
-from rmset_builder.core.versions import version_message
+from rmset_builder.core.versions import version_option
 
 _COMMANDS = {
     "fetch": "Keywords to videos: search, judge, download, note everything.",
@@ -46,7 +46,7 @@ _MATTER = ("onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless", 
     in_buckets=("extract", "stats", "report", "contact", "verify"),
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(__version__, prog_name="rmset", message=version_message(_MATTER))
+@version_option("rmset", __version__, _MATTER)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def rmset(debug: bool) -> None:
     """Rebuild RMset: reaction-mashup videos in, Parquet shards of aligned and identified faces out.

@@ -11,8 +11,6 @@ from rmset_builder.core.machine import find_memory, usable_cores
 from rmset_builder.inference.session import ONNX_RUNTIME, OPENVINO, Device, Runtime, require_cuda
 from rmset_builder.pipeline.engine import EngineSpec
 from rmset_builder.pipeline.executors.base import Executor
-from rmset_builder.pipeline.executors.cluster.executor import RayExecutor
-from rmset_builder.pipeline.executors.cluster.messages import Place, Recipe
 from rmset_builder.pipeline.executors.local import LocalExecutor
 from rmset_builder.pipeline.jobs import Jobs, default_jobs
 from rmset_builder.pipeline.model_pack import ModelPack
@@ -88,6 +86,10 @@ def choose_executor(
     if room.gpus and engine.runtime == OPENVINO:
         raise click.UsageError("--engine openvino runs on CPUs: leave out --gpu")
     if engine.place == "ray":
+        # Who works on this machine needs none of it.
+        from rmset_builder.pipeline.executors.cluster.executor import RayExecutor  # noqa: PLC0415
+        from rmset_builder.pipeline.executors.cluster.messages import Place, Recipe  # noqa: PLC0415
+
         place = Place(
             address,
             gpu=bool(room.gpus),

@@ -176,6 +176,8 @@ def run(group: click.Group, arguments: list[str] | None, *, less_memory: str, re
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in the background
         signal.signal(signal.SIGINT, state.interrupt)
     bound_libraries()
+    # What other packages would do to our settings; to look for them takes longer than to read the settings.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(_code(group, arguments, state, less_memory=less_memory, resumes=resumes))
 
 

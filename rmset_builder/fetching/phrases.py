@@ -6,6 +6,7 @@ as text. `tests/rmset_builder/fetching/site_messages.py` holds such messages and
 
 from __future__ import annotations
 
+import functools
 import re
 
 RATE_LIMITED = "rate-limited"
@@ -145,7 +146,9 @@ def _compiled(table: list[tuple[str, list[str]]]) -> list[tuple[str, re.Pattern[
     return [(reason, re.compile("|".join(f"(?:{one})" for one in phrases), re.IGNORECASE)) for reason, phrases in table]
 
 
-_SITE, _YT_DLP = _compiled(_PHRASES), _compiled(_TECHNICAL)
+# Slow to compile, and wanted only where something has failed.
+_site = functools.cache(lambda: _compiled(_PHRASES))
+_yt_dlp = functools.cache(lambda: _compiled(_TECHNICAL))
 
 
 def site_words(message: str) -> str:
@@ -165,9 +168,9 @@ def site_words(message: str) -> str:
 
 def said_by_site(words: str) -> str:
     """The reason that a site's words (`site_words`) mean; empty where they are not known."""
-    return next((reason for reason, phrases in _SITE if phrases.search(words)), "")
+    return next((reason for reason, phrases in _site() if phrases.search(words)), "")
 
 
 def said_by_yt_dlp(words: str) -> str:
     """The reason that yt-dlp's own words mean; empty where they are not known."""
-    return next((reason for reason, phrases in _YT_DLP if phrases.search(words)), "")
+    return next((reason for reason, phrases in _yt_dlp() if phrases.search(words)), "")

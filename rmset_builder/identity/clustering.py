@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rmset_builder.core.geometry import Array
+from rmset_builder.identity.linkage import average_linkage
 
-# Farther than any distance of a cluster of tracks that may be together can come to, on average.
-_NEVER = 1e9
 _MOST_SOLID_TRACKS = 4000
 
 
@@ -73,12 +72,12 @@ def cluster_tracks(tracks: TrackSummary, rules: IdentityRules) -> npt.NDArray[np
     apart = tracks.apart
     by_length = np.argsort(-tracks.faces, kind="stable")
     solid = by_length[tracks.faces[by_length] >= rules.solid][:_MOST_SOLID_TRACKS]
-    labels[solid] = _agglomerate(alike[np.ix_(solid, solid)], apart[np.ix_(solid, solid)], rules.same_person)
+    labels[solid] = average_linkage(alike[np.ix_(solid, solid)], apart[np.ix_(solid, solid)], rules.same_person)
     for track in by_length[~np.isin(by_length, solid)]:
         labels[track] = _nearest(labels, alike=alike[track], apart=apart[track], faces=tracks.faces, join=rules.join)
     lonely = np.flatnonzero(labels < 0)
     first_new = labels.max() + 1
-    labels[lonely] = first_new + _agglomerate(
+    labels[lonely] = first_new + average_linkage(
         alike[np.ix_(lonely, lonely)], apart[np.ix_(lonely, lonely)], rules.same_person
     )
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
@@ -105,18 +104,6 @@ def doubtful_tracks(tracks: TrackSummary, labels: npt.NDArray[np.int64], rules: 
     return np.flatnonzero(
         (own < rules.same_person + rules.doubt) | (mean.max(axis=1) > rules.same_person - rules.doubt)
     )
-
-
-def _agglomerate(alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], same: float) -> npt.NDArray[np.int64]:
-    if len(alike) < 2:
-        return np.zeros(len(alike), np.int64)
-    from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415  slow to import, and wanted late
-
-    # Of two that are the same rounding may leave less than nothing.
-    distance = np.where(apart, _NEVER, np.maximum(1 - alike, 0))
-    tree = linkage(distance[np.triu_indices(len(alike), k=1)], method="average")
-    nearer = np.nextafter(1 - same, -np.inf)  # those at this very distance are two
-    return np.asarray(fcluster(tree, nearer, criterion="distance") - 1, np.int64)
 
 
 def _nearest(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import cv2
 from threadpoolctl import threadpool_limits
 
-from rmset_builder.core.imports import import_large
 from rmset_builder.core.priority_pool import Urgency, Workers
 from rmset_builder.detection.multiscale import DetectorBank
 from rmset_builder.identity.embedder import Embedder
@@ -74,15 +73,4 @@ def open_engine(spec: EngineSpec) -> Iterator[Engine]:
                 DetectorBank(spec.pack.detector, batch=batch, device=device, threshold=spec.settings.det_threshold_low)
             )
         )
-        ahead.submit(import_ahead)
         yield Engine(spec, detectors, embedder, workers)
-
-
-def import_ahead() -> None:
-    """Import what a video needs later, and then for one thread for whom all others would wait.
-
-    In the order in which it is needed: two threads that import scipy from different ends can wait for each other, which
-    Python ends with an error.
-    """
-    for name in ("scipy.optimize", "scipy.cluster.hierarchy", "pyarrow.compute"):
-        import_large(name)

@@ -60,11 +60,6 @@ def values_of(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def one(value: str) -> pa.Scalar:
-    """A text as what columns are compared with."""
-    return texts([value])[0]
-
-
 def _variable(values: Sequence[bytes], kind: pa.DataType) -> pa.Array:
     ends = np.fromiter(itertools.accumulate(map(len, values), initial=0), np.int64, len(values) + 1)
     if ends[-1] > _MOST_BYTES:

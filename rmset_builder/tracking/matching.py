@@ -143,9 +143,21 @@ def _near(a: Array, b: Array, leap: float) -> Flags:
 
 def _assigned(worth: Array, columns: Pairs) -> Pairs:
     """The pairs (n, 2) of rows and some columns that are worth most together, without those worth nothing."""
-    # Half a second to import, in which ffmpeg and the detector can be at work already.
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+    worth = worth[:, columns]
+    rows, picked = np.nonzero(worth)
+    if not len(rows):
+        return np.empty((0, 2), np.intp)
+    if _are_tangled(rows, picked):
+        # Half a second to import, which hardly any video needs: where a face could go with two, those go with no other.
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 
-    rows, picked = linear_sum_assignment(worth[:, columns], maximize=True)
-    pairs = np.stack([rows, columns[picked]], axis=1)
-    return np.asarray(pairs[worth[pairs[:, 0], pairs[:, 1]] > 0])
+        rows, picked = linear_sum_assignment(worth, maximize=True)
+        wanted = worth[rows, picked] > 0
+    else:
+        wanted = (worth.argmax(axis=1)[rows] == picked) & (worth.argmax(axis=0)[picked] == rows)
+    return np.stack([rows[wanted], columns[picked[wanted]]], axis=1)
+
+
+def _are_tangled(rows: Pairs, columns: Pairs) -> bool:
+    """Is there a pair both of whose sides could go with others?"""
+    return bool(np.any((np.bincount(rows)[rows] > 1) & (np.bincount(columns)[columns] > 1)))

@@ -112,22 +112,21 @@ class TrackLinker:
         if self._is_transition(keyframe.settled, in_doubt):
             self.transitions.append(keyframe.frame)
             in_doubt[:] = True
-        parts: list[TrackRows] = []
-        taken = np.zeros(len(faces), bool)
         matches = self._matches(keyframe)
-        for (old, new), leapt in zip(matches.pairs, matches.leapt, strict=True):
-            taken[new] = True
-            track = self._live[old]
-            parts.append(self._between(track, keyframe.frame, values[new]))
+        tracks, seen = [self._live[old] for old in matches.pairs[:, 0]], matches.pairs[:, 1]
+        rows = self._between(tracks, keyframe.frame, values[seen])
+        for track, new, leapt in zip(tracks, seen, matches.leapt, strict=True):
             if in_doubt[new] or leapt:
                 self.doubts.append((track.number, keyframe.frame))
             track.frame, track.values, track.looks = keyframe.frame, values[new], keyframe.patches[new]
-        for new in np.flatnonzero(~taken):
-            self._live.append(_Live(self.count, keyframe.frame, values[new], keyframe.patches[new]))
-            parts.append(_rows(self.count, np.array([keyframe.frame]), values[new][None], np.zeros(1, bool)))
-            self.count += 1
+        others = np.delete(np.arange(len(faces)), seen)
+        number = np.arange(self.count, self.count + len(others), dtype=np.int32)
+        for n, new in zip(number.tolist(), others, strict=True):
+            self._live.append(_Live(n, keyframe.frame, values[new], keyframe.patches[new]))
+        self.count += len(others)
         self._keyframes.append(keyframe.frame)
-        return TrackRows.joined(parts)
+        begun = TrackRows(np.full_like(number, keyframe.frame), number, values[others], np.zeros(len(others), bool))
+        return TrackRows.joined([rows, begun])
 
     def _is_transition(self, settled: Settled, in_doubt: npt.NDArray[np.bool_]) -> bool:
         """Have most places changed of late, and not all at once?"""
@@ -146,17 +145,21 @@ class TrackLinker:
         frames = np.array([track.frame for track in self._live])
         return match_seen(boxes, looks, frames, keyframe, self.rules)
 
-    def _between(self, track: _Live, frame: int, values: Array) -> TrackRows:
-        """The rows after the track's last one, up to and with ``frame``."""
-        frames = np.arange(track.frame + 1, frame + 1)
-        weight = ((frames - track.frame) / (frame - track.frame))[:, None]
-        steps = track.values + weight * (values - track.values)
-        missed = any(track.frame < seen < frame for seen in self._keyframes)
-        return _rows(track.number, frames, steps, (frames < frame) & missed)
-
-
-def _rows(track: int, frames: npt.NDArray[np.integer], values: Array, filled: npt.NDArray[np.bool_]) -> TrackRows:
-    return TrackRows(frames.astype(np.int32), np.full(len(frames), track, np.int32), values.astype(np.float32), filled)
+    def _between(self, tracks: Sequence[_Live], frame: int, values: Array) -> TrackRows:
+        """The rows after each track's last one, up to and with ``frame``, in which it has ``values`` (n, 15)."""
+        if not tracks:
+            return TrackRows.joined([])
+        last = np.array([track.frame for track in tracks])
+        before = np.stack([track.values for track in tracks])
+        looked_at = np.array(self._keyframes, np.int64)
+        missed = np.asarray(((looked_at > last[:, None]) & (looked_at < frame)).any(axis=1))
+        whose = np.repeat(np.arange(len(tracks)), frame - last)
+        frames = last[whose] + 1 + np.arange(len(whose)) - np.searchsorted(whose, whose)
+        weight = ((frames - last[whose]) / (frame - last[whose]))[:, None]
+        steps = before[whose] + weight * (values - before)[whose]
+        number = np.array([track.number for track in tracks], np.int32)
+        filled = (frames < frame) & missed[whose]
+        return TrackRows(frames.astype(np.int32), number[whose], steps.astype(np.float32), filled)
 
 
 def drop_doubles(faces: Faces, *, det_threshold: float) -> Faces:

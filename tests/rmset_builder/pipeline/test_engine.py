@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,15 +45,6 @@ def test_an_engines_making_is_the_same_in_another_process(gpu: int | None) -> No
         nvdec=None if gpu is None else NvDecoder(gpu),
     )
     assert pickle.loads(pickle.dumps(spec)) == spec
-
-
-def test_what_is_imported_ahead_is_imported_in_the_order_of_use() -> None:
-    """Else two threads load scipy from different ends, and Python ends their waiting for each other with an error."""
-    program = "import sys; from rmset_builder.pipeline.engine import import_ahead; import_ahead(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    names = done.stdout.split()
-    # In the order in which they were whole.
-    assert names.index("scipy.optimize") < names.index("scipy.cluster.hierarchy")
 
 
 def test_a_recogniser_that_cannot_be_opened_is_told_when_it_is_waited_for_and_ends_with_its_engine() -> None:

@@ -17,6 +17,7 @@ from rmset_builder.shards.videos_table import (
     VideoRecord,
     read_videos,
     record_of,
+    remove_video,
     update_videos,
 )
 
@@ -70,6 +71,17 @@ def test_a_record_is_replaced_and_the_others_stay_sorted(tmp_path: Path) -> None
     assert list(found) == ["a", "b", "c"]
     assert (found["a"].state, found["a"].title) == (DONE, "a")
     assert (found["b"].state, found["b"].reason, found["b"].title) == (FAILED, "not-a-video", "")
+
+
+def test_a_table_that_another_program_has_put_out_of_order_is_ordered_again(tmp_path: Path) -> None:
+    for name in ("b", "c", "a"):
+        update_videos(tmp_path, VideoRecord(id=name, title=name))
+    table = pq.read_table(tmp_path / TABLE_NAME)
+    pq.write_table(table.take([2, 0, 1]), tmp_path / TABLE_NAME)
+    update_videos(tmp_path, VideoRecord(id="b", title="again"))
+    assert [(row.id, row.title) for row in read_videos(tmp_path).values()] == [("a", "a"), ("b", "again"), ("c", "c")]
+    remove_video(tmp_path, "a")
+    assert list(read_videos(tmp_path)) == ["b", "c"]
 
 
 def test_the_table_is_plain_parquet_with_a_column_a_field(tmp_path: Path) -> None:
