@@ -36,8 +36,9 @@ demo: install
 	@echo "report         $(DEMO)/report/index.html"
 	@echo "training       $(DEMO)/run   (benchmark: cartoon faces in $(DEMO)/benchmark, so its accuracy says nothing)"
 
+# Hundreds of commands are started: what Python compiles of their modules is kept, whatever it is told elsewhere.
 test: install check .venv/.yunet
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Faults on the real commands and hostile input, each so many times: hours. Renews benchmarks/reliability.json and docs/reliability.md.
 soak: install
