@@ -9,6 +9,7 @@ of all rounds, the least and the greatest. Processor seconds suffer less from wh
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common import HERE, keep, shared
-from watched_command import processor_seconds, usual_environment
+from watched_command import processor_seconds
 
 from rmset_builder.shards.checked_parquet import read_checked
 
@@ -77,7 +78,7 @@ def _spread(values: Iterable[float]) -> dict[str, float]:
 def extract(checkout: Path, video: Path, out: Path) -> Seconds:
     """Extract a video with the code of a checkout, by a command of its own."""
     command = [sys.executable, "-m", "rmset_builder", "extract", video, "--out", out]
-    environment = {**usual_environment(), "PYTHONPATH": str(checkout)}
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     began, before = time.perf_counter(), processor_seconds()
     subprocess.run(command, cwd=checkout, env=environment, check=True, capture_output=True)
     return Seconds(time.perf_counter() - began, processor_seconds() - before)

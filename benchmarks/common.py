@@ -22,6 +22,8 @@ from rmset_builder.video.decode import Frame, FrameReader
 from rmset_builder.video.info import VideoInfo
 
 HERE = Path(__file__).parent
+# Commands that are measured find their modules compiled, as those of an installed program are.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def shared() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import threading
@@ -25,9 +24,7 @@ class Watched:
 def run_watched(command: list[str]) -> Watched:
     """Run a command to its end."""
     began, cpu_before = time.perf_counter(), processor_seconds()
-    process = psutil.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=usual_environment()
-    )
+    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     peak, stop = [0.0], threading.Event()
 
     def watch() -> None:
@@ -46,11 +43,6 @@ def run_watched(command: list[str]) -> Watched:
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
     return Watched(output, time.perf_counter() - began, processor_seconds() - cpu_before, peak[0])
-
-
-def usual_environment() -> dict[str, str]:
-    """This process's, but that Python keeps what it has compiled of modules, as it does unless it is told not to."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def processor_seconds() -> float:

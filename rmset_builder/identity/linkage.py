@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 def average_linkage(
-    alike: npt.NDArray[np.floating], apart: npt.NDArray[np.bool_], least: float
+    alike: npt.NDArray[np.float64], apart: npt.NDArray[np.bool_], least: float
 ) -> npt.NDArray[np.int64]:
     """Groups whose members are more alike than ``least`` on average.
 
@@ -27,7 +27,7 @@ def average_linkage(
         (n,) the group of each, by the number of one of its members.
     """
     groups = np.arange(len(alike))
-    mean = np.where(apart, -np.inf, alike).astype(np.float64)
+    mean = np.where(apart, -np.inf, alike)
     np.fill_diagonal(mean, -np.inf)
     size = np.ones(len(alike))
     for start in range(len(alike)):

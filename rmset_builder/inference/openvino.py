@@ -7,6 +7,7 @@ import functools
 import importlib
 import queue
 import threading
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rmset_builder.core.errors import RmsetError
@@ -86,9 +87,6 @@ def require_openvino() -> str:
     Raises:
         RmsetError: there is none.
     """
-    # Slow to import, and wanted by this engine alone.
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
     try:
         return version("openvino")
     except PackageNotFoundError as error:
